@@ -1,0 +1,38 @@
+# Two commands matter: `make demo` and `make test`. Both build .venv first, from the lock file.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: help demo test lint lock fixtures golden clean
+
+help: ## Say what each target does.
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+$(STAMP): requirements.lock pyproject.toml
+	@echo "baton: building $(VENV) from requirements.lock (about a minute on a first run)"
+	@$(PYTHON) -c 'import sys; sys.exit("baton needs Python 3.11 or later; this is " + sys.version.split()[0] + ": name another with PYTHON=python3.12") if sys.version_info < (3, 11) else None'
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install -qq --disable-pip-version-check --require-hashes --requirement requirements.lock
+	@$(BIN)/pip install -qq --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: $(STAMP) ## Run a small bank against the endpoint and print the dropped-handoff report.
+	@$(BIN)/baton demo
+
+lint: $(STAMP) ## Linter, formatter, types, import contracts.
+	@echo "baton: ruff" && $(BIN)/ruff check --quiet . && $(BIN)/ruff format --quiet --check .
+	@echo "baton: mypy" && $(BIN)/mypy
+	@echo "baton: import contracts" && $(BIN)/lint-imports --no-logo
+
+test: $(STAMP) lint ## Linters, types, import contracts and every test.
+	@echo "baton: tests" && $(BIN)/pytest --numprocesses 2 --quiet
+
+lock: ## Pin every dependency, with hashes, for all supported Pythons (needs uv).
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --extra dev pyproject.toml --output-file requirements.lock
+
+golden: $(STAMP) ## Write the golden files anew; read the difference before you commit it.
+	$(BIN)/pytest tests/golden --golden-update --quiet
+
+clean: ## Remove the virtual environment and caches.
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

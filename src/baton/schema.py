@@ -1,0 +1,368 @@
+"""Every frame that passes between two stages, and the public row: each column once, with dtype, unit and meaning.
+
+The stages never import each other; this module is their contract. Times are Int64 nanoseconds since 1970 (columns
+`*_ns`) inside Baton and `Datetime("ns", "UTC")` in the public row. Binary ids are OTLP's own bytes; beside them stand
+Int64 surrogates (`*_key`), which make joins about four times faster. A surrogate alone never accuses: full ids are
+compared in the same join.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import polars as pl
+
+
+FORMAT_VERSION = 1
+"""Version of the store's layout and of SPANS; an unknown one is refused."""
+
+ROW_VERSION = "1.0"
+"""Version of the public row: additions are minor."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of a frame.
+
+    Attributes:
+        name: the column's name; a unit stands last in it (`_ns`).
+        dtype: the Polars dtype.
+        meaning: one sentence.
+        aliases: attribute names that fill the column, the first present wins (OpenTelemetry's semantic conventions
+            1.37 first, then the names they replaced). An attribute that fills no column stays in `attributes`.
+    """
+
+    name: str
+    dtype: pl.DataType
+    meaning: str
+    aliases: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A named list of columns."""
+
+    name: str
+    columns: tuple[Column, ...]
+
+    @property
+    def schema(self) -> pl.Schema:
+        """Names and dtypes, in order."""
+        return pl.Schema({column.name: column.dtype for column in self.columns})
+
+    @property
+    def names(self) -> list[str]:
+        """The columns' names, in order."""
+        return [column.name for column in self.columns]
+
+    def empty(self) -> pl.DataFrame:
+        """A frame of this schema without rows."""
+        return pl.DataFrame(schema=self.schema)
+
+    def aliases(self) -> dict[str, tuple[str, int]]:
+        """Attribute name -> (column, rank): of two attributes for one column, the lower rank wins."""
+        return {
+            alias: (column.name, rank)
+            for column in self.columns
+            for rank, alias in enumerate(column.aliases)
+        }
+
+
+STRING, BINARY, BOOL = pl.String(), pl.Binary(), pl.Boolean()
+I8, I64, F64, ROW = pl.Int8(), pl.Int64(), pl.Float64(), pl.UInt32()
+TIME = pl.Datetime("ns", "UTC")
+STRINGS = pl.List(pl.String())
+
+ATTRIBUTE = pl.Struct({"key": pl.String(), "value": pl.String(), "type": pl.Int8()})
+"""One attribute. `type` is the field number of OTLP's AnyValue: 1 string, 2 bool, 3 int, 4 double, 5 array, 6 kvlist,
+7 bytes (base64), 0 empty. `value` is its text; arrays and kvlists are JSON."""
+
+ATTRIBUTES = pl.List(ATTRIBUTE)
+
+LINK = pl.Struct(
+    {
+        "trace_id": pl.Binary(),
+        "span_id": pl.Binary(),
+        "trace_key": pl.Int64(),
+        "span_key": pl.Int64(),
+        "trace_state": pl.String(),
+        "flags": pl.Int64(),
+        "attributes": ATTRIBUTES,
+    }
+)
+
+EVENT = pl.Struct({"name": pl.String(), "time_ns": pl.Int64(), "attributes": ATTRIBUTES})
+
+KEY = pl.Struct({"key": pl.String(), "value": pl.String()})
+
+JOURNEY_KEYS: tuple[str, ...] = (
+    "order.id",
+    "order_id",
+    "trade.id",
+    "trade_id",
+    "deposit.id",
+    "deposit_id",
+    "payment.id",
+    "payment_id",
+    "transfer.id",
+    "transfer_id",
+    "transaction.id",
+    "transaction_id",
+    "app.order.id",
+)
+"""Span attributes that join the traces of one undertaking, unless settings or ownership.yaml name others."""
+
+GROUPING_KEYS: tuple[str, ...] = ("session.id", "enduser.id", "user.id", "customer.id", "customer_id", "app.user.id")
+"""Span attributes that group journeys (a session, a customer) and never join them."""
+
+RESOURCE_ALIASES: dict[str, tuple[str, ...]] = {
+    "service": ("service.name",),
+    "service_namespace": ("service.namespace",),
+    "service_version": ("service.version",),
+    "service_instance": ("service.instance.id", "k8s.pod.uid", "k8s.pod.name", "host.id", "host.name"),
+    "environment": ("deployment.environment.name", "deployment.environment"),
+}
+"""Resource attributes that fill a column; the first present wins, those not used stay in `resource`."""
+
+SPANS = Frame(
+    "spans",
+    (
+        Column("tenant", STRING, "Whose telemetry it is: a boundary that nothing crosses."),
+        Column("environment", STRING, "deployment.environment.name; empty where none is stated."),
+        Column("trace_id", BINARY, "16 bytes."),
+        Column("span_id", BINARY, "8 bytes."),
+        Column("parent_span_id", BINARY, "8 bytes; null for a root."),
+        Column("trace_key", I64, "Surrogate of trace_id: its last 8 bytes, big-endian, signed."),
+        Column("span_key", I64, "Surrogate of span_id: its 8 bytes, big-endian, signed."),
+        Column("parent_key", I64, "Surrogate of parent_span_id; null for a root."),
+        Column("start_ns", I64, "Start, raw clock; 0 where the sender left it out."),
+        Column("end_ns", I64, "End, raw clock; 0 where the sender left it out."),
+        Column("kind", I8, "OTLP SpanKind: 1 internal, 2 server, 3 client, 4 producer, 5 consumer."),
+        Column("name", STRING, "Span name."),
+        Column("status_code", I8, "OTLP status: 0 unset, 1 ok, 2 error."),
+        Column("status_message", STRING, "Status description; null where empty."),
+        Column("flags", I64, "W3C trace flags (bits 0-7) and whether the parent is remote (bits 8, 9)."),
+        Column("trace_state", STRING, "W3C tracestate; null where empty."),
+        Column("service", STRING, "service.name; unknown_service where absent, as the SDKs do."),
+        Column("service_namespace", STRING, "service.namespace."),
+        Column("service_version", STRING, "service.version."),
+        Column("service_instance", STRING, "service.instance.id, else pod or host; empty where none is stated."),
+        Column("resource", ATTRIBUTES, "Resource attributes that no column holds."),
+        Column("scope_name", STRING, "Instrumentation scope."),
+        Column("scope_version", STRING, "Its version."),
+        Column("scope", ATTRIBUTES, "Scope attributes."),
+        Column("schema_url", STRING, "Schema URL of the scope, else of the resource; null where empty."),
+        Column("messaging_system", STRING, "The broker's kind.", ("messaging.system",)),
+        Column(
+            "destination",
+            STRING,
+            "Queue, topic or exchange, as this span says it.",
+            ("messaging.destination.name", "messaging.destination", "message_bus.destination"),
+        ),
+        Column(
+            "subscription_name",
+            STRING,
+            "A named subscription of a topic.",
+            ("messaging.destination.subscription.name", "messaging.servicebus.destination.subscription_name"),
+        ),
+        Column(
+            "consumer_group",
+            STRING,
+            "Consumer group.",
+            (
+                "messaging.consumer.group.name",
+                "messaging.kafka.consumer.group",
+                "messaging.kafka.consumer_group",
+                "messaging.eventhubs.consumer.group",
+                "messaging.rocketmq.client_group",
+            ),
+        ),
+        Column(
+            "operation_type",
+            STRING,
+            "create, send, receive, process, settle as said by the span (deprecated names included).",
+            ("messaging.operation.type", "messaging.operation"),
+        ),
+        Column("operation_name", STRING, "The system's own name of the operation.", ("messaging.operation.name",)),
+        Column("message_id", STRING, "Message id.", ("messaging.message.id", "messaging.message_id")),
+        Column(
+            "correlation_id",
+            STRING,
+            "Correlation id of the message.",
+            (
+                "messaging.message.conversation_id",
+                "messaging.conversation_id",
+                "messaging.message.correlation_id",
+                "messaging.correlation_id",
+            ),
+        ),
+        Column(
+            "routing_key",
+            STRING,
+            "Routing key.",
+            ("messaging.rabbitmq.destination.routing_key", "messaging.rabbitmq.routing_key"),
+        ),
+        Column(
+            "partition",
+            STRING,
+            "Partition.",
+            (
+                "messaging.destination.partition.id",
+                "messaging.kafka.destination.partition",
+                "messaging.kafka.partition",
+            ),
+        ),
+        Column("batch_count", I64, "Messages in a batch.", ("messaging.batch.message_count",)),
+        Column(
+            "server_address",
+            STRING,
+            "The peer's address as the span says it.",
+            ("server.address", "net.peer.name", "net.sock.peer.addr", "network.peer.address", "net.peer.ip"),
+        ),
+        Column(
+            "server_port",
+            I64,
+            "The peer's port.",
+            ("server.port", "net.peer.port", "net.sock.peer.port", "network.peer.port"),
+        ),
+        Column("peer_service", STRING, "The callee's name as the caller says it.", ("service.peer.name", "peer.service")),
+        Column("rpc_service", STRING, "RPC service.", ("rpc.service",)),
+        Column("rpc_method", STRING, "RPC method.", ("rpc.method",)),
+        Column("http_route", STRING, "HTTP route.", ("http.route",)),
+        Column("http_status", I64, "HTTP status answered.", ("http.response.status_code", "http.status_code")),
+        Column("db_system", STRING, "Database kind.", ("db.system.name", "db.system")),
+        Column("error_type", STRING, "What failed.", ("error.type",)),
+        Column("exception_type", STRING, "exception.type of the span's first exception event."),
+        Column("keys", pl.List(KEY), "Default journey and grouping keys that the span carries."),
+        Column("attributes", ATTRIBUTES, "Every attribute that no column holds."),
+        Column("events", pl.List(EVENT), "Span events."),
+        Column("links", pl.List(LINK), "Span links."),
+        Column("ingested_at", I64, "When Baton took it, ns."),
+    ),
+)
+
+SIGHTINGS = Frame(
+    "sightings",
+    (
+        Column("row", ROW, "Position in the repaired spans: joins within one analysis."),
+        Column("skew_ns", I64, "How far this clock runs from its caller's, by an enclosing call; null where unseen."),
+        Column("role", STRING, "send, receive, settle, client, server or null."),
+        Column("step", STRING, "create, send, receive, process, settle: the operation, in one vocabulary."),
+        Column("channel", STRING, "Destination after aliasing; null where the span says none."),
+        Column("broker", STRING, "Broker address as the span says it; empty where none is stated."),
+        Column("target", STRING, "Of a client span: the callee as the caller says it."),
+        Column("team", STRING, "Owner of the span; unowned where nobody owns it."),
+    ),
+)
+"""What repair, conventions and ownership add to SPANS."""
+
+SENDS = Frame(
+    "sends",
+    (
+        Column("send", ROW, "Row of the span whose context the message carried."),
+        Column("channel_no", ROW, "Dense number of (tenant, environment, broker, channel) in this analysis."),
+        Column("nest", pl.List(ROW), "Rows of all spans of this send: create, send, nested producers."),
+        Column("failed", BOOL, "The worst status of the nest is an error."),
+        Column("failure", STRING, "What the sender says failed; null if nothing did."),
+        Column("returned", BOOL, "The broker returned it: no binding takes it."),
+        Column("sent_ns", I64, "Start of the span whose context the message carried."),
+    ),
+)
+
+PAIRS = Frame(
+    "pairs",
+    (
+        Column("send", ROW, "Row of the send."),
+        Column("receive", ROW, "Row of the receiving span."),
+        Column("method", STRING, "parent, link, message_id or correlation."),
+        Column("batched", BOOL, "The receiving span took several messages."),
+    ),
+)
+
+TELEMETRY = Frame(
+    "telemetry",
+    (
+        Column("tenant", STRING, "Tenant."),
+        Column("environment", STRING, "Environment."),
+        Column("service", STRING, "Service."),
+        Column("service_instance", STRING, "Instance."),
+        Column("first_ns", I64, "Its first span's start."),
+        Column("watermark_ns", I64, "Its last span's end: what it did before has arrived."),
+    ),
+)
+
+EXPECTATIONS = Frame(
+    "expectations",
+    (
+        Column("version", STRING, "Hash of the rows' content: names the profile that a verdict used."),
+        Column("from_ns", I64, "Start of the window it was learned from."),
+        Column("until_ns", I64, "End of the window it was learned from."),
+        Column("kind", STRING, "message or call."),
+        Column("tenant", STRING, "Tenant."),
+        Column("environment", STRING, "Environment."),
+        Column("broker", STRING, "Broker address of the channel; of a call empty."),
+        Column("channel", STRING, "Channel; of a call the calling service and its target."),
+        Column("subscription", STRING, "Who takes from it: queue, group, or services and destination."),
+        Column("services", STRINGS, "Services seen receiving for it."),
+        Column("destination", STRING, "The destination as the receivers say it."),
+        Column("relation", STRING, "expected: each message goes there; onward: dead-letter or park."),
+        Column("sends", I64, "Messages or calls sent while it was known."),
+        Column("pairs", I64, "Of them received."),
+        Column("first_ns", I64, "First send that it received."),
+        Column("last_ns", I64, "Last send that it received."),
+        Column("deadline_ns", I64, "Learned deadline after the send; null where too few pairs."),
+        Column("reorder_ns", I64, "Largest delay between being overtaken and being received all the same."),
+        Column("processing_ns", I64, "Longest receipt, start to end."),
+        Column("tossed", BOOL, "Its receipts look like coin tosses: it samples or filters."),
+    ),
+)
+
+HANDOFFS = Frame(
+    "handoffs",
+    (
+        Column("handoff_id", STRING, "32 hex digits of SHA-256 over kind, send trace and span id, subscription."),
+        Column("kind", STRING, "message, call or step."),
+        Column("tenant", STRING, "Tenant."),
+        Column("environment", STRING, "Environment; empty where none is stated."),
+        Column("trace_id", STRING, "Hex: trace of the span whose context the message carried."),
+        Column("span_id", STRING, "Hex: that span."),
+        Column("receive_trace_id", STRING, "Hex: trace of the receipt; null without one."),
+        Column("receive_span_id", STRING, "Hex: the receiving span; null without one."),
+        Column("message_id", STRING, "Message id."),
+        Column("correlation_id", STRING, "Correlation id."),
+        Column("journey_id", STRING, "Hex: trace id of the journey's earliest root."),
+        Column("journey_type", STRING, "Declared type of the journey; null where none fits."),
+        Column("sent_at", TIME, "Start of the send, sender's clock."),
+        Column("received_at", TIME, "Start of the receipt, receiver's clock; null without one."),
+        Column("deadline_at", TIME, "When it should have been received."),
+        Column("from_service", STRING, "Sender."),
+        Column("from_team", STRING, "Its owner."),
+        Column("channel", STRING, "Channel; null for calls."),
+        Column("channel_team", STRING, "The queue's owner if known and owned, else the channel's; null for calls."),
+        Column("queue", STRING, "The queue by broker facts or the receiver's word; null where unknown."),
+        Column("to_service", STRING, "Receiver; null where none is known."),
+        Column("to_team", STRING, "Its owner; null where none is known."),
+        Column("verdict", STRING, "delivered, retried, dropped, unobserved, pending or stuck."),
+        Column("late", BOOL, "Received after its deadline."),
+        Column("receipt", STRING, "received, processed or settled; null without one."),
+        Column("cause", STRING, "Of dropped and stuck: a row of the table of causes; else null."),
+        Column("confidence", STRING, "confirmed, inferred or suspected; null unless dropped or stuck."),
+        Column("disposition", STRING, "gone, waiting, dead_lettered, parked or unknown; null unless dropped or stuck."),
+        Column("held_at", STRING, "Where it is held, if dead-lettered, parked or waiting at a known place."),
+        Column("resubmitted_by", STRING, "handoff_id of the later send that made good a silent loss."),
+        Column("accountable_team", STRING, "Who can most effectively prevent it; null when suspected or unknown."),
+        Column("next_to_ask", STRING, "Whom to ask and why, where nobody is accountable yet."),
+        Column("expected_by", STRING, "learned, declared or bound; null where nothing is expected."),
+        Column("finding_id", STRING, "Groups the rows of one boundary and cause; null unless dropped or stuck."),
+        Column("as_of", TIME, "Event time at which it was judged."),
+        Column("evidence", STRINGS, "Sentences with the figures that convict."),
+    ),
+)
+"""The public row: one a handoff, the same at every door."""
+
+VERDICTS: tuple[str, ...] = ("delivered", "retried", "dropped", "unobserved", "pending", "stuck")
+
+UNOWNED = "unowned"
+"""A known thing without an owner; null is an unknown thing."""
+
+
