@@ -80,3 +80,7 @@ class StoreError(BatonError):
 
     http_status = 503
     grpc_code = 14
+
+
+class AddressError(BatonError):
+    """An address that cannot be listened on: in use, not of this machine, not permitted."""

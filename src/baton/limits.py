@@ -16,14 +16,23 @@ NESTING_MAX = 64
 # A segment of the journal is sealed and drained to the table at this size or this age, whichever comes first.
 SEGMENT_BYTES_MAX = 64 * 1024 * 1024
 SEGMENT_AGE_S_MAX = 2.0
+# A reader that finds a segment drained under its hands looks again; drains are seconds apart, so twice is rare.
+READ_ATTEMPTS_MAX = 10
 # Requests waiting for the journal beyond this are refused as "try again": memory stays bounded whatever arrives.
 JOURNAL_BACKLOG_BYTES_MAX = 256 * 1024 * 1024
 # SIGTERM: how long requests under way may take to be answered before the sockets close.
 SHUTDOWN_GRACE_S = 5.0
 # How often `serve` learns expectations anew; the design's analysis tick.
 LEARN_INTERVAL_S = 10.0
+# Learning reads the whole store; one that takes longer is given up, and the next one tries again.
+LEARN_S_MAX = 120.0
+# Idle HTTP connections: the SDKs export every 5 s; a server that closes first makes them fail and try again. nginx's
+# default.
+KEEP_ALIVE_S = 75
 # Rows that `load` holds decoded in memory before it commits them: about 1 KB a span.
 LOAD_SPANS_MAX = 200_000
+# One file is loaded whole or not at all, so its spans are held together: 1 GiB of OTLP is 1 to 10 million of them.
+LOAD_FILE_BYTES_MAX = 1024 * 1024 * 1024
 
 # --- ids and times -------------------------------------------------------------------------------------------------
 
@@ -48,8 +57,9 @@ HOT_KEY_TRACES_MAX = 200
 
 # --- expectation ---------------------------------------------------------------------------------------------------
 
-# A subscription is known once it was seen to take this many messages of a channel.
-SUBSCRIPTION_PAIRS_MIN = 1
+# A message sent up to this long before a subscription's first receipt was meant for it as well; an earlier one is
+# not held against it.
+SUBSCRIPTION_LEAD_NS = 60 * SECOND_NS
 # Below this many pairs a latency profile says nothing: the default deadline holds.
 DEADLINE_PAIRS_MIN = 20
 DEADLINE_DEFAULT_NS = 30 * SECOND_NS
@@ -64,13 +74,22 @@ REORDER_MARGIN = 3.0
 # Two subscriptions fan out if they share at least this part of the smaller one's messages; competing consumers share
 # only redeliveries.
 FAN_OUT_SHARE_MIN = 0.2
-# A receiver that gets this part or less of a channel's messages, at random, samples or filters; samplers are set to
-# 1, 10, 25 or 50 %, hardly ever to more.
+# Subscriptions learned of one channel; auto-named queues of short-lived clients can make thousands. Beyond it further
+# takers share the last one, which expects less and so accuses less.
+TAKERS_MAX = 64
+# A receiver that gets this part or less of a channel's messages, at random, samples; samplers are set to 1, 10, 25 or
+# 50 %, hardly ever to more. (One of several subscriptions of a channel may filter: there any share counts.)
 COIN_TOSS_SHARE_MAX = 0.8
 # Wald-Wolfowitz runs test: |z| at or under this is what independent tosses show in 99.7 % of cases.
 COIN_TOSS_Z_MAX = 3.0
 # Fewer receipts or losses than this have no pattern.
-COIN_TOSS_COUNT_MIN = 8
+COIN_TOSS_COUNT_MIN = 3
+# Survivors of a queue that lost messages stood at least this deep in it,
+QUEUE_DEPTH_MIN = 5
+# ... and either evenly (interquartile range over median; measured 0.00-0.02 on full queues, over 0.6 in calm)
+QUEUE_SPREAD_MAX = 0.15
+# ... or this many times longer than messages sent in calm.
+QUEUE_WAIT_RATIO_MIN = 5.0
 
 # --- telemetry -----------------------------------------------------------------------------------------------------
 
@@ -89,20 +108,57 @@ OPEN_RECEIPT_NS_MAX = 3600 * SECOND_NS
 
 # --- causes --------------------------------------------------------------------------------------------------------
 
-# Overtaker estimate of a queue's limit: at least this many delivered messages around the losses, and a spread of
-# their overtaker counts (interquartile range over median) not above this.
-OVERFLOW_MESSAGES_MIN = 20
+# Overtaker estimate of a queue's limit: at least this many survivors of the losses, and a spread of their depths
+# (interquartile range over median) not above this, or one message for small limits.
+OVERFLOW_SURVIVORS_MIN = 10
 OVERFLOW_SPREAD_MAX = 0.05
+# Under a TTL the waits are as even as the depths; a full queue's depths are this much more even than its waits.
+OVERFLOW_EVENNESS_RATIO_MAX = 0.5
+
+# --- files that people write -----------------------------------------------------------------------------------------
+
+# ownership.yaml and baton.toml: 500 teams with three rules each take 64 KB, a bank has some thousand.
+DOCUMENT_BYTES_MAX = 1024 * 1024
+# Names and patterns in them: AMQP's short strings (exchanges, queues, keys) hold 255 bytes, Kafka's topics 249.
+NAME_CHARS_MAX = 255
+# A declared deadline: statements go out monthly; anything longer is a slip of the unit.
+DECLARED_DEADLINE_NS_MAX = 31 * 24 * 3600 * SECOND_NS
+
+# Senders named in one queue's crowding.
+SENDERS_MAX = 8
 
 # --- reports -------------------------------------------------------------------------------------------------------
 
 EXEMPLARS_MAX = 3
+# Journeys named where an id fits several.
+MATCHES_SHOWN_MAX = 5
+# Columns: the eye loses the line beyond this, and screens are wider.
 TEXT_WIDTH_MAX = 200
+# Columns: a line of a handoffs table (a time, a verdict, a trace id) needs them.
+TEXT_WIDTH_MIN = 60
+# Columns where there is no terminal to ask: what an incident's record and a mail show without wrapping.
+TEXT_WIDTH_DEFAULT = 120
+# Characters of one value in a report for people: two lines and a half of a wide terminal; a span name may be 64 KB.
+TEXT_CHARS_MAX = 400
+# Names in one line of a report; more are counted.
+NAMES_MAX = 5
+# Lines of one list of a report (blind spots, unowned names, upstreams): a screen has about 24 to 50.
+LIST_LINES_MAX = 20
+# Rows of a table on a terminal: ten screens; whoever wants more wants a file.
+TABLE_ROWS_MAX = 500
+# Lines of a journey's timeline: real journeys have 10 to 100 spans; of longer ones the telling lines are kept.
+JOURNEY_LINES_MAX = 200
+# Lanes of a timeline, two columns each: with twelve, 80 columns still hold the names.
+LANES_MAX = 12
+# Columns by which a timeline indents a span under its parents: the nesting that matters, not the whole stack.
+INDENT_MAX = 8
 
 if not GAP_NS_MIN <= SILENCE_TAIL_NS <= SILENT_FOR_GOOD_NS:
     raise AssertionError("a gap is shorter than the tail an instance may lose, and that than silence for good")
 if not SEGMENT_BYTES_MAX <= JOURNAL_BACKLOG_BYTES_MAX:
     raise AssertionError("the backlog must hold a whole segment")
+if not REQUEST_BYTES_MAX <= LOAD_FILE_BYTES_MAX:
+    raise AssertionError("a file must hold the largest request")
 if not REQUEST_BYTES_MAX <= SEGMENT_BYTES_MAX:
     raise AssertionError("a segment must hold the largest request")
 if not DEADLINE_NS_MIN <= DEADLINE_DEFAULT_NS:

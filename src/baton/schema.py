@@ -303,7 +303,8 @@ EXPECTATIONS = Frame(
         Column("broker", STRING, "Broker address of the channel; of a call empty."),
         Column("channel", STRING, "Channel; of a call the calling service and its target."),
         Column("subscription", STRING, "Who takes from it: queue, group, or services and destination."),
-        Column("services", STRINGS, "Services seen receiving for it."),
+        Column("takers", STRINGS, "Labels of those seen receiving for it."),
+        Column("services", STRINGS, "Their services."),
         Column("destination", STRING, "The destination as the receivers say it."),
         Column("relation", STRING, "expected: each message goes there; onward: dead-letter or park."),
         Column("sends", I64, "Messages or calls sent while it was known."),
@@ -361,6 +362,9 @@ HANDOFFS = Frame(
 """The public row: one a handoff, the same at every door."""
 
 VERDICTS: tuple[str, ...] = ("delivered", "retried", "dropped", "unobserved", "pending", "stuck")
+
+DEFAULT_TENANT = "default"
+"""Whose telemetry it is where the sender names nobody."""
 
 UNOWNED = "unowned"
 """A known thing without an owner; null is an unknown thing."""

@@ -1,0 +1,179 @@
+"""The ordered list of stages: spans -> pairs -> journeys -> handoffs -> findings.
+
+Each arrow is one function from frames to a frame; this module is the only place that knows their order.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from baton.findings.accountable import hold
+from baton.findings.causes import convict
+from baton.findings.crowded import crowded
+from baton.findings.queues import crowding, limits
+from baton.findings.rows import public
+from baton.findings.told import told
+from baton.handoffs import calls as call_law
+from baton.handoffs import verdict as message_law
+from baton.handoffs.deadline import deadlines
+from baton.handoffs.expected import SUBSCRIPTION, expected
+from baton.handoffs.order import overtaken
+from baton.handoffs.signs import signs
+from baton.handoffs.telemetry import gaps, vouch, watch
+from baton.journeys.stitch import stitch
+from baton.ownership import declared
+from baton.ownership.assign import assign, owners
+from baton.pairs.calls import calls
+from baton.pairs.learn import learn
+from baton.pairs.pair import pair
+from baton.pairs.pressure import pressure
+from baton.pairs.receipts import receipts
+from baton.pairs.sends import sends
+from baton.spans.conventions import normalise
+from baton.spans.repair import repair
+
+if TYPE_CHECKING:
+    from baton.ownership.catalog import Catalog
+
+
+
+@dataclass(frozen=True, slots=True)
+class Paired:
+    """Spans in one vocabulary, and what was sent, received and called among them.
+
+    Attributes:
+        spans: SPANS and SIGHTINGS.
+        sends: see `pairs.sends.sends`.
+        pairs: PAIRS.
+        unnamed: see `pairs.pair.pair`.
+        receipts: see `pairs.receipts.receipts`.
+        calls: see `pairs.calls.calls`.
+    """
+
+    spans: pl.DataFrame
+    sends: pl.DataFrame
+    pairs: pl.DataFrame
+    unnamed: pl.DataFrame
+    receipts: pl.DataFrame
+    calls: pl.DataFrame
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """The answer.
+
+    Attributes:
+        handoffs: HANDOFFS.
+        spans: SPANS and SIGHTINGS with `journey_id`.
+        hot: hot journey keys, see `journeys.stitch.stitch`.
+        crowding: see `findings.queues.crowding`.
+        version: of the expectations used; null where there were none.
+    """
+
+    handoffs: pl.DataFrame
+    spans: pl.DataFrame
+    hot: pl.DataFrame
+    crowding: pl.DataFrame
+    version: str | None
+
+
+def pair_up(spans: pl.LazyFrame, catalog: Catalog, as_of_ns: int) -> Paired:
+    """Repairs, normalises, assigns and pairs.
+
+    Args:
+        spans: SPANS.
+        catalog: the ownership file.
+        as_of_ns: spans that end later are unseen.
+    """
+    mended = assign(normalise(repair(spans, as_of_ns)), catalog).collect()
+    sent = sends(mended)
+    pairs, unnamed = pair(mended, sent)
+    return Paired(mended, sent, pairs, unnamed, receipts(mended, pairs), calls(mended))
+
+
+def expect(paired: Paired) -> pl.DataFrame:
+    """EXPECTATIONS, learned from all that was paired."""
+    return learn(paired.sends, paired.receipts, paired.calls)
+
+
+def analyze(
+    paired: Paired, expectations: pl.DataFrame, catalog: Catalog, journey_keys: tuple[str, ...], as_of_ns: int
+) -> Analysis:
+    """Stitches journeys and judges every handoff.
+
+    Args:
+        paired: the frames of `pair_up`.
+        expectations: EXPECTATIONS.
+        catalog: the ownership file.
+        journey_keys: attributes that join traces.
+        as_of_ns: event time of the judgement.
+    """
+    journeys, hot = stitch(paired.spans, paired.pairs, journey_keys)
+    journeys = _typed(paired.spans, journeys, catalog)
+    telemetry, pauses = watch(paired.spans), gaps(paired.spans)
+
+    rows = expected(paired.sends, paired.receipts, expectations)
+    rows = declared.deadlines(_in_journeys(rows, journeys).lazy(), catalog).collect()
+    rows = signs(overtaken(deadlines(rows)), paired.spans, paired.unnamed)
+    rows = message_law.judge(vouch(rows, telemetry, pauses, as_of_ns), as_of_ns)
+    answered = call_law.judge(paired.calls, expectations, telemetry, pauses, as_of_ns)
+    answered = _in_journeys(answered, journeys)
+
+    fits = limits(pressure(rows.filter(pl.col("relation") == "expected")), _services(rows))
+    crowds = crowding(rows, fits)
+    names = _owners(rows, answered, catalog)
+    rows = told(pl.concat([rows, answered], how="diagonal"), paired.spans, *names)
+    rows = hold(convict(crowded(rows, fits, crowds, names[0])))
+    return Analysis(
+        handoffs=public(rows, paired.spans, as_of_ns),
+        spans=paired.spans.join(journeys.select("row", "journey_id"), on="row"),
+        hot=hot,
+        crowding=crowds,
+        version=None if expectations.is_empty() else expectations["version"][0],
+    )
+
+
+def _typed(spans: pl.DataFrame, journeys: pl.DataFrame, catalog: Catalog) -> pl.DataFrame:
+    """Adds each journey's declared type and when it was to be done, by its earliest entry."""
+    deadlines_ns = {kind.name: kind.deadline_ns for kind in catalog.journey_types if kind.deadline_ns is not None}
+    entries = declared.entries(spans.lazy().select("row", "service", "name", "start_ns"), catalog)
+    first = (
+        entries.filter(pl.col("journey_type").is_not_null())
+        .join(journeys.lazy(), on="row")
+        .sort("start_ns", "row")
+        .group_by("journey_id", maintain_order=True)
+        .agg(
+            pl.col("journey_type").first(),
+            (
+                pl.col("start_ns").first()
+                + pl.col("journey_type").first().replace_strict(deadlines_ns, default=None, return_dtype=pl.Int64)
+            ).alias("journey_deadline_ns"),
+        )
+    )
+    return journeys.lazy().join(first, on="journey_id", how="left").collect()
+
+
+def _in_journeys(rows: pl.DataFrame, journeys: pl.DataFrame) -> pl.DataFrame:
+    return rows.join(journeys.rename({"row": "send"}), on="send", how="left")
+
+
+def _services(rows: pl.DataFrame) -> pl.DataFrame:
+    return rows.select(*SUBSCRIPTION, "services").filter(pl.col("subscription").is_not_null()).unique(SUBSCRIPTION)
+
+
+def _owners(
+    rows: pl.DataFrame, answered: pl.DataFrame, catalog: Catalog
+) -> tuple[dict[str, str], dict[str, str], dict[str, str]]:
+    """Team by service, by channel, by queue or place, of every name that occurs."""
+    services = pl.concat(
+        [rows["service"], *(frame["services"].explode() for frame in (rows, answered))]
+    ).drop_nulls()
+    channels, queues = rows["channel"], pl.concat([rows["place"], rows["queue"]]).drop_nulls()
+    return (
+        owners(services.unique().to_list(), "service", catalog),
+        owners(channels.unique().to_list(), "channel", catalog),
+        owners(queues.unique().to_list(), "queue", catalog),
+    )

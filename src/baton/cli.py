@@ -1,0 +1,405 @@
+"""The command line: arguments and exit codes only.
+
+Exit codes: 0 done (drops found or not; a reader that closes the pipe is done too), 1 a check failed, 2 usage, 3 input
+could not be read, 70 a bug in Baton, 130 interrupted. What goes wrong is told in one line on standard error; a
+traceback is printed only where BATON_DEBUG is 1.
+
+Whatever needs more than Click is imported by the command that needs it: `baton --help` answers at once.
+"""
+# ruff: noqa: PLC0415 # late imports are the point, see above
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import time
+import traceback
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, TypedDict, TypeVar, Unpack
+
+import click
+
+from baton import __version__
+from baton.errors import BatonError, UsageError
+from baton.limits import TEXT_WIDTH_DEFAULT, TEXT_WIDTH_MAX, TEXT_WIDTH_MIN
+from baton.reports.text import clean
+from baton.reports.times import ACCEPTED, parse
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    import polars as pl
+
+    from baton.queries import Question
+
+_EXIT_INPUT = 3
+_EXIT_BUG = 70  # EX_SOFTWARE of sysexits.h
+_EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells count
+
+_ROW_FORMATS = ("table", "json", "ndjson", "csv", "parquet", "markdown")
+
+_Command = TypeVar("_Command", bound="Callable[..., None]")
+
+
+class _Asked(TypedDict, total=False):
+    """The options that make a question."""
+
+    store: str | None
+    owners: Path | None
+    since: int | None
+    until: int | None
+    as_of: int | None
+    journey_type: str | None
+    team: str | None
+
+
+def _time(_ctx: click.Context, param: click.Parameter, value: str | None) -> int | None:
+    """A time, in ns since 1970."""
+    if value is None:
+        return None
+    try:
+        return parse(value, time.time_ns())
+    except UsageError as error:
+        raise click.BadParameter(str(error), param=param) from error
+
+
+def _options(*options: Callable[[_Command], _Command]) -> Callable[[_Command], _Command]:
+    """Several options as one decorator, in the order of the help."""
+
+    def decorate(command: _Command) -> _Command:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+def _verdicts(_ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
+    """Verdicts given one by one or as lists with commas."""
+    if not values:
+        return ()
+    from baton.schema import VERDICTS
+
+    verdicts = tuple(verdict.strip() for value in values for verdict in value.split(","))
+    for verdict in verdicts:
+        if verdict not in VERDICTS:
+            raise click.BadParameter(f"{verdict!r} is no verdict: name some of {', '.join(VERDICTS)}", param=param)
+    return verdicts
+
+
+_STORE = click.option("--store", metavar="DIR", help="The store's folder; else $BATON_STORE, else ./baton-store.")
+_OWNERS = click.option(
+    "--owners",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="The ownership file; else ownership.yaml in the store or the working folder.",
+)
+_WINDOW = _options(
+    _STORE,
+    _OWNERS,
+    click.option("--since", callback=_time, metavar="TIME", help=f"Handoffs sent at or after: {ACCEPTED}."),
+    click.option("--until", callback=_time, metavar="TIME", help="Handoffs sent before."),
+    click.option("--as-of", callback=_time, metavar="TIME", help="Judge as of this time; default now."),
+)
+_NARROW = _options(
+    click.option("--journey-type", metavar="NAME", help="Only this declared journey type."),
+    click.option("--team", metavar="TEAM", help="Only where this team sends, receives, owns the channel or answers."),
+)
+
+
+def _format(*formats: str) -> Callable[[_Command], _Command]:
+    """The option `--format`; the first is the default, on a terminal or not."""
+    return click.option(
+        "--format",
+        "output",
+        type=click.Choice(formats),
+        default=formats[0],
+        show_default=True,
+        help="Form of the answer.",
+    )
+
+
+@click.group(
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Exit codes: 0 done, drops found or not; 1 a check failed; 2 usage; 3 input could not be read.",
+)
+@click.version_option(__version__, prog_name="baton", message="%(prog)s %(version)s")
+def cli() -> None:
+    """When a customer's journey crosses from one team to the next, was the baton dropped?
+
+    And where, why, and who can fix it.
+    """
+
+
+@cli.command()
+@_STORE
+@click.option(
+    "--grpc", default="127.0.0.1:4317", show_default=True, metavar="HOST:PORT", help="OTLP/gRPC; port 0 is any."
+)
+@click.option(
+    "--http", default="127.0.0.1:4318", show_default=True, metavar="HOST:PORT", help="OTLP/HTTP; port 0 is any."
+)
+@_OWNERS
+def serve(store: str | None, grpc: str, http: str, owners: Path | None) -> None:
+    """Take spans by OTLP until interrupted."""
+    from baton import app, settings
+
+    folder = settings.store_path(store)
+    app.serve(folder, grpc, http, settings.owners_path(owners, folder))
+
+
+@cli.command()
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PATH...")
+@_STORE
+@_OWNERS
+@click.pass_context
+def load(ctx: click.Context, paths: tuple[Path, ...], store: str | None, owners: Path | None) -> None:
+    """Load recorded spans from files and folders.
+
+    OTLP/JSON (.json, .jsonl) and OTLP protobuf (.pb, .bin, length-prefixed .pbl), each also with .gz. A file is loaded
+    whole or not at all; files that cannot be read are told and passed over, and then the exit code is 3.
+    """
+    from baton import app, settings
+
+    folder = settings.store_path(store)
+    with _progress() as progress:
+        result = app.load(list(paths), folder, progress, settings.owners_path(owners, folder))
+    for path, reason in result.bad:
+        _tell(f"passed over {path}: {reason}")
+    _write(f"Loaded {result.files:,} files with {result.spans:,} spans into {clean(str(folder))}.\n")
+    if result.bad:
+        ctx.exit(_EXIT_INPUT)
+
+
+@cli.command()
+@_WINDOW
+@_NARROW
+@_format("text", "markdown")
+def report(output: str, **asked: Unpack[_Asked]) -> None:
+    """Report dropped and stuck handoffs, worst first."""
+    from baton import queries
+    from baton.reports import report, report_markdown
+
+    answer = queries.report(_question(asked))
+    _write(report_markdown.as_markdown(answer) if output == "markdown" else report.as_text(answer, **_screen()))
+
+
+@cli.command()
+@_WINDOW
+@click.option(
+    "--verdict",
+    "verdicts",
+    multiple=True,
+    callback=_verdicts,
+    metavar="VERDICT",
+    help="Only these: delivered, retried, dropped, unobserved, pending, stuck; repeat it or use commas.",
+)
+@_NARROW
+@_format(*_ROW_FORMATS)
+def handoffs(output: str, verdicts: tuple[str, ...], **asked: Unpack[_Asked]) -> None:
+    """List handoffs, a row each, by time sent.
+
+    The table and Markdown show the columns that people need; every other format has the whole row.
+    """
+    _list_handoffs(output, verdicts, asked)
+
+
+@cli.command()
+@_WINDOW
+@_NARROW
+@_format(*_ROW_FORMATS)
+def drops(output: str, **asked: Unpack[_Asked]) -> None:
+    """List dropped and stuck handoffs.
+
+    The same as `handoffs --verdict dropped,stuck`.
+    """
+    _list_handoffs(output, ("dropped", "stuck"), asked)
+
+
+@cli.command()
+@click.argument("journey_id", metavar="ID")
+@_WINDOW
+def journey(journey_id: str, **asked: Unpack[_Asked]) -> None:
+    """Show one journey's timeline, a lane a team.
+
+    It says where the journey stopped and why. ID is a trace id or a correlation id.
+    """
+    from baton import queries
+    from baton.reports import journey
+
+    _write(journey.as_text(queries.journey(_question(asked), journey_id), **_screen()))
+
+
+@cli.command()
+@click.argument("name")
+@_WINDOW
+def who(name: str, **asked: Unpack[_Asked]) -> None:
+    """Say who owns NAME, and what depends on it.
+
+    NAME is a service, a channel or a journey type.
+    """
+    from baton import queries
+    from baton.reports import who
+
+    _write(who.as_text(queries.who(_question(asked), name), **_screen()))
+
+
+@cli.command()
+@_WINDOW
+@_format("table", "json", "csv", "markdown")
+def boundaries(output: str, **asked: Unpack[_Asked]) -> None:
+    """Show drops and latency between teams, worst first."""
+    from baton import queries
+    from baton.reports import boundaries, rows
+
+    frame = queries.boundaries(_question(asked))
+    if output == "table":
+        _write(boundaries.as_table(frame, **_screen()))
+    else:
+        _write({"json": rows.as_json, "csv": rows.as_csv, "markdown": rows.as_markdown}[output](frame).encode())
+
+
+@cli.command()
+@click.option(
+    "--store", type=click.Path(path_type=Path), metavar="DIR", help="Keep the demo's store here; else in none."
+)
+def demo(store: Path | None) -> None:
+    """Run a small bank, and report what it dropped."""
+    from baton import app
+    from baton.reports import report
+
+    _write(report.as_text(app.demo(store), **_screen()))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; what it returns is the exit code. Every error leaves as one line on standard error."""
+    try:
+        code = cli.main(arguments, prog_name="baton", standalone_mode=False)
+    except click.UsageError as error:
+        return _usage(error)
+    except BatonError as error:
+        return _tell(str(error), error.exit_code)
+    except (KeyboardInterrupt, click.Abort):
+        return _EXIT_INTERRUPTED
+    except OSError as error:
+        return _tell(f"{error}: check that it exists, has room and may be read and written", _EXIT_INPUT)
+    except SystemExit:
+        raise
+    except BaseException as error:  # noqa: BLE001 # a panic of Polars is no Exception, and must not print a traceback
+        return _bug(error)
+    return code if isinstance(code, int) else 0
+
+
+def _usage(error: click.UsageError) -> int:
+    """Arguments that Click refused; without any, the help."""
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        error.show()
+        return error.exit_code
+    command = error.ctx.command_path if error.ctx else "baton"
+    return _tell(f"{error.format_message()} (`{command} --help` says more)", error.exit_code)
+
+
+def _bug(error: BaseException) -> int:
+    """An error that nobody expected."""
+    if os.environ.get("BATON_DEBUG") == "1":
+        traceback.print_exception(error)
+        return _EXIT_BUG
+    return _tell(
+        f"unexpected {type(error).__name__}, a bug: please report it with what the command prints under BATON_DEBUG=1",
+        _EXIT_BUG,
+    )
+
+
+def _tell(message: str, exit_code: int = 0) -> int:
+    """Say it on standard error; returns the exit code, so that it can be told and returned in one breath."""
+    click.echo(f"baton: {clean(message)}".encode(sys.stderr.encoding, "backslashreplace"), err=True)
+    return exit_code
+
+
+def _question(asked: _Asked, verdicts: tuple[str, ...] = ()) -> Question:
+    """The options as a question to `baton.queries`."""
+    from baton import queries, settings
+
+    store = settings.store_path(asked["store"])
+    since, until = asked["since"], asked["until"]
+    if since is not None and until is not None and since >= until:
+        raise UsageError("--since is not before --until, so no handoff can match: give an earlier --since")
+    return queries.Question(
+        store=store,
+        owners=settings.owners_path(asked["owners"], store),
+        since_ns=since,
+        until_ns=until,
+        as_of_ns=asked["as_of"],
+        verdicts=verdicts,
+        journey_type=asked.get("journey_type"),
+        team=asked.get("team"),
+    )
+
+
+def _list_handoffs(output: str, verdicts: tuple[str, ...], asked: _Asked) -> None:
+    """Rows in one of the six formats."""
+    if output == "parquet" and sys.stdout.isatty():
+        raise UsageError(
+            "--format parquet is binary and this is a terminal: redirect it, for example > handoffs.parquet"
+        )
+    from baton import queries
+
+    _write(_rows(queries.handoffs(_question(asked, verdicts)), output))
+
+
+def _rows(frame: pl.DataFrame, output: str) -> str | bytes:
+    """Handoffs as people's text or programs' bytes."""
+    from baton.reports import handoffs, rows
+
+    if output == "table":
+        return handoffs.as_table(frame, **_screen())
+    if output == "parquet":
+        return rows.as_parquet(frame)
+    writers = {"json": rows.as_json, "ndjson": rows.as_ndjson, "csv": rows.as_csv, "markdown": handoffs.as_markdown}
+    return writers[output](frame).encode()
+
+
+class _Screen(TypedDict):
+    """What a renderer for terminals has to know."""
+
+    width: int
+    color: bool
+
+
+def _screen() -> _Screen:
+    """Measures of standard output: colour only on a terminal that wants it, and a fixed width where there is none."""
+    columns = shutil.get_terminal_size((TEXT_WIDTH_DEFAULT, 0)).columns
+    wanted = not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    return {"width": min(max(columns, TEXT_WIDTH_MIN), TEXT_WIDTH_MAX), "color": sys.stdout.isatty() and wanted}
+
+
+def _write(content: str | bytes) -> None:
+    """Print it: programs' bytes as they are, people's text as the terminal can show it.
+
+    A closed pipe (`baton drops | head`) ends the command well: whoever closed it has read enough.
+    """
+    if isinstance(content, str):
+        content = content.encode(sys.stdout.encoding, "backslashreplace")
+    try:
+        click.echo(content, nl=False)
+    except BrokenPipeError:
+        # Python flushes standard output once more as it exits: let that go nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise click.exceptions.Exit(0) from None
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[str, int, int], None] | None]:
+    """A progress bar on standard error, told (file, files done, files); None where that is no terminal."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}", markup=False))
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("")
+        yield lambda name, done, total: bar.update(task, description=clean(name), completed=done, total=total)

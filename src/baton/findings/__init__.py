@@ -1,0 +1,1 @@
+"""Why a handoff was dropped or is stuck, and who can fix it."""

@@ -1,0 +1,175 @@
+"""Causes: one table, evidence -> cause, in the order of precedence.
+
+Each row names the cause, what convicts it and how sure that makes it; the first row that holds is the cause, the next
+one that holds is the runner-up and goes into the evidence. `unknown` is the honest last.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import polars as pl
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """One row of the table.
+
+    Attributes:
+        name: the cause.
+        convicts: what evidence convicts, one sentence.
+        when: Boolean expression over judged rows.
+        confidence: confirmed (the broker's, the sender's or the receiver's own word on this message), inferred (a
+            pattern in spans, above a stated fit) or suspected.
+        sentence: the evidence as a sentence with its figures, null where `verdict` has said it already.
+    """
+
+    name: str
+    convicts: str
+    when: pl.Expr
+    confidence: str
+    sentence: pl.Expr
+
+
+_PROOF = pl.col("proof")
+_LOST = _PROOF.is_in(["overtaken", "drained"]) | ((_PROOF == "sidelined") & pl.col("row").is_null())
+_FULL = pl.format(
+    "the queue stood at its limit: {} messages that came through while others were lost had {} sent behind them "
+    "(quartiles within {}), so it holds {}; it {}",
+    "survivors",
+    pl.col("depth").round(0).cast(pl.Int64),
+    pl.col("depth_iqr").round(1),
+    pl.col("depth").round(0).cast(pl.Int64) + 1,
+    pl.when(pl.col("failed")).then(pl.lit("refuses what comes (reject-publish)")).otherwise(pl.lit("evicts its oldest (drop-head)")),
+)
+
+CAUSES: tuple[Cause, ...] = (
+    Cause(
+        "unroutable",
+        "The send says that the broker returned it: no binding takes its key.",
+        (_PROOF == "failed") & pl.col("returned"),
+        "confirmed",
+        pl.lit("no binding takes its key"),
+    ),
+    Cause(
+        "rejected",
+        "The receipt failed or was refused.",
+        _PROOF == "refused",
+        "confirmed",
+        pl.lit(None, dtype=pl.String),
+    ),
+    Cause(
+        "rejected",
+        "It was received, then went to a dead-letter place.",
+        (_PROOF == "sidelined") & pl.col("row").is_not_null(),
+        "inferred",
+        pl.lit(None, dtype=pl.String),
+    ),
+    Cause(
+        "overflow",
+        "The queue stood at its limit when this message was evicted or refused: the depth of the survivors is even, "
+        "and evener than their waits.",
+        (_LOST | (_PROOF == "failed")) & pl.col("depth").is_not_null(),
+        "inferred",
+        _FULL,
+    ),
+    Cause(
+        "receiver_down",
+        "No receipt by that subscription from before the send until after the deadline, with the receiver's other "
+        "spans going on.",
+        (_PROOF == "waiting") & ~(pl.col("last_receipt_ns") > pl.col("deadline_at_ns")).fill_null(value=False),
+        "inferred",
+        pl.format("{} sent other spans meanwhile, and took nothing from this channel", pl.col("services").list.join(", ")),
+    ),
+    Cause(
+        "publish_failed",
+        "The send itself failed and nobody retried it: a breach of the sender's contract.",
+        _PROOF == "failed",
+        "confirmed",
+        pl.lit("nobody sent it again"),
+    ),
+    Cause(
+        "call_lost",
+        "A client span that failed with no server span, where that server is instrumented.",
+        _PROOF == "lost",
+        "inferred",
+        pl.lit(None, dtype=pl.String),
+    ),
+    Cause(
+        "unknown",
+        "Proof that it was dropped, none why.",
+        _LOST,
+        "inferred",
+        pl.lit("nothing in the spans says why"),
+    ),
+)
+
+
+_NAMES = {number: cause.name for number, cause in enumerate(CAUSES)}
+
+
+def convict(rows: pl.DataFrame) -> pl.DataFrame:
+    """Adds `cause`, `confidence`, `disposition` and the cause's sentences to `evidence`.
+
+    Args:
+        rows: judged rows (`verdict.judge` or `calls.judge`) with the columns of a queue's fit (`depth`, `depth_iqr`,
+            `survivors`, `shares`, null without one) and `last_receipt_ns` (of the subscription).
+
+    Returns:
+        The rows; the new columns are null unless dropped or stuck, and `cause` of a stuck one where none is known.
+    """
+    accused = pl.col("verdict").is_in(["dropped", "stuck"])
+    holds = [pl.when(accused & cause.when.fill_null(value=False)) for cause in CAUSES]
+    first = pl.coalesce(*(hold.then(pl.lit(number)) for number, hold in enumerate(holds)))
+    runner_up = pl.coalesce(
+        *(
+            hold.then(pl.when(pl.col("_cause") < number).then(pl.lit(f"runner-up: {cause.name}")))
+            for number, (hold, cause) in enumerate(zip(holds, CAUSES, strict=True))
+            if cause.name != "unknown"
+        )
+    )
+    confidences = {number: cause.confidence for number, cause in enumerate(CAUSES)}
+    sentence = pl.coalesce(
+        *(pl.when(pl.col("_cause") == number).then(cause.sentence) for number, cause in enumerate(CAUSES))
+    )
+    return (
+        rows.with_columns(first.alias("_cause"))
+        .with_columns(
+            pl.col("_cause").replace_strict(_NAMES, default=None, return_dtype=pl.String).alias("cause"),
+            pl.when(accused)
+            .then(pl.col("_cause").replace_strict(confidences, default="suspected", return_dtype=pl.String))
+            .alias("confidence"),
+            _disposition().alias("disposition"),
+            pl.concat_list("evidence", sentence, _shares(), runner_up).list.drop_nulls().alias("evidence"),
+        )
+        .drop("_cause")
+    )
+
+
+def _shares() -> pl.Expr:
+    return pl.when(pl.col("_cause").replace_strict(_NAMES, default=None, return_dtype=pl.String) == "overflow").then("shares")
+
+
+def _disposition() -> pl.Expr:
+    """Where it is now, as far as spans tell: a send that failed never entered; the rest may lie in a place nobody
+    reads.
+    """
+    parked = pl.col("held_at").str.contains(r"(?i)park|alternate|unrout")
+    return (
+        pl.when(~pl.col("verdict").is_in(["dropped", "stuck"]))
+        .then(None)
+        .when(pl.col("held_at").is_not_null() & parked)
+        .then(pl.lit("parked"))
+        .when(pl.col("held_at").is_not_null())
+        .then(pl.lit("dead_lettered"))
+        .when(pl.col("proof") == "failed")
+        .then(pl.lit("gone"))
+        .otherwise(pl.lit("unknown"))
+    )
+
+
+def documentation() -> str:
+    """The table as Markdown, for the README and the docs."""
+    lines = ["| cause | convicted by | confidence |", "| --- | --- | --- |"]
+    lines += [f"| `{cause.name}` | {cause.convicts} | {cause.confidence} |" for cause in CAUSES]
+    return "\n".join(lines) + "\n"

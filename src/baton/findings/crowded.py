@@ -1,0 +1,35 @@
+"""Lays a queue's fit and its crowding beside the rows that it explains."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from baton.schema import UNOWNED
+
+SUBSCRIPTION = ["tenant", "environment", "broker", "channel", "subscription"]
+
+
+def crowded(
+    rows: pl.DataFrame, fits: pl.DataFrame, crowds: pl.DataFrame, teams: dict[str, str]
+) -> pl.DataFrame:
+    """Adds `depth`, `depth_iqr`, `survivors`, `shares` (a sentence), `crowder`, `crowder_team`, `last_receipt_ns`.
+
+    Args:
+        rows: judged rows of messages and calls; calls get nulls.
+        fits: the frame of `queues.limits`.
+        crowds: the frame of `queues.crowding`.
+        teams: service -> team.
+    """
+    sentence = pl.format("{} {} %", "sender", (pl.col("share") * 100).round(0).cast(pl.Int64))
+    shares = crowds.group_by(SUBSCRIPTION, maintain_order=True).agg(
+        pl.concat_str(pl.lit("the queue then held: "), sentence.str.join(", ")).first().alias("shares"),
+        pl.col("sender").first().alias("crowder"),
+    )
+    return (
+        rows.join(fits.drop("scope"), on=SUBSCRIPTION, how="left")
+        .join(shares, on=SUBSCRIPTION, how="left")
+        .with_columns(
+            pl.col("crowder").replace_strict(teams, default=UNOWNED, return_dtype=pl.String).alias("crowder_team"),
+            pl.col("first_ns").max().over(SUBSCRIPTION).alias("last_receipt_ns"),
+        )
+    )

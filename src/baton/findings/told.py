@@ -1,0 +1,66 @@
+"""Names and owners told to the rows: who sent, who should have received, whose the channel is."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from baton.schema import UNOWNED
+
+_SEVERAL = " | "
+
+
+def told(
+    rows: pl.DataFrame,
+    spans: pl.DataFrame,
+    services: dict[str, str],
+    channels: dict[str, str],
+    queues: dict[str, str],
+) -> pl.DataFrame:
+    """Adds `from_service`, `from_team`, `to_service`, `to_team`
+    and `channel_team`.
+
+    Args:
+        rows: judged rows with `send`, `row` (the receipt's, null without one), `receiver`, `services`, and of messages
+            `channel`, `place`.
+        spans: `row` and `team` of all spans.
+        services: service -> team, by the ownership file.
+        channels: channel -> team.
+        queues: queue, or place as the receiver says it -> team.
+
+    Returns:
+        The rows. Of several possible receivers all are named, joined by " | ".
+    """
+    teams = spans.select("row", "team")
+    by_service = pl.DataFrame(
+        {"services": list(services), "to_teams": list(services.values())},
+        schema={"services": pl.String, "to_teams": pl.String},
+    )
+    possible = (
+        rows.select("send", "subscription", "services")
+        .explode("services")
+        .join(by_service, on="services")
+        .group_by("send", "subscription")
+        .agg(pl.col("to_teams").unique().sort().str.join(_SEVERAL))
+    )
+    channel_team = pl.coalesce(
+        _owned(pl.col("place"), queues),
+        _owned(pl.col("channel"), channels),
+        pl.when(pl.col("channel").is_not_null()).then(pl.lit(UNOWNED)),
+    )
+    return (
+        rows.join(teams.rename({"row": "send", "team": "from_team"}), on="send", how="left")
+        .join(teams.rename({"team": "receiver_team"}), on="row", how="left")
+        .join(possible, on=["send", "subscription"], how="left", nulls_equal=True)
+        .with_columns(
+            pl.col("service").alias("from_service"),
+            pl.coalesce("receiver", pl.col("services").list.join(_SEVERAL)).alias("to_service"),
+            pl.coalesce("receiver_team", "to_teams").alias("to_team"),
+            channel_team.alias("channel_team"),
+        )
+        .drop("receiver_team", "to_teams")
+    )
+
+
+def _owned(names: pl.Expr, owners: dict[str, str]) -> pl.Expr:
+    known = {name: team for name, team in owners.items() if team != UNOWNED}
+    return names.replace_strict(known, default=None, return_dtype=pl.String)

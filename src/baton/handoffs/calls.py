@@ -1,0 +1,160 @@
+"""Verdicts of calls: from a client span to the server span that answers it.
+
+A call with a server span is delivered, even if it answered an error. A call without one is accused only where that
+server is known to be instrumented, was heard from before and after, and the caller itself says that the call failed.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from baton.handoffs.telemetry import INSTANCE, SERVICE
+from baton.limits import SILENCE_TAIL_NS, SILENT_FOR_GOOD_NS
+
+GATEWAY_STATUSES = (502, 503, 504)
+"""HTTP answers that a proxy gives in the place of a server that did not."""
+
+CLAUSES: dict[str, str] = {
+    "received": "delivered",
+    "resent": "retried",
+    "unknown receiver": "unobserved",
+    "sampled": "unobserved",
+    "answered": "unobserved",
+    "silent": "unobserved",
+    "awaited": "pending",
+    "lost": "dropped",
+}
+
+
+def judge(
+    calls: pl.DataFrame, expectations: pl.DataFrame, telemetry: pl.DataFrame, pauses: pl.DataFrame, as_of_ns: int
+) -> pl.DataFrame:
+    """One row a call with its verdict.
+
+    Args:
+        calls: the frame of `pairs.calls.calls`.
+        expectations: EXPECTATIONS.
+        telemetry: TELEMETRY.
+        pauses: the frame of `telemetry.gaps`.
+        as_of_ns: event time of the judgement.
+
+    Returns:
+        Rows in the words of `verdict.judge`, of kind call: `row` and `receiver` are the server span's, `subscription`
+        the expected servers (null where none is known), `channel` is null, `deadline_at_ns` the end of the client
+        span: by then the caller had given up.
+    """
+    known = expectations.filter(pl.col("kind") == "call").select(
+        "tenant", "environment", "channel", "subscription", "services", "tossed"
+    )
+    rows = calls.join(known, on=["tenant", "environment", "channel"], how="left").with_columns(
+        pl.coalesce("subscription", "to_service").alias("subscription"), pl.col("tossed").fill_null(value=False)
+    )
+    rows = rows.join(_heard(rows, telemetry, pauses, as_of_ns), on="send", how="left")
+    rows = rows.join(_made_good(rows), on="send", how="left")
+    answered = pl.col("http_status").is_not_null() & ~pl.col("http_status").is_in(GATEWAY_STATUSES)
+    clause = (
+        pl.when(pl.col("receive").is_not_null())
+        .then(pl.lit("received"))
+        .when(pl.col("failed") & pl.col("made_good").is_not_null())
+        .then(pl.lit("resent"))
+        .when(pl.col("services").is_null())
+        .then(pl.lit("unknown receiver"))
+        .when(pl.col("tossed"))
+        .then(pl.lit("sampled"))
+        .when(~pl.col("failed") | answered)
+        .then(pl.lit("answered"))
+        .when(pl.col("silent").fill_null(value=True))
+        .then(pl.lit("silent"))
+        .when(pl.col("awaited"))
+        .then(pl.lit("awaited"))
+        .otherwise(pl.lit("lost"))
+    )
+    return (
+        rows.with_columns(clause.alias("proof"))
+        .with_columns(pl.col("proof").replace_strict(CLAUSES).alias("verdict"))
+        .with_columns(
+            pl.lit("call").alias("kind"),
+            pl.lit("expected").alias("relation"),
+            pl.when(pl.col("services").is_not_null()).then(pl.lit("learned")).alias("expected_by"),
+            pl.when(pl.col("receive").is_not_null()).then(pl.lit("received")).alias("step"),
+            pl.lit(None, dtype=pl.String).alias("channel"),
+            pl.col("sent_end_ns").alias("deadline_at_ns"),
+            _evidence().alias("evidence"),
+        )
+        .rename({"receive": "row", "to_service": "receiver"})
+        .drop("silent", "awaited", "parent_row", "name", "http_status")
+    )
+
+
+def _heard(rows: pl.DataFrame, telemetry: pl.DataFrame, pauses: pl.DataFrame, as_of_ns: int) -> pl.DataFrame:
+    """Whether the server's telemetry vouches for the time of each unanswered failed call.
+
+    `silent`: no instance vouches for it, or one of them fell silent, or paused, around it. `awaited`: one may still
+    report.
+    """
+    missing = rows.filter(pl.col("receive").is_null() & pl.col("failed") & pl.col("services").is_not_null()).select(
+        "send", "tenant", "environment", pl.col("services").alias("service"), "sent_ns", "sent_end_ns"
+    )
+    seen = missing.explode("service").join(telemetry, on=SERVICE)
+    alive = (pl.col("watermark_ns") >= pl.col("sent_end_ns")) & (pl.col("first_ns") <= pl.col("sent_ns"))
+    near = (pl.col("watermark_ns") < pl.col("sent_end_ns")) & (
+        pl.col("watermark_ns") + SILENCE_TAIL_NS >= pl.col("sent_ns")
+    )
+    for_good = as_of_ns - pl.col("watermark_ns") > SILENT_FOR_GOOD_NS
+    paused = (
+        seen.sort("sent_end_ns")
+        .join_asof(
+            pauses,
+            left_on="sent_end_ns",
+            right_on="gap_from_ns",
+            by=INSTANCE,
+            strategy="backward",
+            check_sortedness=False,
+        )
+        .with_columns((pl.col("gap_until_ns") >= pl.col("sent_ns")).fill_null(value=False).alias("paused"))
+    )
+    return paused.group_by("send").agg(
+        ((near & for_good) | pl.col("paused")).any().or_(~(alive | near).any()).alias("silent"),
+        (near & ~for_good).any().alias("awaited"),
+    )
+
+
+def _made_good(rows: pl.DataFrame) -> pl.DataFrame:
+    """A failed call and a later one under the same parent, to the same target and of the same name, that succeeded."""
+    by = ["parent_row", "channel", "name"]
+    good = rows.filter(~pl.col("failed") & pl.col("parent_row").is_not_null()).select(
+        *by, "sent_ns", pl.col("send").alias("made_good")
+    )
+    return (
+        rows.filter(pl.col("failed") & pl.col("receive").is_null() & pl.col("parent_row").is_not_null())
+        .select("send", "sent_ns", *by)
+        .sort("sent_ns", "send")
+        .join_asof(
+            good.sort("sent_ns", "made_good"),
+            on="sent_ns",
+            by=by,
+            strategy="forward",
+            allow_exact_matches=False,
+            check_sortedness=False,
+        )
+        .filter(pl.col("made_good").is_not_null())
+        .select("send", "made_good")
+    )
+
+
+def _evidence() -> pl.Expr:
+    proof, who = pl.col("proof"), pl.col("services").list.join(", ")
+
+    def when(clause: str, sentence: pl.Expr) -> pl.Expr:
+        return pl.when(proof == clause).then(sentence)
+
+    return pl.concat_list(
+        when("resent", pl.lit("a later call of the same kind succeeded")),
+        when("unknown receiver", pl.lit("no server span ever answered this caller and target: it is not instrumented")),
+        when("sampled", pl.format("server spans of {} are often missing: it samples its spans", who)),
+        when("answered", pl.format("an answer came, but no server span of {} arrived", who)),
+        when("silent", pl.format("the telemetry of {} does not cover the call", who)),
+        when("awaited", pl.format("the telemetry of {} has not moved past the call", who)),
+        when("lost", pl.format("the call failed: {}", pl.col("failure").fill_null("an error status"))),
+        when("lost", pl.format("{} answers such calls with server spans and was heard before and after, but not here", who)),
+    ).list.drop_nulls()

@@ -1,0 +1,103 @@
+"""Rows: one a message and expected subscription, received or not; and the hops that nobody expects."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from baton.limits import DEADLINE_DEFAULT_NS, SUBSCRIPTION_LEAD_NS
+
+CHANNEL = ["tenant", "environment", "broker", "channel"]
+SUBSCRIPTION = [*CHANNEL, "subscription"]
+
+
+def expected(sent: pl.DataFrame, receipts: pl.DataFrame, expectations: pl.DataFrame) -> pl.DataFrame:
+    """Lays the receipts beside what was expected.
+
+    A message has a row for every subscription that EXPECTATIONS names for its channel and that existed when it was
+    sent, one for every other place that took it, and where there is neither, one with a null subscription.
+
+    Args:
+        sent: the frame of `pairs.sends.sends`.
+        receipts: the frame of `pairs.receipts.receipts`.
+        expectations: EXPECTATIONS.
+
+    Returns:
+        All columns of `sent`; `subscription`, `relation`, `services`, `place` (what receivers call it), `deadline_ns`
+        (Int64, after the send), `expected_by`, `reorder_ns`, `processing_ns`, `tossed`, `seen_until_ns` (last send
+        that the subscription received); the columns of the last receipt (`row`, `receiver`, `instance`, `destination`,
+        `queue`, `step`, `lapsed` (it failed), `lapse` (why), `first_ns`, `received_ns`, `done_ns`, `deliveries`,
+        `batched`, `method`), null without one.
+    """
+    profile = expectations.filter(pl.col("kind") == "message").select(
+        *SUBSCRIPTION,
+        "takers",
+        "relation",
+        "services",
+        pl.col("destination").alias("place"),
+        "deadline_ns",
+        "reorder_ns",
+        "processing_ns",
+        "tossed",
+        pl.col("first_ns").alias("since_ns"),
+        pl.col("last_ns").alias("seen_until_ns"),
+    )
+    taken = _taken(sent, receipts, profile)
+    profile = profile.drop("takers")
+    meant = (
+        sent.select("send", *CHANNEL, "sent_ns")
+        .join(profile.filter(pl.col("relation") == "expected"), on=CHANNEL)
+        .filter(pl.col("sent_ns") >= pl.col("since_ns") - SUBSCRIPTION_LEAD_NS)
+        .select("send", *SUBSCRIPTION)
+    )
+    rows = pl.concat([meant, taken.select("send", *SUBSCRIPTION)]).unique()
+    return (
+        sent.join(rows.select("send", "subscription"), on="send", how="left")
+        .join(profile, on=SUBSCRIPTION, how="left")
+        .join(taken.drop(CHANNEL), on=["send", "subscription"], how="left")
+        .with_columns(
+            pl.col("relation").fill_null("expected"),
+            pl.coalesce("services", pl.when(pl.col("receiver").is_not_null()).then(pl.concat_list("receiver"))).alias(
+                "services"
+            ),
+            pl.coalesce("place", "destination").alias("place"),
+            pl.col("deadline_ns").fill_null(DEADLINE_DEFAULT_NS),
+            pl.when(pl.col("deadline_ns").is_not_null())
+            .then(pl.lit("learned"))
+            .when(pl.col("subscription").is_not_null())
+            .then(pl.lit("bound"))
+            .alias("expected_by"),
+            pl.col("reorder_ns").fill_null(0),
+            pl.col("processing_ns").fill_null(0),
+            pl.col("tossed").fill_null(value=False),
+        )
+        .drop("since_ns")
+        .sort("send", "subscription")
+    )
+
+
+def _taken(sent: pl.DataFrame, receipts: pl.DataFrame, profile: pl.DataFrame) -> pl.DataFrame:
+    """The last receipt of each (send, subscription); a taker that no expectation names stands for itself."""
+    names = profile.select(*SUBSCRIPTION, pl.col("takers").alias("taker")).explode("taker")
+    return (
+        receipts.join(sent.select("send", *CHANNEL), on="send")
+        .join(names, on=[*CHANNEL, "taker"], how="left")
+        .with_columns(pl.coalesce("subscription", "taker").alias("subscription"))
+        .sort("received_ns", "row")
+        .group_by("send", *SUBSCRIPTION, maintain_order=True)
+        .agg(
+            pl.col("row").last(),
+            pl.col("service").last().alias("receiver"),
+            pl.col("service_instance").last().alias("instance"),
+            pl.col("destination").last(),
+            pl.col("queue").last(),
+            pl.col("step").last(),
+            pl.col("failed").last().alias("lapsed"),
+            pl.col("failure").last().alias("lapse"),
+            pl.col("first_ns").min(),
+            pl.col("received_ns").last(),
+            pl.col("done_ns").last(),
+            pl.col("deliveries").sum(),
+            pl.col("batched").last(),
+            pl.col("method").last(),
+        )
+    )

@@ -1,0 +1,67 @@
+"""Overtaking: was a message that nobody received passed by messages sent after it?"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from baton.handoffs.expected import SUBSCRIPTION
+
+SEQUENCE = [*SUBSCRIPTION, "partition", "routing_key"]
+"""Within one sequence, order means something: a queue or a partition hands over in the order it was given."""
+
+
+def overtaken(rows: pl.DataFrame) -> pl.DataFrame:
+    """Adds when each message was first overtaken, and the last receipt before it.
+
+    Where several services share a subscription, a message counts as overtaken once *each* of them received a later
+    one: they may in truth stand at different queues. A service that another one replaced is not waited for.
+
+    Args:
+        rows: the frame of `expected.expected`.
+
+    Returns:
+        The same rows with `overtaken_ns` (Int64: receipt of the first message sent later, null if none was received),
+        `overtaker_sent_ns` (when that message was sent) and `before_ns` (the latest receipt of a message sent earlier).
+    """
+    received = rows.filter(pl.col("first_ns").is_not_null() & (pl.col("relation") == "expected"))
+    waited_for = _waited_for(received)
+    lanes = (
+        rows.select("send", *SEQUENCE, "sent_ns", "first_ns", "receiver")
+        .join(waited_for, on=SUBSCRIPTION)
+        .with_columns(pl.when(pl.col("receiver") == pl.col("service")).then("first_ns").alias("own_ns"))
+        .sort("sent_ns", "send")
+    )
+    lane = [*SEQUENCE, "service"]
+    # Polars leaves a running extreme null where the value is: the nearest one on the right side stands for it.
+    later = pl.col("own_ns").cum_min(reverse=True).backward_fill().shift(-1).over(lane)
+    earlier = pl.col("own_ns").cum_max().forward_fill().shift().over(lane)
+    passed = (
+        lanes.with_columns(later.alias("later_ns"), earlier.alias("earlier_ns"))
+        # Of messages sent at the very same time none is later than another.
+        .with_columns(
+            pl.col("later_ns").last().over([*lane, "sent_ns"]), pl.col("earlier_ns").first().over([*lane, "sent_ns"])
+        )
+        .group_by("send", *SUBSCRIPTION)
+        .agg(
+            pl.when(pl.col("later_ns").is_not_null().all()).then(pl.col("later_ns").max()).alias("overtaken_ns"),
+            pl.col("earlier_ns").max().alias("before_ns"),
+        )
+    )
+    passers = (
+        received.select(*SUBSCRIPTION, pl.col("first_ns").alias("overtaken_ns"), "sent_ns")
+        .group_by(*SUBSCRIPTION, "overtaken_ns")
+        .agg(pl.col("sent_ns").min().alias("overtaker_sent_ns"))
+    )
+    return rows.join(passed, on=["send", *SUBSCRIPTION], how="left", nulls_equal=True).join(
+        passers, on=[*SUBSCRIPTION, "overtaken_ns"], how="left"
+    )
+
+
+def _waited_for(received: pl.DataFrame) -> pl.DataFrame:
+    """(subscription, service): the services of a subscription, less those whose receipts ended before another's began."""
+    spans_ns = received.group_by(*SUBSCRIPTION, pl.col("receiver").alias("service")).agg(
+        pl.col("first_ns").min().alias("from_ns"), pl.col("first_ns").max().alias("until_ns")
+    )
+    return spans_ns.filter(pl.col("from_ns").max().over(SUBSCRIPTION) <= pl.col("until_ns")).select(
+        *SUBSCRIPTION, "service"
+    )

@@ -1,0 +1,1 @@
+"""What is acknowledged survives: records on disk before the answer, replayed after a crash."""

@@ -1,0 +1,1 @@
+"""Traces stitched into customer journeys."""

@@ -1,0 +1,1 @@
+"""Send <-> receive, and what is learned from them."""

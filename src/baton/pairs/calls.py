@@ -1,0 +1,70 @@
+"""Calls: a client span with the server span that answered it."""
+
+from __future__ import annotations
+
+import polars as pl
+
+
+def calls(spans: pl.DataFrame) -> pl.DataFrame:
+    """One row a call.
+
+    A client span within a client span of the same service (an RPC client over an HTTP client) is the same call: the
+    one that a server answered, else the inner, stands for it. Of several answers to one client span (a transport's own
+    retries) the first counts.
+
+    Args:
+        spans: SPANS after `conventions.normalise`, with `row` and `parent_row`.
+
+    Returns:
+        `send` (UInt32, row of the client span), `receive` (UInt32, row of the server span, null without one), `tenant`,
+        `environment`, `channel` (caller and target: names the expectation), `service`, `to_service` (null without an
+        answer), `failed` (Boolean), `failure` (String), `http_status`, `sent_ns`, `sent_end_ns`, `received_ns`,
+        `done_ns`, `parent_row`, `name`.
+    """
+    clients = spans.lazy().filter(pl.col("role") == "client")
+    answers = (
+        spans.lazy()
+        .filter((pl.col("role") == "server") & pl.col("parent_row").is_not_null())
+        .sort("start_ns", "row")
+        .group_by("parent_row", maintain_order=True)
+        .agg(
+            pl.col("row").first().alias("receive"),
+            pl.col("service").first().alias("to_service"),
+            pl.col("start_ns").first().alias("received_ns"),
+            pl.col("end_ns").first().alias("done_ns"),
+        )
+        .rename({"parent_row": "row"})
+    )
+    inner = (
+        clients.select(pl.col("parent_row").alias("row"), pl.col("service").alias("_service"))
+        .join(clients.select("row", "service"), on="row")
+        .filter(pl.col("service") == pl.col("_service"))
+        .select("row")
+        .unique()
+        .with_columns(pl.lit(value=True).alias("outer"))
+    )
+    return (
+        clients.join(answers, on="row", how="left")
+        .join(inner, on="row", how="left")
+        .filter(pl.col("receive").is_not_null() | pl.col("outer").is_null())
+        .select(
+            pl.col("row").alias("send"),
+            "receive",
+            "tenant",
+            "environment",
+            pl.concat_str("service", pl.lit(" -> "), "target").alias("channel"),
+            "service",
+            "to_service",
+            (pl.col("status_code") == 2).alias("failed"),  # noqa: PLR2004 - OTLP's STATUS_CODE_ERROR
+            pl.coalesce("exception_type", "error_type", "status_message").alias("failure"),
+            "http_status",
+            pl.col("start_ns").alias("sent_ns"),
+            pl.col("end_ns").alias("sent_end_ns"),
+            "received_ns",
+            "done_ns",
+            "parent_row",
+            "name",
+        )
+        .sort("send")
+        .collect()
+    )

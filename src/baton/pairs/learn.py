@@ -1,0 +1,226 @@
+"""EXPECTATIONS: who receives from a channel, how long it takes, how far it reorders; and which callee answers a caller.
+
+Learned from the whole store, so that one window is judged by what is usual. All figures are in nanoseconds.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+import polars as pl
+
+from baton.limits import (
+    COIN_TOSS_COUNT_MIN,
+    COIN_TOSS_SHARE_MAX,
+    COIN_TOSS_Z_MAX,
+    DEADLINE_MARGIN,
+    DEADLINE_NS_MIN,
+    DEADLINE_PAIRS_MIN,
+    DEADLINE_QUANTILE,
+    QUEUE_DEPTH_MIN,
+    QUEUE_SPREAD_MAX,
+    QUEUE_WAIT_RATIO_MIN,
+    SUBSCRIPTION_LEAD_NS,
+)
+from baton.pairs.pressure import pressure
+from baton.pairs.subscriptions import CHANNEL, subscriptions
+from baton.schema import EXPECTATIONS
+
+_SUBSCRIPTION = [*CHANNEL, "subscription"]
+SEQUENCE = [*_SUBSCRIPTION, "partition", "routing_key"]
+"""Within one sequence, order means something: a queue or a partition hands over in the order it was given."""
+
+
+def learn(sent: pl.DataFrame, receipts: pl.DataFrame, calls: pl.DataFrame) -> pl.DataFrame:
+    """EXPECTATIONS from everything that was paired.
+
+    Args:
+        sent: one row a logical send: CHANNEL columns, `send`, `sent_ns`, `failed`, `partition`, `routing_key`.
+        receipts: the frame of `receipts.receipts`.
+        calls: the frame of `calls.calls`.
+
+    Returns:
+        EXPECTATIONS, sorted; empty where nothing was paired.
+    """
+    takes = receipts.join(sent, on="send", suffix="_sent")
+    grouped = subscriptions(takes)
+    known = takes.join(grouped, on=[*CHANNEL, "taker"])
+    messages = _messages(known, sent)
+    calls = _calls(calls)
+    if messages.is_empty() and calls.is_empty():
+        return EXPECTATIONS.empty()
+    rows = pl.concat([messages, calls]).with_columns(
+        pl.lit(sent["sent_ns"].min(), dtype=pl.Int64).alias("from_ns"),
+        pl.lit(sent["sent_ns"].max(), dtype=pl.Int64).alias("until_ns"),
+    )
+    rows = rows.sort("kind", *_SUBSCRIPTION)
+    version = hashlib.sha256(rows.write_json().encode()).hexdigest()[:12]
+    return rows.with_columns(pl.lit(version).alias("version")).select(EXPECTATIONS.names).cast(dict(EXPECTATIONS.schema))
+
+
+def _messages(known: pl.DataFrame, sent: pl.DataFrame) -> pl.DataFrame:
+    received = (
+        known.lazy()
+        .group_by(*_SUBSCRIPTION, "relation", "send")
+        .agg(pl.col("first_ns").min(), pl.col("done_ns").max(), pl.col("received_ns").max())
+    )
+    profile = known.lazy().group_by(*_SUBSCRIPTION, "relation").agg(
+        pl.col("taker").unique().sort().alias("takers"),
+        pl.col("service").unique().sort().alias("services"),
+        pl.col("destination").drop_nulls().sort().first(),
+        pl.col("send").n_unique().cast(pl.Int64).alias("pairs"),
+        pl.col("sent_ns").min().alias("first_ns"),
+        pl.col("sent_ns").max().alias("last_ns"),
+        (pl.col("done_ns") - pl.col("received_ns")).max().clip(0).alias("processing_ns"),
+        pl.col("first_ns").max().alias("horizon_ns"),
+    )
+    expected = _expected(profile, sent.lazy(), received).collect()
+    base, pressed = expected.lazy().filter(~pl.col("failed")), pressure(expected).lazy()
+    return (
+        profile.join(_latency(base), on=_SUBSCRIPTION, how="left")
+        .join(_reorder(base), on=_SUBSCRIPTION, how="left")
+        .join(_tossed(base, profile, pressed), on=_SUBSCRIPTION, how="left")
+        .with_columns(
+            pl.lit("message").alias("kind"),
+            pl.col("sends").fill_null(pl.col("pairs")),
+            pl.col("reorder_ns").fill_null(0),
+            pl.col("tossed").fill_null(value=False),
+        )
+        .select(_LEARNED)
+        .collect()
+    )
+
+
+def _expected(profile: pl.LazyFrame, sent: pl.LazyFrame, received: pl.LazyFrame) -> pl.LazyFrame:
+    """(subscription, send) with `first_ns` of its receipt or null: all that was meant for it."""
+    meant = (
+        sent.join(
+            profile.filter(pl.col("relation") == "expected")
+            .rename({"first_ns": "since_ns"})
+            .select(*_SUBSCRIPTION, "services", "since_ns", "horizon_ns"),
+            on=CHANNEL,
+        )
+        .filter(pl.col("sent_ns") >= pl.col("since_ns") - SUBSCRIPTION_LEAD_NS)
+    )
+    return meant.join(received.select(*_SUBSCRIPTION, "send", "first_ns"), on=[*_SUBSCRIPTION, "send"], how="left")
+
+
+def _latency(base: pl.LazyFrame) -> pl.LazyFrame:
+    """Deadline: a margin over the Kaplan-Meier quantile of the waiting time, the unreceived being censored at the last
+    receipt of their subscription. Where the curve never falls that far (much was lost) the longest wait stands for it.
+    """
+    wait = (pl.col("first_ns") - pl.col("sent_ns")).clip(0)
+    so_far = (pl.col("horizon_ns") - pl.col("sent_ns")).clip(0)
+    at_risk = (pl.len() - pl.int_range(pl.len())).over(_SUBSCRIPTION)
+    survival = (1 - pl.col("event") / pl.col("at_risk")).log().cum_sum().over(_SUBSCRIPTION).exp()
+    quantile = pl.coalesce(
+        pl.col("wait").filter(pl.col("survival") <= 1 - DEADLINE_QUANTILE + 1e-9).min(),
+        pl.col("wait").filter(pl.col("event")).max(),
+    )
+    deadline = (quantile * DEADLINE_MARGIN).cast(pl.Int64).clip(DEADLINE_NS_MIN)
+    return (
+        base.with_columns(pl.coalesce(wait, so_far).alias("wait"), pl.col("first_ns").is_not_null().alias("event"))
+        .sort("wait", pl.col("event").not_())
+        .with_columns(at_risk.alias("at_risk"))
+        .with_columns(survival.alias("survival"))
+        .group_by(_SUBSCRIPTION)
+        .agg(
+            pl.len().cast(pl.Int64).alias("sends"),
+            pl.when(pl.col("event").sum() >= DEADLINE_PAIRS_MIN).then(deadline).alias("deadline_ns"),
+        )
+    )
+
+
+def _reorder(base: pl.LazyFrame) -> pl.LazyFrame:
+    """The longest time between a message's being overtaken (one sent later was received) and its own receipt."""
+    overtaken_ns = pl.col("first_ns").cum_min(reverse=True).shift(-1).over(SEQUENCE)
+    return (
+        base.filter(pl.col("first_ns").is_not_null())
+        .sort("sent_ns", "first_ns")
+        .with_columns((pl.col("first_ns") - overtaken_ns).clip(0).alias("late_ns"))
+        .group_by(_SUBSCRIPTION)
+        .agg(pl.col("late_ns").max().alias("reorder_ns"))
+    )
+
+
+def _tossed(base: pl.LazyFrame, profile: pl.LazyFrame, pressed: pl.LazyFrame) -> pl.LazyFrame:
+    """Do the receipts look like coin tosses? Then the receiver samples, or takes a part by its content.
+
+    Wald-Wolfowitz runs test over the messages in the order of sending: an outage loses in runs, a sampler at random. A
+    full queue may lose at random too, but its survivors have waited in it, and a sampled receiver's have not.
+    """
+    got = pl.col("first_ns").is_not_null()
+    edge = (got != got.shift()).over(_SUBSCRIPTION).fill_null(value=True)
+    n1, n2 = got.sum().cast(pl.Float64), (~got).sum().cast(pl.Float64)
+    n = n1 + n2
+    expected = 2 * n1 * n2 / n + 1
+    deviation = ((expected - 1) * (expected - 2) / (n - 1)).sqrt()
+    random = (pl.col("edge").sum() - expected).abs() <= COIN_TOSS_Z_MAX * deviation
+    enough = pl.min_horizontal(n1, n2) >= COIN_TOSS_COUNT_MIN
+    several = profile.filter(pl.col("relation") == "expected").group_by(CHANNEL).agg((pl.len() > 1).alias("several"))
+    return (
+        base.sort("sent_ns", "send")
+        .with_columns(edge.alias("edge"))
+        .group_by(_SUBSCRIPTION)
+        .agg((enough & random).alias("random"), (n1 / n).alias("share"))
+        .join(several, on=CHANNEL)
+        .join(_full(pressed), on=_SUBSCRIPTION, how="left")
+        .select(
+            *_SUBSCRIPTION,
+            (
+                pl.col("random")
+                & ~pl.col("full").fill_null(value=False)
+                & (pl.col("several") | (pl.col("share") <= COIN_TOSS_SHARE_MAX))
+            ).alias("tossed"),
+        )
+    )
+
+
+def _full(pressed: pl.LazyFrame) -> pl.LazyFrame:
+    """Whether the survivors stood in a queue: several messages deep, and evenly so or much longer than in calm."""
+    even = pl.any_horizontal(
+        pl.col("depth_iqr") <= QUEUE_SPREAD_MAX * pl.col("depth"),
+        pl.col("wait_iqr_ns") <= QUEUE_SPREAD_MAX * pl.col("wait_ns"),
+    )
+    longer = (pl.col("wait_ns") >= QUEUE_WAIT_RATIO_MIN * pl.col("calm_wait_ns")).fill_null(value=False)
+    stood = (pl.col("depth") >= QUEUE_DEPTH_MIN) & (even | longer)
+    return pressed.group_by(_SUBSCRIPTION).agg(stood.any().alias("full"))
+
+
+def _calls(calls: pl.DataFrame) -> pl.DataFrame:
+    """Who answers whom: (caller, target) -> the services whose server spans answered.
+
+    Calls that failed without an answer say nothing of how well the callee is instrumented and are left out.
+    """
+    answered = pl.col("to_service").is_not_null()
+    told = pl.col("to_service").filter(answered).unique().sort()
+    return (
+        calls.lazy()
+        .filter(answered | ~pl.col("failed"))
+        .group_by("tenant", "environment", "channel")
+        .agg(
+            pl.len().cast(pl.Int64).alias("sends"),
+            answered.sum().cast(pl.Int64).alias("pairs"),
+            told.alias("services"),
+            pl.col("sent_ns").filter(answered).min().alias("first_ns"),
+            pl.col("sent_ns").filter(answered).max().alias("last_ns"),
+        )
+        .filter(pl.col("pairs") > 0)
+        .with_columns(
+            pl.lit("call").alias("kind"),
+            pl.lit("").alias("broker"),
+            pl.col("services").list.join(" | ").alias("subscription"),
+            pl.col("services").alias("takers"),
+            pl.lit(None, dtype=pl.String).alias("destination"),
+            pl.lit("expected").alias("relation"),
+            pl.lit(None, dtype=pl.Int64).alias("deadline_ns"),
+            pl.lit(0, dtype=pl.Int64).alias("reorder_ns"),
+            pl.lit(0, dtype=pl.Int64).alias("processing_ns"),
+            (pl.col("pairs") <= COIN_TOSS_SHARE_MAX * pl.col("sends")).alias("tossed"),
+        )
+        .select(_LEARNED)
+        .collect()
+    )
+
+
+_LEARNED = [name for name in EXPECTATIONS.names if name not in ("version", "from_ns", "until_ns")]

@@ -1,0 +1,119 @@
+"""Receipts: everything one taker did with one message, redeliveries included.
+
+`receive`, `process` and `settle` of one message are one delivery; a redelivery is another one, and the last decides.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+_OF_TAKER = ["send", "taker"]
+_DELIVERY = [*_OF_TAKER, "delivery"]
+
+
+def receipts(spans: pl.DataFrame, pairs: pl.DataFrame) -> pl.DataFrame:
+    """One row a (send, taker).
+
+    Args:
+        spans: SPANS after `conventions.normalise`, with `row`.
+        pairs: PAIRS.
+
+    Returns:
+        `send` (UInt32), `taker` (String: who takes independently of others: a group, a named subscription, a queue,
+        else service and destination), `service`, `service_instance`, `destination`, `queue` (String), `row` (UInt32:
+        the span that received, of the last delivery), `step` (received, processed or settled), `failed` (Boolean, of
+        the last delivery), `failure` (String), `deliveries` (UInt32), `first_ns` (start of the first delivery),
+        `received_ns`, `done_ns` (start and end of the last), `batched` (Boolean), `method` (String, the strongest).
+    """
+    facts = spans.lazy().select(
+        pl.col("row").alias("receive"),
+        "parent_row",
+        "step",
+        "refused",
+        "service",
+        "service_instance",
+        pl.col("channel").alias("destination"),
+        "queue",
+        _named().alias("named"),
+        "start_ns",
+        "end_ns",
+        (pl.col("status_code") == 2).alias("error"),  # noqa: PLR2004 - OTLP's STATUS_CODE_ERROR
+        pl.coalesce("exception_type", "error_type", "status_message").alias("failure"),
+    )
+    return _last(_delivered(_placed(pairs.lazy().join(facts, on="receive")))).collect()
+
+
+def _named() -> pl.Expr:
+    return pl.coalesce(
+        pl.concat_str(pl.lit("group "), pl.col("consumer_group")),
+        pl.concat_str(pl.lit("subscription "), pl.col("subscription_name")),
+        pl.concat_str(pl.lit("queue "), pl.col("queue")),
+    )
+
+
+def _placed(touched: pl.LazyFrame) -> pl.LazyFrame:
+    """Gives every span the place it took from: its receive's, where it stands directly under one (a framework's span
+    under a driver's may use another name); the one before it, where it says none.
+    """
+    upper = touched.select("send", pl.col("receive").alias("parent_row"), pl.col("destination").alias("_upper"))
+    instance = ["send", "service", "service_instance"]
+    place = [*instance, "destination"]
+    taker = pl.concat_str("service", pl.lit(" at "), pl.col("destination").fill_null("an unnamed destination"))
+    return (
+        touched.join(upper, on=["send", "parent_row"], how="left")
+        .with_columns(
+            pl.coalesce("_upper", "destination").alias("destination"),
+            pl.col("parent_row").is_in(pl.col("receive").implode().over("send")).fill_null(value=False).alias("nested"),
+        )
+        .sort("start_ns", "receive")
+        .with_columns(pl.col("destination").forward_fill().over(instance))
+        .with_columns(pl.col(name).drop_nulls().first().over(place) for name in ("named", "queue"))
+        .with_columns(pl.coalesce("named", taker).alias("taker"))
+    )
+
+
+def _delivered(touched: pl.LazyFrame) -> pl.LazyFrame:
+    """Numbers the deliveries, in time order. A span begins a new one unless it settles, stands under a receive,
+    processes what was just received, or runs inside an earlier span of the same instance.
+    """
+    same = [*_OF_TAKER, "service_instance"]
+    inside = (pl.col("start_ns") < pl.col("end_ns").cum_max().shift().over(same)).fill_null(value=False)
+    before = pl.col("step").shift().over(_OF_TAKER)
+    follows = ((before == "receive") & (pl.col("step") == "process")).fill_null(value=False)
+    begins = (pl.col("step") != "settle") & ~pl.col("nested") & ~inside & ~follows
+    return touched.with_columns(begins.cum_sum().over(_OF_TAKER).alias("delivery"))
+
+
+def _last(delivered: pl.LazyFrame) -> pl.LazyFrame:
+    settles = pl.col("step") == "settle"
+    failed = (pl.col("error") & ~pl.col("batched")) | pl.col("refused")
+    taking = pl.col("receive").filter(~settles)
+    deliveries = (
+        delivered.group_by(_DELIVERY, maintain_order=True)
+        .agg(
+            *(pl.col(name).first() for name in ("service", "service_instance", "destination", "queue", "method")),
+            taking.first().alias("row"),
+            pl.when(settles.any())
+            .then(pl.lit("settled"))
+            .when((pl.col("step") == "process").any())
+            .then(pl.lit("processed"))
+            .otherwise(pl.lit("received"))
+            .alias("step"),
+            failed.any().alias("failed"),
+            pl.when(failed).then(pl.col("failure").fill_null("an error status")).drop_nulls().first().alias("failure"),
+            pl.col("start_ns").min().alias("received_ns"),
+            pl.col("end_ns").max().alias("done_ns"),
+            pl.col("batched").any(),
+        )
+        .filter(pl.col("row").is_not_null())
+    )
+    return (
+        deliveries.sort(_DELIVERY)
+        .group_by(_OF_TAKER, maintain_order=True)
+        .agg(
+            pl.all().exclude("delivery", "method").last(),
+            pl.col("method").first(),
+            pl.col("received_ns").min().alias("first_ns"),
+            pl.len().alias("deliveries"),
+        )
+    )

@@ -1,0 +1,142 @@
+"""Logical sends: a `create` span and its `send` are one send, and so are nested producer spans of one publish.
+
+pika's BlockingConnection emits two nested PRODUCER spans for one publish: the receiver's parent is the inner, the
+error sits on the outer. Frameworks over drivers do the same. The span whose context the message carried (the innermost,
+or the `create`) stands for the send; the worst status of the nest is its status.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+NEST_DEPTH_MAX = 4
+"""Producers within producers: framework, client, driver, broker plugin."""
+
+_RETURNED = r"(?i)unroutable|basic\.return|no[_ ]route|message.{0,12}returned"
+"""How clients say that the broker returned a message: pika UnroutableError, aio-pika DeliveryError (NO_ROUTE), AMQP
+reply code 312 NO_ROUTE, Spring's "Message returned"."""
+
+
+_OWN = (
+    "tenant",
+    "environment",
+    "broker",
+    pl.col("messaging_system").fill_null(""),
+    "service",
+    "partition",
+    "routing_key",
+    pl.col("name").alias("span_name"),
+    pl.col("start_ns").alias("sent_ns"),
+    pl.col("end_ns").alias("sent_end_ns"),
+)
+
+
+def sends(spans: pl.DataFrame) -> pl.DataFrame:
+    """One row a logical send.
+
+    Args:
+        spans: SPANS after `conventions.normalise`, with `row` and `parent_row`.
+
+    Returns:
+        `send` (UInt32, row of the span that stands for it), `nest` (List(UInt32), rows of all its spans, itself first),
+        `failed` (Boolean), `failure` (String, the sender's own word, null if nothing failed), `returned` (Boolean),
+        `message_id`, `correlation_id` (String: its own, else the nest's), `channel` (the same; empty where none is
+        said), and of the span itself `tenant`, `environment`, `broker`, `messaging_system` (empty where none is said),
+        `service`, `partition`, `routing_key`, `span_name`, `sent_ns`, `sent_end_ns`.
+    """
+    producers = spans.lazy().filter(pl.col("role") == "send")
+    outer_of = pl.concat([_nested(producers), _linked(producers), _named(producers)]).unique()
+    nests = _nests(producers.select("row"), outer_of).collect().lazy()
+    said = producers.select(
+        pl.col("row").alias("member"),
+        (pl.col("status_code") == 2).alias("error"),  # noqa: PLR2004 - OTLP's STATUS_CODE_ERROR
+        pl.coalesce("exception_type", "error_type", "status_message").alias("failure"),
+        pl.concat_str(
+            pl.col("exception_type", "error_type", "status_message"), separator=" ", ignore_nulls=True
+        ).alias("words"),
+        "message_id",
+        "correlation_id",
+        "channel",
+    )
+    # An outer span over several messages speaks of the batch: its error condemns no single one of them.
+    alone = pl.col("send").n_unique().over("member") == 1
+    error = pl.col("error") & pl.col("alone")
+    return (
+        nests.with_columns(alone.alias("alone"))
+        .join(said, on="member")
+        .sort("send", "depth", "member")
+        .group_by("send", maintain_order=True)
+        .agg(
+            pl.col("member").alias("nest"),
+            error.any().alias("failed"),
+            pl.when(error).then(pl.col("failure").fill_null("an error status")).drop_nulls().first().alias("failure"),
+            (error & pl.col("words").str.contains(_RETURNED).fill_null(value=False)).any().alias("returned"),
+            *(pl.col(name).drop_nulls().first() for name in ("message_id", "correlation_id", "channel")),
+        )
+        .join(producers.select(pl.col("row").alias("send"), *_OWN), on="send")
+        .with_columns(pl.col("channel").fill_null(""))
+        .sort("send")
+        .collect()
+    )
+
+
+def _nested(producers: pl.LazyFrame) -> pl.LazyFrame:
+    """(outer, inner): a producer directly under a producer of the same service and, if both say one, channel."""
+    outer = producers.select(
+        pl.col("row").alias("outer"), pl.col("service").alias("_service"), pl.col("channel").alias("_channel")
+    )
+    return (
+        producers.select(pl.col("row").alias("inner"), pl.col("parent_row").alias("outer"), "service", "channel")
+        .join(outer, on="outer")
+        .filter(
+            (pl.col("service") == pl.col("_service"))
+            & (pl.col("channel") == pl.col("_channel")).fill_null(value=True)
+        )
+        .select("outer", "inner")
+    )
+
+
+def _linked(producers: pl.LazyFrame) -> pl.LazyFrame:
+    """(outer, inner): a `send` that links the `create` spans of its messages."""
+    creates = producers.filter(pl.col("step") == "create").select(
+        pl.col("row").alias("inner"), "tenant", "service", "trace_key", "span_key", "trace_id", "span_id"
+    )
+    return (
+        producers.filter((pl.col("step") == "send") & (pl.col("links").list.len() > 0))
+        .select(pl.col("row").alias("outer"), "tenant", "service", "links")
+        .explode("links")
+        .unnest("links")
+        .join(creates, on=["tenant", "service", "trace_key", "span_key", "trace_id", "span_id"])
+        .select("outer", "inner")
+    )
+
+
+def _named(producers: pl.LazyFrame) -> pl.LazyFrame:
+    """(outer, inner): a `send` and a `create` of one trace and service that name the same message."""
+    key = ["tenant", "service", "trace_key", "trace_id", "message_id"]
+    named = producers.filter(pl.col("message_id").is_not_null())
+    return (
+        named.filter(pl.col("step") == "send")
+        .select(pl.col("row").alias("outer"), *key)
+        .join(named.filter(pl.col("step") == "create").select(pl.col("row").alias("inner"), *key), on=key)
+        .select("outer", "inner")
+    )
+
+
+def _nests(rows: pl.LazyFrame, outer_of: pl.LazyFrame) -> pl.LazyFrame:
+    """(send, member, depth): each innermost producer with itself and all that stand around it."""
+    reached = (
+        rows.join(outer_of.select(pl.col("outer").alias("row")).unique(), on="row", how="anti")
+        .select(pl.col("row").alias("send"), pl.col("row").alias("member"))
+        .with_columns(pl.lit(0).alias("depth"))
+    )
+    levels = [reached]
+    for depth in range(1, NEST_DEPTH_MAX + 1):
+        reached = (
+            reached.join(outer_of.rename({"inner": "member"}), on="member")
+            .select("send", pl.col("outer").alias("member"))
+            .unique()
+            .with_columns(pl.lit(depth).alias("depth"))
+        )
+        levels.append(reached)
+    return pl.concat(levels).group_by("send", "member").agg(pl.col("depth").min())

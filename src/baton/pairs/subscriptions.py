@@ -1,0 +1,139 @@
+"""Subscriptions: which takers of a channel stand for each other, which each expect their own message.
+
+- *Fan-out*: takers seen receiving the same messages each expect their own.
+- *Competition*: takers whose receipts exclude each other share one subscription. Content routing looks the same from
+  spans and is safe in the same way: a message that either took was taken.
+- *Onward*: a dead-letter or parking place is a hop of its own and never an expectation.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
+from typing import TYPE_CHECKING, NamedTuple
+
+import polars as pl
+
+from baton.limits import FAN_OUT_SHARE_MIN, TAKERS_MAX
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+CHANNEL = ["tenant", "environment", "broker", "channel"]
+
+ONWARD = re.compile(
+    r"(?i)(^|[^a-z])(d[-_. ]?l[-_. ]?[qxet]|dead|dead[-_. ]?letter(s|ed|ing)?|park(ed|ing)?([-_. ]?lot)?|poison(ed)?|"
+    r"quarantined?|undeliver(ed|able)|unrout(ed|able)|alternate|reject(s|ed)?|fail(ed|ures?)|errors?|retry|retries)"
+    r"([^a-z]|$)"
+)
+"""Names that operators give to places a message goes after or instead of its usual one."""
+
+PARKED = re.compile(r"(?i)(park|alternate|unrout)")
+"""Of those, the names of places that hold what no binding took or what somebody laid aside."""
+
+
+class Taker(NamedTuple):
+    """One taker of a channel: its label, what it calls the destination, how many messages it took."""
+
+    label: str
+    destination: str | None
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """Messages that two takers both took, and of them those whose first taker failed."""
+
+    both: int
+    failed: int
+
+
+def subscriptions(takes: pl.DataFrame) -> pl.DataFrame:
+    """Groups the takers of every channel.
+
+    Args:
+        takes: one row a (send, taker): CHANNEL columns, `send`, `taker`, `destination`, `failed`.
+
+    Returns:
+        CHANNEL columns, `taker`, `subscription`, `relation` (expected or onward).
+    """
+    takers = (
+        takes.group_by(*CHANNEL, "taker")
+        .agg(pl.col("destination").drop_nulls().sort().first(), pl.len().alias("count"))
+        .sort(*CHANNEL, "count", "taker", descending=[False] * len(CHANNEL) + [True, False])
+    )
+    shared = _shared(takes)
+    rows = [
+        (*channel, taker, subscription, relation)
+        for channel, group in groupby(takers.iter_rows(), key=itemgetter(*range(len(CHANNEL))))
+        for taker, subscription, relation in _grouped(
+            channel[-1], [Taker(*row[len(CHANNEL) :]) for row in group], shared.get(channel, {})
+        )
+    ]
+    names = [*CHANNEL, "taker", "subscription", "relation"]
+    return pl.DataFrame(rows, schema=dict.fromkeys(names, pl.String), orient="row")
+
+
+def _shared(takes: pl.DataFrame) -> dict[tuple[str, ...], dict[tuple[str, str], Shared]]:
+    """Channel -> (taker, other) -> what both took; only channels with several takers are joined."""
+    several = takes.lazy().filter(pl.col("taker").n_unique().over(CHANNEL) > 1)
+    rows = (
+        several.join(several.select("send", pl.col("taker").alias("other")), on="send")
+        .filter(pl.col("taker") != pl.col("other"))
+        .group_by(*CHANNEL, "taker", "other")
+        .agg(pl.len().alias("both"), pl.col("failed").sum())
+        .collect()
+    )
+    shared: dict[tuple[str, ...], dict[tuple[str, str], Shared]] = {}
+    for *channel, taker, other, both, failed in rows.iter_rows():
+        shared.setdefault(tuple(channel), {})[taker, other] = Shared(both, failed)
+    return shared
+
+
+def _grouped(
+    channel: str, takers: list[Taker], shared: dict[tuple[str, str], Shared]
+) -> Iterator[tuple[str, str, str]]:
+    """(taker, subscription, relation) of one channel's takers, the busiest first."""
+    onward = {taker.label for taker in takers if _is_onward(channel, taker, takers, shared)}
+    groups: list[list[Taker]] = []
+    for taker in takers:
+        if taker.label in onward:
+            yield taker.label, taker.label, "onward"
+            continue
+        home = next((group for group in groups if _exclusive(taker, group, shared)), None)
+        if home is None and len(groups) >= TAKERS_MAX:
+            home = groups[-1]
+        if home is None:
+            groups.append([taker])
+        else:
+            home.append(taker)
+    for group in groups:
+        name = " | ".join(sorted(taker.label for taker in group))
+        yield from ((taker.label, name, "expected") for taker in group)
+
+
+def _exclusive(taker: Taker, group: Iterable[Taker], shared: dict[tuple[str, str], Shared]) -> bool:
+    return all(_share(taker, other, shared) < FAN_OUT_SHARE_MIN for other in group)
+
+
+def _share(taker: Taker, other: Taker, shared: dict[tuple[str, str], Shared]) -> float:
+    both = shared.get((taker.label, other.label), Shared(0, 0)).both
+    return both / min(taker.count, other.count)
+
+
+def _is_onward(
+    channel: str, taker: Taker, takers: list[Taker], shared: dict[tuple[str, str], Shared]
+) -> bool:
+    """A place of another name that is called a dead-letter place, or that took only what another taker had failed."""
+    if taker.destination is None or taker.destination == channel:
+        return False
+    place = taker.label if taker.label.startswith("queue ") else taker.destination
+    if ONWARD.search(place) and not ONWARD.search(channel):
+        return True
+    return any(
+        other.destination != taker.destination
+        and taker.count <= shared.get((other.label, taker.label), Shared(0, 0)).failed
+        for other in takers
+    )

@@ -1,0 +1,176 @@
+"""The use cases that every door shares: what the command line, Python, HTTP and gRPC answer is answered here."""
+
+from __future__ import annotations
+
+import io
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from baton import summaries
+from baton.analysis import Analysis, Paired, analyze, expect, pair_up
+from baton.errors import NotFoundError, UsageError
+from baton.limits import MATCHES_SHOWN_MAX, TIME_NS_MAX
+from baton.ownership.catalog import EMPTY, Catalog, load_catalog
+from baton.settings import keys, load_settings
+from baton.store.reader import Store
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from baton.reports.model import Journey, Report, Who
+
+_TEAMS = ("from_team", "to_team", "channel_team", "accountable_team")
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked.
+
+    Attributes:
+        store: the store's folder.
+        owners: the ownership file; null leaves everything unowned.
+        since_ns: handoffs sent at or after.
+        until_ns: handoffs sent before.
+        as_of_ns: event time of the judgement; null is now.
+        verdicts: only these; empty is all.
+        journey_type: only this declared type.
+        team: only where this team sends, receives, owns the channel or is accountable.
+    """
+
+    store: Path
+    owners: Path | None = None
+    since_ns: int | None = None
+    until_ns: int | None = None
+    as_of_ns: int | None = None
+    verdicts: tuple[str, ...] = ()
+    journey_type: str | None = None
+    team: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """An analysis with what it was asked about."""
+
+    analysis: Analysis
+    catalog: Catalog
+    as_of_ns: int
+
+
+def handoffs(question: Question) -> pl.DataFrame:
+    """The public rows: schema.HANDOFFS, sorted by `sent_at, handoff_id`.
+
+    Raises:
+        NotFoundError: there is no store.
+        StoreError: it cannot be read.
+        InputError: the ownership file or baton.toml has a fault.
+    """
+    return _asked(_answer(question).analysis.handoffs, question)
+
+
+def report(question: Question) -> Report:
+    """What was dropped or is stuck, for people; raises as `handoffs`."""
+    answer = _answer(question)
+    rows = _asked(answer.analysis.handoffs, question)
+    return summaries.report(
+        rows,
+        answer.analysis,
+        answer.catalog,
+        as_of_ns=answer.as_of_ns,
+        since_ns=question.since_ns,
+        until_ns=question.until_ns,
+        store=question.store,
+    )
+
+
+def journey(question: Question, name: str) -> Journey:
+    """The journey of a trace id, correlation id or message id.
+
+    Raises:
+        NotFoundError: no span or handoff bears it.
+        UsageError: several journeys do.
+        StoreError, InputError: as `handoffs`.
+    """
+    answer = _answer(question)
+    ids = summaries.journeys_of(answer.analysis, name)
+    if not ids:
+        raise NotFoundError(
+            f"no span in {question.store} has the trace, correlation or message id {name!r}: "
+            f"`baton handoffs` lists those that are there"
+        )
+    if len(ids) > 1:
+        shown = ", ".join(ids[:MATCHES_SHOWN_MAX])
+        raise UsageError(f"{name!r} names {len(ids)} journeys; ask for one of them by its journey id: {shown}")
+    return summaries.journey(answer.analysis, answer.catalog, ids[0])
+
+
+def who(question: Question, name: str) -> Who:
+    """The owner of a service, channel or journey type.
+
+    Raises:
+        NotFoundError: neither the spans nor the ownership file know the name.
+        StoreError, InputError: as `handoffs`.
+    """
+    answer = _answer(question)
+    return summaries.who(_asked(answer.analysis.handoffs, question), answer.analysis, answer.catalog, name)
+
+
+def boundaries(question: Question) -> pl.DataFrame:
+    """One row a boundary, worst first; raises as `handoffs`.
+
+    Returns:
+        `from_team`, `to_team`, `channel`, `channel_team` (String), `handoffs` and one count a verdict and `late`
+        (UInt32), `drop_rate` (Float64, dropped of all), `p50_ms`, `p99_ms` (Float64, sent to received; null where
+        nothing was received).
+    """
+    return summaries.boundaries(_asked(_answer(question).analysis.handoffs, question))
+
+
+def learn(store: Path, owners: Path | None) -> bytes:
+    """EXPECTATIONS learned from the whole store, as an Arrow IPC file.
+
+    Raises:
+        StoreError, InputError: as `handoffs`.
+    """
+    catalog = _catalog(owners)
+    learned = expect(pair_up(Store(store).spans(), catalog, TIME_NS_MAX))
+    buffer = io.BytesIO()
+    learned.write_ipc(buffer)
+    return buffer.getvalue()
+
+
+def _catalog(owners: Path | None) -> Catalog:
+    return EMPTY if owners is None else load_catalog(owners)
+
+
+def _answer(question: Question) -> _Answer:
+    store, catalog = Store(question.store), _catalog(question.owners)
+    as_of_ns = time.time_ns() if question.as_of_ns is None else question.as_of_ns
+    joining = keys(catalog, load_settings(question.store)).journey
+    expectations = store.expectations()
+    paired = pair_up(store.spans(), catalog, as_of_ns)
+    known = _expected(expectations, paired)
+    return _Answer(analyze(paired, known, catalog, joining, as_of_ns), catalog, as_of_ns)
+
+
+def _expected(expectations: pl.DataFrame | None, paired: Paired) -> pl.DataFrame:
+    """What was learned last; a store that has never learned is learned from on the spot."""
+    return expect(paired) if expectations is None else expectations
+
+
+def _asked(rows: pl.DataFrame, question: Question) -> pl.DataFrame:
+    """The rows that the question is about."""
+    wanted = pl.lit(value=True)
+    if question.since_ns is not None:
+        wanted &= pl.col("sent_at") >= pl.lit(question.since_ns).cast(rows.schema["sent_at"])
+    if question.until_ns is not None:
+        wanted &= pl.col("sent_at") < pl.lit(question.until_ns).cast(rows.schema["sent_at"])
+    if question.verdicts:
+        wanted &= pl.col("verdict").is_in(question.verdicts)
+    if question.journey_type is not None:
+        wanted &= pl.col("journey_type") == question.journey_type
+    if question.team is not None:
+        wanted &= pl.any_horizontal(pl.col(team) == question.team for team in _TEAMS).fill_null(value=False)
+    return rows.filter(wanted)

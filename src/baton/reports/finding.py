@@ -1,0 +1,129 @@
+"""One finding in words: the sentence, the facts beside it, the commands to type next. For text and Markdown."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from baton.reports.table import names, owner
+from baton.reports.times import moment
+from baton.schema import UNOWNED
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from baton.reports.model import Finding
+
+_NOUNS = {"message": "handoff", "call": "call", "step": "step"}
+_WHEREABOUTS = {
+    "gone": "gone for good",
+    "waiting": "waiting in the queue",
+    "dead_lettered": "in a dead-letter queue",
+    "parked": "parked in another queue",
+    "unknown": "whereabouts unknown",
+}
+_STORE_DEFAULT = Path("baton-store")
+
+
+def headline(finding: Finding) -> str:
+    """`27 of 60 handoffs from trading to notification over wealth.events were dropped: overflow (inferred)`."""
+    noun = _NOUNS[finding.kind] + ("" if finding.handoffs == 1 else "s")
+    sender = _party(finding.from_team, finding.from_services)
+    receiver = "an unknown receiver" if finding.to_team is None else _party(finding.to_team, finding.to_services)
+    over = "" if finding.channel is None else f" over {finding.channel}"
+    verb = {"dropped": ("was", "were"), "stuck": ("is", "are")}[finding.verdict][finding.count != 1]
+    return (
+        f"{finding.count:,} of {finding.handoffs:,} {noun} from {sender} to {receiver}{over} "
+        f"{verb} {finding.verdict}: {finding.cause} ({finding.confidence})"
+    )
+
+
+def facts(finding: Finding) -> list[tuple[str, str]]:
+    """Label and value of what is known about a finding, most pressing first."""
+    known = [
+        ("accountable", _accountable(finding)),
+        ("ask next", finding.next_to_ask if finding.accountable_team is None else None),
+        ("sender", _team(finding.from_team, finding.from_services)),
+        ("channel", _channel(finding)),
+        ("receiver", "unknown" if finding.to_team is None else _team(finding.to_team, finding.to_services)),
+        ("crowded by", _crowding(finding)),
+        ("sent", _sent(finding)),
+        ("now", _now(finding)),
+        ("journeys", _journeys(finding)),
+        ("resent", _resent(finding)),
+    ]
+    return [(label, value) for label, value in known if value]
+
+
+def by_boundary(findings: Iterable[Finding]) -> list[Finding]:
+    """Findings of one boundary next to each other; boundaries and findings stay worst first."""
+    groups: dict[tuple[str, str | None, str | None], list[Finding]] = {}
+    for finding in findings:
+        groups.setdefault((finding.from_team, finding.to_team, finding.channel), []).append(finding)
+    return [finding for group in groups.values() for finding in group]
+
+
+def commands(finding: Finding, store: Path) -> list[str]:
+    """What to type to see its exemplars; a store that is not the default one is named."""
+    at = "" if store == _STORE_DEFAULT else f" --store {shlex.quote(str(store))}"
+    return [f"baton journey {shlex.quote(trace_id)}{at}" for trace_id in finding.exemplars]
+
+
+def _party(team: str, services: tuple[str, ...]) -> str:
+    """A team within a sentence; where there is none, the services that need one."""
+    return f"unowned {names(services)}" if team == UNOWNED and services else team
+
+
+def _team(team: str, services: tuple[str, ...]) -> str:
+    """A team and its services."""
+    if team == UNOWNED:
+        return f"nobody owns {names(services) or 'it'}"
+    return f"{team} ({names(services)})" if services else team
+
+
+def _accountable(finding: Finding) -> str:
+    """Who can prevent it and how to reach them."""
+    if finding.accountable_team is None:
+        return "not settled"
+    reach = f", escalation {finding.escalation}" if finding.escalation else ""
+    return f"{owner(finding.accountable_team)}{reach}"
+
+
+def _channel(finding: Finding) -> str:
+    """The channel, its queue and who owns them; nothing for calls."""
+    if finding.channel is None:
+        return ""
+    queue = f"queue {finding.queue}" if finding.queue else ""
+    return _team(finding.channel_team or UNOWNED, tuple(filter(None, (finding.channel, queue))))
+
+
+def _crowding(finding: Finding) -> str:
+    """The senders whose messages filled the queue."""
+    shares = [f"{service} ({team}) held {share:.0%}" for service, team, share in finding.crowding]
+    return ", ".join(shares) + (" of the queue" if shares else "")
+
+
+def _sent(finding: Finding) -> str:
+    """When the first and the last of them were sent."""
+    if finding.first_at == finding.last_at:
+        return moment(finding.first_at)
+    return f"first {moment(finding.first_at)}, last {moment(finding.last_at)}"
+
+
+def _now(finding: Finding) -> str:
+    """Where they are now."""
+    return ", ".join(f"{count:,} {_WHEREABOUTS[state]}" for state, count in finding.dispositions.items() if count)
+
+
+def _journeys(finding: Finding) -> str:
+    """How many undertakings of customers it hit, by declared type."""
+    kinds = [f"{count:,} {name} (owned by {owner(team)})" for name, team, count in finding.journey_types]
+    return f"{finding.journeys:,}" + (f": {', '.join(kinds)}" if kinds else "")
+
+
+def _resent(finding: Finding) -> str:
+    """The silent losses that customers made good: there the duplicates are."""
+    if not finding.resubmitted:
+        return ""
+    return f"{finding.resubmitted:,} by the customers themselves: look for duplicates"

@@ -1,0 +1,173 @@
+"""What the renderers for people read: a report, a journey, an owner. Times are ns since 1970; ids are hex."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """All rows of one boundary, verdict and cause.
+
+    Attributes:
+        finding_id: as in the rows.
+        kind: message, call or step.
+        verdict: dropped or stuck.
+        cause: a row of the table of causes.
+        confidence: confirmed, inferred or suspected: the weakest of its rows.
+        count: rows of this finding.
+        handoffs: all rows of the boundary, whatever their verdict: what `count` is a part of.
+        journeys: distinct journeys among its rows.
+        from_team: owner of the senders, `unowned` where nobody is.
+        to_team: owner of the receivers; None where no receiver is known.
+        from_services: senders, the most frequent first.
+        to_services: receivers, the most frequent first.
+        channel: None for calls.
+        channel_team: owner of the queue, else of the channel; None for calls.
+        queue: None where unknown.
+        accountable_team: None while the confidence is suspected or the cause unknown.
+        next_to_ask: whom to ask and why, where nobody is accountable yet.
+        escalation: how to reach the accountable team; None where the ownership file says nothing.
+        first_at: first send among its rows, ns.
+        last_at: last send among its rows, ns.
+        exemplars: trace ids, at most EXEMPLARS_MAX.
+        evidence: sentences with the figures that convict.
+        crowding: (service, team, share of the queue from 0 to 1) of the senders that crowded it out, largest first.
+        journey_types: (name, owner, rows) of the declared journey types that it hit, most rows first.
+        dispositions: rows per disposition.
+        resubmitted: rows that the customer's own resubmission made good: expect duplicates.
+    """
+
+    finding_id: str
+    kind: str
+    verdict: str
+    cause: str
+    confidence: str
+    count: int
+    handoffs: int
+    journeys: int
+    from_team: str
+    to_team: str | None
+    from_services: tuple[str, ...]
+    to_services: tuple[str, ...]
+    channel: str | None
+    channel_team: str | None
+    queue: str | None
+    accountable_team: str | None
+    next_to_ask: str | None
+    escalation: str | None
+    first_at: int
+    last_at: int
+    exemplars: tuple[str, ...]
+    evidence: tuple[str, ...]
+    crowding: tuple[tuple[str, str, float], ...]
+    journey_types: tuple[tuple[str, str, int], ...]
+    dispositions: Mapping[str, int]
+    resubmitted: int
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What `baton report` says.
+
+    Attributes:
+        as_of_ns: event time at which it was judged.
+        since_ns: lower bound on `sent_at`, None without one.
+        until_ns: upper bound on `sent_at`, None without one.
+        store: the store's folder.
+        findings: worst first.
+        counts: rows per verdict; a verdict without rows may be left out.
+        late: rows delivered after their deadline.
+        blind: sentences: where Baton cannot see, by receiver and channel, and why.
+        unowned: (service or channel, name, rows) of what has traffic and no owner, most rows first.
+        profile: version of the expectations that the verdicts used; None where nothing is learned yet.
+    """
+
+    as_of_ns: int
+    since_ns: int | None
+    until_ns: int | None
+    store: Path
+    findings: tuple[Finding, ...]
+    counts: Mapping[str, int]
+    late: int
+    blind: tuple[str, ...]
+    unowned: tuple[tuple[str, str, int], ...]
+    profile: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class SpanLine:
+    """One span of a journey.
+
+    Attributes:
+        start_ns: raw clock.
+        end_ns: raw clock.
+        service: service.name.
+        team: its owner, or `unowned`.
+        name: span name.
+        status: unset, ok or error.
+        role: send, receive, settle, client, server or None.
+        depth: parents above it within the journey.
+    """
+
+    start_ns: int
+    end_ns: int
+    service: str
+    team: str
+    name: str
+    status: str
+    role: str | None
+    depth: int
+
+
+@dataclass(frozen=True, slots=True)
+class Journey:
+    """What `baton journey` says.
+
+    Attributes:
+        journey_id: trace id of its earliest root.
+        journey_type: declared type; None where none fits.
+        owner: the journey type's owner; None without a type.
+        correlation: correlation id; None where the journey bears none or several.
+        spans: by start.
+        handoffs: rows of HANDOFFS as dicts (`DataFrame.to_dicts`), by sent_at.
+        stopped: where it stopped and why, one sentence; None if every handoff arrived.
+    """
+
+    journey_id: str
+    journey_type: str | None
+    owner: str | None
+    correlation: str | None
+    spans: tuple[SpanLine, ...]
+    handoffs: tuple[Mapping[str, Any], ...]
+    stopped: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Who:
+    """What `baton who` says.
+
+    Attributes:
+        name: as asked.
+        kind: service, channel or journey type.
+        team: its owner, or `unowned`.
+        escalation: whom to wake; None where the ownership file says nothing.
+        contact: None where the ownership file says nothing.
+        journeys: (journey type, journeys) that depend on it, most first.
+        upstream: (service, team, channel, handoffs) of what it receives from; channel is None for calls.
+        rules: the rules of the ownership file that matched, the winner first.
+    """
+
+    name: str
+    kind: str
+    team: str
+    escalation: str | None
+    contact: str | None
+    journeys: tuple[tuple[str, int], ...]
+    upstream: tuple[tuple[str, str, str | None, int], ...]
+    rules: tuple[str, ...]

@@ -1,0 +1,1 @@
+"""The endpoint: OTLP by gRPC and HTTP in, the journal and the table out."""

@@ -1,0 +1,131 @@
+"""Where the store is, which ownership file holds, and which attributes join or group journeys.
+
+`baton.toml` lies in the store or in the working folder:
+
+    journey_keys = ["trade.id"]       # attributes that join the traces of one undertaking
+    grouping_keys = ["session.id"]    # attributes that group journeys and never join them
+    owners = "teams/ownership.yaml"   # relative to baton.toml
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from pydantic import BaseModel, ConfigDict
+
+from baton.documents import AttributeKey, quote, read_text, validate
+from baton.errors import InputError
+from baton.schema import GROUPING_KEYS, JOURNEY_KEYS
+
+STORE_VARIABLE = "BATON_STORE"
+STORE_DEFAULT = Path("baton-store")
+SETTINGS_FILE = "baton.toml"
+OWNERS_FILE = "ownership.yaml"
+
+
+class Settings(BaseModel):
+    """What baton.toml sets; null where it sets nothing.
+
+    Attributes:
+        journey_keys: span attributes that join the traces of one undertaking.
+        grouping_keys: span attributes that group journeys and never join them.
+        owners: the ownership file.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    journey_keys: tuple[AttributeKey, ...] | None = None
+    grouping_keys: tuple[AttributeKey, ...] | None = None
+    owners: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """The attributes that join journeys, and those that group them."""
+
+    journey: tuple[str, ...]
+    grouping: tuple[str, ...]
+
+
+class NamesKeys(Protocol):
+    """A file that may name journey and grouping keys."""
+
+    @property
+    def journey_keys(self) -> tuple[str, ...] | None:
+        """Null where it names none."""
+
+    @property
+    def grouping_keys(self) -> tuple[str, ...] | None:
+        """Null where it names none."""
+
+
+def store_path(option: str | None) -> Path:
+    """The store's folder: the option, else $BATON_STORE, else ./baton-store. It need not exist."""
+    return Path(option or os.environ.get(STORE_VARIABLE) or STORE_DEFAULT)
+
+
+def load_settings(store: Path) -> Settings:
+    """The settings of baton.toml in the store, else in the working folder, else none.
+
+    Raises:
+        InputError: baton.toml is not TOML or has a key or value that does not fit.
+    """
+    path = _first_file(store / SETTINGS_FILE, Path(SETTINGS_FILE))
+    if path is None:
+        return Settings()
+    try:
+        content = tomllib.loads(read_text(path))
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise InputError(f"{path}: {error}; correct the TOML there") from error
+    settings = validate(Settings, content, path)
+    if settings.owners is None:
+        return settings
+    return settings.model_copy(update={"owners": path.parent / settings.owners})
+
+
+def owners_path(option: Path | None, store: Path) -> Path | None:
+    """The ownership file: the option, else baton.toml's, else ownership.yaml in the store, else in the working folder.
+
+    Returns:
+        an existing file; null where there is none, and then all is unowned.
+
+    Raises:
+        InputError: the option's or baton.toml's is no file, or baton.toml has a fault.
+    """
+    named = option or load_settings(store).owners
+    if named is None:
+        return _first_file(store / OWNERS_FILE, Path(OWNERS_FILE))
+    if not named.is_file():
+        source = "--owners" if option else SETTINGS_FILE
+        raise InputError(f"{quote(str(named))}, the ownership file named by {source}, is no file; name one that exists")
+    return named
+
+
+def keys(catalog: NamesKeys, settings: NamesKeys) -> Keys:
+    """The journey and grouping keys: the ownership file's, else baton.toml's, else the schema's.
+
+    Raises:
+        InputError: a key is in both lists.
+    """
+    journey = _first_named(catalog.journey_keys, settings.journey_keys, JOURNEY_KEYS)
+    grouping = _first_named(catalog.grouping_keys, settings.grouping_keys, GROUPING_KEYS)
+    both = sorted({*journey} & {*grouping})
+    if both:
+        raise InputError(
+            f"{quote(both[0])} is both a journey key and a grouping key, and a key either joins journeys or groups "
+            f"them; take it out of journey_keys or grouping_keys in {OWNERS_FILE} or {SETTINGS_FILE} (a list that "
+            f"neither names holds the defaults: name it)"
+        )
+    return Keys(journey, grouping)
+
+
+def _first_named(*lists: tuple[str, ...] | None) -> tuple[str, ...]:
+    return next(names for names in lists if names is not None)
+
+
+def _first_file(*paths: Path) -> Path | None:
+    return next((path for path in paths if path.is_file()), None)

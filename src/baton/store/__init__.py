@@ -1,0 +1,1 @@
+"""The store: what Baton knows, on disk. The only home of deltalake."""

@@ -1,0 +1,89 @@
+"""Where things lie in a store, and whether this version may read it.
+
+DIR/store.json      the format's version; written last, so a store that has it is complete
+DIR/lock            held by the one process that writes
+DIR/journal/        acknowledged requests that are not in the table yet
+DIR/spans/          Delta table of SPANS
+DIR/expectations/   Delta table of EXPECTATIONS
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import orjson
+
+from baton.errors import NotFoundError, StoreError
+from baton.journal.segment import sync_folder
+from baton.schema import FORMAT_VERSION
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The paths of the store at `root`."""
+
+    root: Path
+
+    @property
+    def format(self) -> Path:
+        """`store.json`."""
+        return self.root / "store.json"
+
+    @property
+    def lock(self) -> Path:
+        """The lock file."""
+        return self.root / "lock"
+
+    @property
+    def journal(self) -> Path:
+        """Folder of the segments."""
+        return self.root / "journal"
+
+    @property
+    def spans(self) -> Path:
+        """Delta table of SPANS."""
+        return self.root / "spans"
+
+    @property
+    def expectations(self) -> Path:
+        """Delta table of EXPECTATIONS."""
+        return self.root / "expectations"
+
+
+def check_format(layout: Layout) -> None:
+    """Passes if this version of Baton can read the store.
+
+    Raises:
+        NotFoundError: there is no store.
+        StoreError: it is of another format, or `store.json` is damaged.
+    """
+    try:
+        content = orjson.loads(layout.format.read_bytes())
+    except FileNotFoundError as error:
+        raise NotFoundError(
+            f"no store at {layout.root}: fill one with `baton serve` or `baton load`, or name another with --store"
+        ) from error
+    except (OSError, orjson.JSONDecodeError) as error:
+        raise StoreError(f"{layout.format} cannot be read ({error}): restore it, or name another store") from error
+    version = content.get("format") if isinstance(content, dict) else None
+    if version != FORMAT_VERSION:
+        raise StoreError(
+            f"the store at {layout.root} has format {version!r}, this Baton reads {FORMAT_VERSION}: use the version of "
+            "Baton that wrote it, or name another store with --store"
+        )
+
+
+def write_format(layout: Layout) -> None:
+    """Declares the store complete: whole or not at all, and durable."""
+    draft = layout.format.with_suffix(".tmp")
+    with draft.open("wb") as file:
+        file.write(orjson.dumps({"format": FORMAT_VERSION}))
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(layout.format)
+    sync_folder(layout.root)

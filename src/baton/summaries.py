@@ -1,0 +1,320 @@
+"""Frames -> what reports print: rows grouped into findings, a journey's spans, a name's owner.
+
+All functions are pure; `queries` gives them an analysis.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import networkx as nx
+import polars as pl
+
+from baton.errors import NotFoundError
+from baton.limits import EXEMPLARS_MAX
+from baton.ownership.assign import service_facts
+from baton.ownership.rules import compile_rules
+from baton.reports.model import Finding, Journey, Report, SpanLine, Who
+from baton.schema import UNOWNED, VERDICTS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from baton.analysis import Analysis
+    from baton.ownership.catalog import Catalog, Team
+
+_BOUNDARY = ("from_team", "to_team", "channel", "channel_team")
+_URGENCY = ("critical", "high", "normal", "low")
+_STATUS = {0: "unset", 1: "ok", 2: "error"}
+
+
+def report(
+    rows: pl.DataFrame,
+    analysis: Analysis,
+    catalog: Catalog,
+    *,
+    as_of_ns: int,
+    since_ns: int | None,
+    until_ns: int | None,
+    store: Path,
+) -> Report:
+    """The report on these HANDOFFS rows."""
+    counts = dict(rows.group_by("verdict").len().iter_rows())
+    return Report(
+        as_of_ns=as_of_ns,
+        since_ns=since_ns,
+        until_ns=until_ns,
+        store=store,
+        findings=_findings(rows, analysis, catalog),
+        counts={verdict: counts.get(verdict, 0) for verdict in VERDICTS},
+        late=int(rows["late"].sum()),
+        blind=tuple(_blind(rows)) + tuple(_hot(analysis.hot)),
+        unowned=tuple(_unowned(rows)),
+        profile=analysis.version,
+    )
+
+
+def _findings(rows: pl.DataFrame, analysis: Analysis, catalog: Catalog) -> tuple[Finding, ...]:
+    """Worst first: the most critical journey type hit, then dropped before stuck, then the most rows."""
+    totals = {key: len(part) for key, part in rows.group_by(_BOUNDARY)}
+    urgency = {kind.name: _URGENCY.index(kind.criticality) for kind in catalog.journey_types}
+    ranked = []
+    for (finding_id,), part in rows.filter(pl.col("finding_id").is_not_null()).group_by(["finding_id"]):
+        first = part.row(0, named=True)
+        total = totals[tuple(first[name] for name in _BOUNDARY)]
+        finding = _finding(str(finding_id), part, total, analysis, catalog)
+        worst = min((urgency.get(name, len(_URGENCY)) for name, _, _ in finding.journey_types), default=len(_URGENCY))
+        ranked.append(((worst, finding.verdict, -finding.count, finding.finding_id), finding))
+    return tuple(finding for _, finding in sorted(ranked, key=lambda pair: pair[0]))
+
+
+def _finding(finding_id: str, rows: pl.DataFrame, handoffs: int, analysis: Analysis, catalog: Catalog) -> Finding:
+    first = rows.row(0, named=True)
+    sent = rows["sent_at"].dt.timestamp("ns")
+    owner = {kind.name: kind.owner for kind in catalog.journey_types}
+    return Finding(
+        finding_id=finding_id,
+        kind=first["kind"],
+        verdict=first["verdict"],
+        cause=first["cause"] or "unknown",
+        confidence=_weakest(rows["confidence"]),
+        count=rows.height,
+        handoffs=handoffs,
+        journeys=rows["journey_id"].n_unique(),
+        from_team=first["from_team"],
+        to_team=first["to_team"],
+        from_services=_frequent(rows["from_service"]),
+        to_services=_frequent(rows["to_service"]),
+        channel=first["channel"],
+        channel_team=first["channel_team"],
+        queue=first["queue"],
+        accountable_team=first["accountable_team"],
+        next_to_ask=first["next_to_ask"],
+        escalation=_escalation(first["accountable_team"], catalog),
+        first_at=int(sent.min() or 0),  # type: ignore[call-overload]  # a series of Int64
+        last_at=int(sent.max() or 0),  # type: ignore[call-overload]  # a series of Int64
+        exemplars=tuple(rows["trace_id"].unique(maintain_order=True).head(EXEMPLARS_MAX)),
+        evidence=_said(rows),
+        crowding=_crowding(first, analysis) if first["cause"] == "overflow" else (),
+        journey_types=tuple(
+            (name, owner.get(name, UNOWNED), count)
+            for name, count in rows["journey_type"].drop_nulls().value_counts(sort=True).iter_rows()
+        ),
+        dispositions=dict(rows["disposition"].drop_nulls().value_counts(sort=True).iter_rows()),
+        resubmitted=rows["resubmitted_by"].count(),
+    )
+
+
+def _weakest(confidences: pl.Series) -> str:
+    return next(word for word in ("suspected", "inferred", "confirmed") if (confidences == word).any())
+
+
+def _frequent(names: pl.Series) -> tuple[str, ...]:
+    return tuple(names.drop_nulls().value_counts(sort=True).sort("count", names.name, descending=[True, False])[names.name])
+
+
+def _said(rows: pl.DataFrame) -> tuple[str, ...]:
+    """The evidence of the most telling row; sentences that all rows share are the finding's."""
+    return tuple(rows.sort(pl.col("evidence").list.len(), "sent_at", descending=[True, False])["evidence"][0])
+
+
+def _crowding(first: dict[str, Any], analysis: Analysis) -> tuple[tuple[str, str, float], ...]:
+    teams = dict(analysis.spans.select("service", "team").unique().iter_rows())
+    shares = analysis.crowding.filter(
+        (pl.col("tenant") == first["tenant"])
+        & (pl.col("environment") == first["environment"])
+        & (pl.col("channel") == (first["channel"] or ""))
+    )
+    return tuple((name, teams.get(name, UNOWNED), share) for name, share in shares.select("sender", "share").iter_rows())
+
+
+def _team(name: str | None, catalog: Catalog) -> Team | None:
+    return next((team for team in catalog.teams if team.name == name), None)
+
+
+def _escalation(name: str | None, catalog: Catalog) -> str | None:
+    team = _team(name, catalog)
+    return None if team is None else team.escalation
+
+
+def _blind(rows: pl.DataFrame) -> Iterator[str]:
+    """One sentence a place where Baton could not see, the most handoffs first."""
+    unseen = (
+        rows.filter(pl.col("verdict") == "unobserved")
+        .with_columns(pl.col("evidence").list.first().fill_null("no reason known").alias("why"))
+        .group_by("from_service", "to_service", "channel")
+        .agg(pl.len().alias("count"), pl.col("why").mode().sort().first())
+        .sort("count", "from_service", "to_service", "channel", descending=[True, False, False, False])
+    )
+    for sender, receiver, channel, count, why in unseen.iter_rows():
+        way = f" over {channel}" if channel else ""
+        to = receiver or "an unknown receiver"
+        yield f"{count:,} from {sender} to {to}{way}: {why}"
+
+
+def _hot(hot: pl.DataFrame) -> Iterator[str]:
+    for row in hot.iter_rows(named=True):
+        yield (
+            f"{row['key']}={row['value']} would join {row['traces']:,} traces into one journey: it joins nothing; "
+            f"make it a grouping key"
+        )
+
+
+def _unowned(rows: pl.DataFrame) -> Iterator[tuple[str, str, int]]:
+    sides = [
+        rows.filter(pl.col(team) == UNOWNED).select(pl.lit(kind).alias("kind"), pl.col(name).alias("name"))
+        for kind, name, team in (
+            ("service", "from_service", "from_team"),
+            ("service", "to_service", "to_team"),
+            ("channel", "channel", "channel_team"),
+        )
+    ]
+    named = pl.concat(sides).drop_nulls("name").group_by("kind", "name").len()
+    yield from named.sort("len", "kind", "name", descending=[True, False, False]).iter_rows()
+
+
+def boundaries(rows: pl.DataFrame) -> pl.DataFrame:
+    """See `queries.boundaries`."""
+    latency_ms = (pl.col("received_at") - pl.col("sent_at")).dt.total_nanoseconds() / 1_000_000
+    verdicts = [(pl.col("verdict") == verdict).sum().alias(verdict) for verdict in VERDICTS]
+    return (
+        rows.lazy()
+        .with_columns(latency_ms.alias("latency_ms"))
+        .group_by(_BOUNDARY)
+        .agg(
+            pl.len().alias("handoffs"),
+            *verdicts,
+            pl.col("late").sum(),
+            (pl.col("verdict") == "dropped").mean().alias("drop_rate"),
+            pl.col("latency_ms").quantile(0.5).alias("p50_ms"),
+            pl.col("latency_ms").quantile(0.99).alias("p99_ms"),
+        )
+        .sort("dropped", "stuck", "handoffs", *_BOUNDARY, descending=[True, True, True] + [False] * len(_BOUNDARY))
+        .collect()
+    )
+
+
+def journeys_of(analysis: Analysis, name: str) -> list[str]:
+    """Ids (hex) of the journeys that bear this trace, correlation or message id, sorted."""
+    wanted = name.strip()
+    bearing = pl.any_horizontal(
+        pl.col("correlation_id", "message_id") == wanted, pl.col("trace_id").bin.encode("hex") == wanted.lower()
+    )
+    ids = analysis.spans.filter(bearing)["journey_id"].bin.encode("hex").unique().sort().to_list()
+    return [wanted.lower()] if wanted.lower() in ids else ids
+
+
+def journey(analysis: Analysis, catalog: Catalog, journey_id: str) -> Journey:
+    """One journey by its id (hex)."""
+    spans = analysis.spans.filter(pl.col("journey_id").bin.encode("hex") == journey_id).sort("start_ns", "row")
+    rows = analysis.handoffs.filter(pl.col("journey_id") == journey_id)
+    kinds, correlations = rows["journey_type"].drop_nulls().unique(), rows["correlation_id"].drop_nulls().unique()
+    kind = kinds[0] if len(kinds) else None
+    handoffs = tuple(rows.to_dicts())
+    return Journey(
+        journey_id=journey_id,
+        journey_type=kind,
+        owner=next((declared.owner for declared in catalog.journey_types if declared.name == kind), None),
+        correlation=correlations[0] if len(correlations) == 1 else None,
+        spans=tuple(_lines(spans)),
+        handoffs=handoffs,
+        stopped=next((_stop(row) for row in handoffs if row["verdict"] in ("dropped", "stuck")), None),
+    )
+
+
+def _lines(spans: pl.DataFrame) -> Iterator[SpanLine]:
+    depths: dict[int, int] = {}
+    parents = dict(spans.select("row", "parent_row").iter_rows())
+    for span in spans.iter_rows(named=True):
+        yield SpanLine(
+            start_ns=span["start_ns"],
+            end_ns=span["end_ns"],
+            service=span["service"],
+            team=span["team"],
+            name=span["name"],
+            status=_STATUS.get(span["status_code"], "unset"),
+            role=span["role"],
+            depth=_depth(span["row"], parents, depths),
+        )
+
+
+def _depth(row: int, parents: dict[int, int | None], depths: dict[int, int]) -> int:
+    """Parents above a span within its journey; a cycle of forged parents ends where it began."""
+    path: list[int] = []
+    here: int | None = row
+    while here is not None and here in parents and here not in depths and here not in path:
+        path.append(here)
+        here = parents[here]
+    base = depths.get(here, -1) if here is not None else -1
+    for above, one in enumerate(reversed(path), start=1):
+        depths[one] = base + above
+    return depths[row]
+
+
+def _stop(row: dict[str, Any]) -> str:
+    way = f" over {row['channel']}" if row["channel"] else ""
+    cause = f", {row['cause']} ({row['confidence']})" if row["cause"] else ""
+    why = "; ".join(row["evidence"])
+    return f"{row['from_service']} to {row['to_service'] or 'an unknown receiver'}{way}: {row['verdict']}{cause}. {why}"
+
+
+def who(rows: pl.DataFrame, analysis: Analysis, catalog: Catalog, name: str) -> Who:
+    """The owner of a name, the journeys that depend on it, and what it depends on."""
+    rules = compile_rules(catalog)
+    declared = next((kind for kind in catalog.journey_types if kind.name == name), None)
+    spans = analysis.spans.filter(pl.col("service") == name)
+    if declared is not None:
+        kind, decision, touching = "journey type", None, rows.filter(pl.col("journey_type") == name)
+    elif spans.height:
+        kind, decision = "service", rules.explain(*service_facts(name, spans["service_namespace"][0]))
+        touching = rows.filter((pl.col("from_service") == name) | (pl.col("to_service") == name))
+    elif rows.filter((pl.col("channel") == name) | (pl.col("queue") == name)).height:
+        kind, decision = "channel", rules.explain(("channel", name), ("queue", name))
+        touching = rows.filter((pl.col("channel") == name) | (pl.col("queue") == name))
+    else:
+        raise NotFoundError(
+            f"{name!r} is no service, channel or journey type that the spans or the ownership file know: "
+            f"`baton boundaries` shows the names in use"
+        )
+    team = declared.owner if declared else decision.owner if decision else UNOWNED
+    owner = _team(team, catalog)
+    return Who(
+        name=name,
+        kind=kind,
+        team=team,
+        escalation=owner.escalation if owner else None,
+        contact=owner.contact if owner else None,
+        journeys=tuple(
+            touching.drop_nulls("journey_type")
+            .group_by("journey_type")
+            .agg(pl.col("journey_id").n_unique().alias("count"))
+            .sort("count", "journey_type", descending=[True, False])
+            .iter_rows()
+        ),
+        upstream=tuple(_upstream(rows, kind, name)),
+        rules=() if decision is None else tuple(map(str, decision.matched)),
+    )
+
+
+def _upstream(rows: pl.DataFrame, kind: str, name: str) -> Iterator[tuple[str, str, str | None, int]]:
+    """What a service receives from, directly; of a channel its senders; of a journey type every sender in it."""
+    graph = _graph(rows.filter(pl.col("journey_type") == name) if kind == "journey type" else rows)
+    if kind == "service":
+        edges = graph.in_edges(name, data=True) if name in graph else []
+    else:
+        edges = [edge for edge in graph.edges(data=True) if kind == "journey type" or edge[2]["channel"] == name]
+    found: dict[tuple[str, str, str | None], int] = {}
+    for sender, _, data in edges:
+        key = (sender, data["team"], data["channel"])
+        found[key] = found.get(key, 0) + data["count"]
+    yield from ((*key, count) for key, count in sorted(found.items(), key=lambda item: (-item[1], item[0][0])))
+
+
+def _graph(rows: pl.DataFrame) -> nx.MultiDiGraph[str]:
+    """Services, and an edge a channel (or calls) between two of them."""
+    graph: nx.MultiDiGraph[str] = nx.MultiDiGraph()
+    edges = rows.drop_nulls("to_service").group_by("from_service", "from_team", "to_service", "channel").len()
+    for sender, team, receiver, channel, count in edges.sort(pl.all()).iter_rows():
+        graph.add_edge(sender, receiver, channel=channel, team=team, count=count)
+    return graph

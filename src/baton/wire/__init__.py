@@ -1,0 +1,1 @@
+"""OTLP bytes to columns and back; touches no socket and no store."""

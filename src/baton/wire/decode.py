@@ -1,0 +1,175 @@
+"""OTLP protobuf bytes -> a frame with SPANS's columns. Touches no socket, no file, no clock.
+
+The laws:
+- A request is valid or not as a whole: what is not protobuf, not UTF-8 or nests too deep is an InvalidRequestError.
+- In a valid request a span with an invalid id or a time beyond Int64 is rejected, counted exactly and named; all
+  others are kept. A missing time is 0. An all-zero parent id is none. A link with an invalid id is left out.
+- Decoding the same bytes twice gives the same rows: the journal stores bytes, and its readers decode them anew.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import polars as pl
+from google.protobuf.message import DecodeError
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+from baton.errors import InvalidRequestError
+from baton.schema import EVENT, LINK, SPANS
+from baton.wire.columns import (
+    EVENT_FIELDS,
+    KEY_FIELDS,
+    LINK_FIELDS,
+    RESOURCE_FIELDS,
+    SCOPE_FIELDS,
+    SPAN_FIELDS,
+    Columns,
+    Row,
+)
+from baton.wire.lists import nested
+from baton.wire.walk import walk
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from baton.wire.walk import Rejection
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """One request, decoded.
+
+    Attributes:
+        spans: the kept spans, SPANS's columns.
+        rejected: how many spans were not kept.
+        reason: the first of these: where, the value at fault, what belongs there; null if none.
+    """
+
+    spans: pl.DataFrame
+    rejected: int
+    reason: str | None
+
+
+def decode(body: bytes, *, tenant: str, ingested_at: int) -> Decoded:
+    """Decodes one ExportTraceServiceRequest (or TracesData: the same bytes).
+
+    Args:
+        body: protobuf; empty bytes are a request without spans.
+        tenant: whose telemetry it is.
+        ingested_at: when Baton took it, ns since 1970.
+
+    Raises:
+        InvalidRequestError: the bytes are no such message, hold a string that is not UTF-8, or nest too deep.
+    """
+    decoder = Decoder()
+    rejection = decoder.add(body, tenant=tenant, ingested_at=ingested_at)
+    return Decoded(decoder.frame(), rejection.spans, rejection.reason)
+
+
+class Decoder:
+    """Collects the spans of any number of requests and builds their columns once."""
+
+    def __init__(self) -> None:
+        self._columns = Columns()
+
+    def __len__(self) -> int:
+        return len(self._columns.spans)
+
+    def add(self, body: bytes, *, tenant: str, ingested_at: int) -> Rejection:
+        """Adds one request's spans; arguments and errors as of `decode`.
+
+        After an error the decoder may hold part of the request: throw it away.
+        """
+        try:
+            request = ExportTraceServiceRequest.FromString(body)
+        except DecodeError as error:
+            detail = str(error).rpartition(": ")[2]
+            raise InvalidRequestError(
+                f"the {len(body)} bytes are no ExportTraceServiceRequest ({detail}): send OTLP protobuf, or name "
+                "the encoding in content-type"
+            ) from error
+        return walk(request, self._columns, tenant=tenant, ingested_at=ingested_at)
+
+    def frame(self) -> pl.DataFrame:
+        """The spans added so far, SPANS's columns, in the order added."""
+        columns, count = self._columns, len(self)
+        spans = _rows(columns.spans, SPAN_FIELDS, {"scope_no": pl.UInt32()})
+        context = _contexts(columns)[spans["scope_no"]]
+        cells = [_cells(name, values, count) for name, values in columns.cells.items()]
+        lists = [
+            nested(columns.key_owner, _rows(columns.keys, KEY_FIELDS, _KEY_DTYPES), count).alias("keys"),
+            columns.attributes.series(count).alias("attributes"),
+            _events(columns, count).alias("events"),
+            _links(columns, count).alias("links"),
+        ]
+        return (
+            spans.hstack(context)
+            .hstack(cells)
+            .hstack(lists)
+            .with_columns(
+                trace_key=_surrogate("trace_id"),
+                span_key=_surrogate("span_id"),
+                parent_key=_surrogate("parent_span_id"),
+            )
+            .select(SPANS.names)
+        )
+
+
+_KEY_DTYPES = {"key": pl.String(), "value": pl.String()}
+_EVENT_DTYPES = pl.Schema(EVENT.to_schema())
+_LINK_DTYPES = pl.Schema(LINK.to_schema())
+
+
+def _rows(rows: Sequence[Row], fields: Sequence[str], dtypes: Mapping[str, pl.DataType]) -> pl.DataFrame:
+    """The rows as columns; a field's dtype is the one of `dtypes`, else that of SPANS."""
+    values = zip(*rows, strict=True) if rows else ((),) * len(fields)
+    schema = {name: dtypes.get(name) or SPANS.schema[name] for name in fields}
+    return pl.DataFrame(dict(zip(fields, values, strict=True)), schema=schema)
+
+
+def _cells(name: str, values: Mapping[int, str | int], count: int) -> pl.Series:
+    """An aliased column: null where no span attribute filled it."""
+    if not values:
+        return pl.repeat(None, count, dtype=SPANS.schema[name], eager=True).alias(name)
+    column: list[str | int | None] = [None] * count
+    for row, value in values.items():
+        column[row] = value
+    return pl.Series(name, column, dtype=SPANS.schema[name])
+
+
+def _contexts(columns: Columns) -> pl.DataFrame:
+    """Scope and resource columns, one row a scope."""
+    resources = _rows(columns.resources, RESOURCE_FIELDS, {}).with_columns(
+        columns.resource_attributes.series(len(columns.resources)).alias("resource")
+    )
+    scopes = _rows(columns.scopes, SCOPE_FIELDS, {"resource_no": pl.UInt32()}).with_columns(
+        columns.scope_attributes.series(len(columns.scopes)).alias("scope")
+    )
+    return scopes.hstack(resources[scopes["resource_no"]]).drop("resource_no")
+
+
+def _events(columns: Columns, count: int) -> pl.Series:
+    events = _rows(columns.events, EVENT_FIELDS, _EVENT_DTYPES).with_columns(
+        columns.event_attributes.series(len(columns.events)).alias("attributes")
+    )
+    return nested(columns.event_owner, events, count)
+
+
+def _links(columns: Columns, count: int) -> pl.Series:
+    links = (
+        _rows(columns.links, LINK_FIELDS, _LINK_DTYPES)
+        .with_columns(
+            columns.link_attributes.series(len(columns.links)).alias("attributes"),
+            trace_key=_surrogate("trace_id"),
+            span_key=_surrogate("span_id"),
+        )
+        .select(list(_LINK_DTYPES))
+    )
+    return nested(columns.link_owner, links, count)
+
+
+def _surrogate(name: str) -> pl.Expr:
+    """The last 8 bytes of an id, big-endian, signed."""
+    return pl.col(name).bin.tail(8).bin.reinterpret(dtype=pl.Int64, endianness="big")

@@ -1,0 +1,245 @@
+"""The wealth platform's incident as hand-built models: confirmations dropped from a queue that market data floods."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import polars as pl
+
+from baton import schema
+from baton.reports.model import Finding, Journey, Report, SpanLine, Who
+from baton.reports.times import parse
+
+START_NS = parse("2025-03-14T09:26:53.589793238Z", 0)
+AS_OF_NS = parse("2025-03-14T09:40:00Z", 0)
+SECOND_NS = 1_000_000_000
+TRACES = tuple(f"4bf92f3577b34da6a3ce929d0e0e47{number:02x}" for number in range(60))
+
+EVIDENCE = (
+    "No receipt by notification within 5 s of the send, 5 times the 99th percentile of 1.02 s of 33 receipts.",
+    "Overtaken: 31 messages sent later on wealth.events were received before the deadline of the first of them.",
+    (
+        "The queue stood at its limit: a median of 49 messages were published between a delivered message's send and "
+        "its receipt (spread 0.7 %), as a queue of 50 that evicts its oldest shows; no sender was told."
+    ),
+    "Runner-up: receiver_down; notification received 47 messages a second throughout.",
+)
+
+OVERFLOW = Finding(
+    finding_id="7d1c0a52b9e84f36a1d27e5b4c3f9081",
+    kind="message",
+    verdict="dropped",
+    cause="overflow",
+    confidence="inferred",
+    count=27,
+    handoffs=60,
+    journeys=27,
+    from_team="trading",
+    to_team="notification",
+    from_services=("trade-execution",),
+    to_services=("notification",),
+    channel="wealth.events",
+    channel_team="messaging",
+    queue="notify-q",
+    accountable_team="messaging",
+    next_to_ask=None,
+    escalation="#messaging-oncall",
+    first_at=START_NS + 1_250_000_000,
+    last_at=START_NS + 4_380_000_000,
+    exemplars=TRACES[:3],
+    evidence=EVIDENCE,
+    crowding=(("market-data", "market-data", 0.934), ("trade-execution", "trading", 0.066)),
+    journey_types=(("trade-confirmation", "wealth", 27),),
+    dispositions={"gone": 27},
+    resubmitted=4,
+)
+
+SMS_DOWN = replace(
+    OVERFLOW,
+    finding_id="0f3e6c1d8a5b4927b6c4d2e1f0a98877",
+    kind="call",
+    cause="call_lost",
+    confidence="confirmed",
+    count=1,
+    handoffs=33,
+    journeys=1,
+    from_team="notification",
+    to_team=None,
+    from_services=("notification",),
+    to_services=(),
+    channel=None,
+    channel_team=None,
+    queue=None,
+    accountable_team=None,
+    next_to_ask="notification: its client span names the SMS gateway, which sends no spans",
+    escalation=None,
+    first_at=START_NS + 2_100_000_000,
+    last_at=START_NS + 2_100_000_000,
+    exemplars=TRACES[40:41],
+    evidence=("The client span ended with an error after 10.0 s: DEADLINE_EXCEEDED.",),
+    crowding=(),
+    journey_types=(("trade-confirmation", "wealth", 1),),
+    dispositions={"unknown": 1},
+    resubmitted=0,
+)
+
+REPORT = Report(
+    as_of_ns=AS_OF_NS,
+    since_ns=START_NS - 60 * SECOND_NS,
+    until_ns=None,
+    store=Path("baton-store"),
+    findings=(OVERFLOW, SMS_DOWN),
+    counts={"delivered": 1093, "dropped": 28, "unobserved": 12, "pending": 2},
+    late=3,
+    blind=(
+        "audit over wealth.events: nobody was ever seen to receive from it (12 handoffs).",
+        "sms-gateway sends no spans: what notification calls there is known by the caller's word alone.",
+    ),
+    unowned=(("service", "legacy-batch", 800), ("channel", "eod.rates", 12)),
+    profile="5f3a9c0e",
+)
+
+CALM = replace(
+    REPORT, findings=(), counts={"delivered": 1135}, late=0, blind=(), unowned=(), since_ns=None, store=Path("/srv/st")
+)
+
+EMPTY = replace(CALM, counts={}, profile=None)
+
+WHO = Who(
+    name="wealth.events",
+    kind="channel",
+    team="messaging",
+    escalation="#messaging-oncall",
+    contact="messaging@bank.example",
+    journeys=(("trade-confirmation", 60),),
+    upstream=(
+        ("market-data", "market-data", "wealth.events", 800),
+        ("trade-execution", "trading", "wealth.events", 60),
+    ),
+    rules=("messaging: channels wealth.events (exact)", "wealth: channels wealth.* (glob)"),
+)
+
+WHO_UNOWNED = Who("legacy-batch", "service", "unowned", None, None, (), (), ())
+
+
+def _span(after_ms: float, took_ms: float, service: str, team: str, name: str, **more: object) -> SpanLine:
+    """A span of the journey, by its offset from the start."""
+    start_ns = START_NS + round(after_ms * 1_000_000)
+    line = SpanLine(start_ns, start_ns + round(took_ms * 1_000_000), service, team, name, "unset", None, 0)
+    return replace(line, **more)
+
+
+def row(number: int = 0, **more: object) -> dict[str, object]:
+    """A row of HANDOFFS as a dict: a confirmation that was dropped, unless `more` says otherwise."""
+    sent_at = datetime(2025, 3, 14, 9, 26, 53, 589793, UTC) + timedelta(milliseconds=14 + 100 * number)
+    dropped = {
+        "handoff_id": f"{number:032x}",
+        "kind": "message",
+        "tenant": "default",
+        "environment": "prod",
+        "trace_id": TRACES[number],
+        "span_id": f"00f067aa0ba9{number:04x}",
+        "message_id": f"m-{number}",
+        "correlation_id": f"T-10{number:02}",
+        "journey_id": TRACES[number],
+        "journey_type": "trade-confirmation",
+        "sent_at": sent_at,
+        "deadline_at": sent_at + timedelta(seconds=5),
+        "from_service": "trade-execution",
+        "from_team": "trading",
+        "channel": "wealth.events",
+        "channel_team": "messaging",
+        "queue": "notify-q",
+        "to_service": "notification",
+        "to_team": "notification",
+        "verdict": "dropped",
+        "late": False,
+        "cause": "overflow",
+        "confidence": "inferred",
+        "disposition": "gone",
+        "accountable_team": "messaging",
+        "expected_by": "learned",
+        "finding_id": OVERFLOW.finding_id,
+        "as_of": datetime(2025, 3, 14, 9, 40, tzinfo=UTC),
+        "evidence": list(EVIDENCE[:2]),
+    }
+    return dict.fromkeys(schema.HANDOFFS.names) | dropped | more
+
+
+def delivered(number: int, took_ms: int, *, late: bool = False) -> dict[str, object]:
+    """A row of HANDOFFS as a dict: a confirmation that arrived after `took_ms`."""
+    sent = row(number)
+    judged = ("cause", "confidence", "disposition", "accountable_team", "finding_id")
+    return (
+        sent
+        | dict.fromkeys(judged)
+        | {
+            "verdict": "delivered",
+            "late": late,
+            "receipt": "processed",
+            "received_at": sent["sent_at"] + timedelta(milliseconds=took_ms),
+            "receive_trace_id": sent["trace_id"],
+            "receive_span_id": f"b7ad6b716920{number:04x}",
+            "evidence": [],
+        }
+    )
+
+
+def handoffs(rows: list[dict[str, object]] | None = None) -> pl.DataFrame:
+    """A frame of HANDOFFS: four confirmations of the incident, unless other rows are given."""
+    some = [row(0), delivered(1, 41), delivered(2, 6200, late=True), row(3, cause="unknown", confidence="suspected")]
+    return pl.DataFrame(some if rows is None else rows, schema=schema.HANDOFFS.schema)
+
+
+JOURNEY = Journey(
+    journey_id=TRACES[0],
+    journey_type="trade-confirmation",
+    owner="wealth",
+    correlation="T-1000",
+    spans=(
+        _span(0, 31, "wealth-gateway", "wealth", "POST /trades", role="server"),
+        _span(2, 28, "wealth-gateway", "wealth", "trade-execution.Execute", role="client", depth=1),
+        _span(4.5, 24.2, "trade-execution", "trading", "Execute", role="server", depth=2),
+        _span(5, 7.4, "trade-execution", "trading", "SELECT positions", depth=3),
+        _span(14, 0.412, "trade-execution", "trading", "wealth.events send", role="send", depth=3),
+    ),
+    handoffs=(
+        delivered(0, 2)
+        | {
+            "kind": "call",
+            "sent_at": datetime(2025, 3, 14, 9, 26, 53, 591793, UTC),
+            "received_at": datetime(2025, 3, 14, 9, 26, 53, 594293, UTC),
+            "from_service": "wealth-gateway",
+            "from_team": "wealth",
+            "to_service": "trade-execution",
+            "to_team": "trading",
+            "channel": None,
+            "channel_team": None,
+            "queue": None,
+        },
+        row(0),
+    ),
+    stopped="the message that trade-execution (trading) sent over wealth.events never reached notification.",
+)
+
+BOUNDARIES = pl.DataFrame(
+    {
+        "from_team": ["trading", "market-data", "notification", "wealth"],
+        "to_team": ["notification", "notification", None, "trading"],
+        "channel": ["wealth.events", "wealth.events", None, None],
+        "channel_team": ["messaging", "messaging", None, None],
+        "handoffs": [60, 800, 33, 60],
+        "delivered": [33, 227, 32, 60],
+        "late": [3, 0, 0, 0],
+        "dropped": [27, 561, 1, 0],
+        "stuck": [0, 0, 0, 0],
+        "unobserved": [0, 12, 0, 0],
+        "pending": [0, 0, 0, 0],
+        "retried": [0, 0, 0, 0],
+        "drop_rate": [0.45, 0.70125, 1 / 33, 0.0],
+        "p50_ms": [1020.4, 1013.0, 38.25, 2.5],
+        "p99_ms": [6200.0, 1150.9, 61.0, 4.125],
+    }
+)

@@ -1,0 +1,210 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from baton import limits
+from baton.errors import InputError
+from baton.ownership.catalog import EMPTY, Catalog, duration_ns, load_catalog
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+WHOLE = """
+version: 1
+teams:
+  - name: trading
+    escalation: "#trading-oncall"
+    contact: trading@bank.example
+    owns:
+      services: [trade-execution, "wealth-*"]
+      namespaces: [wealth]
+      channels: [wealth.events, "trade.*"]
+      queues: [notify-q]
+      attributes: {"app.domain": trading}
+  - name: wealth
+journey_types:
+  - name: trade-confirmation
+    entry: {service: wealth-gateway, span: "POST /trades*"}
+    owner: wealth
+    criticality: critical
+    deadline: 30s
+  - {name: deposit, entry: {service: deposits}, owner: trading}
+channels:
+  - {name: wealth.events, deadline: 2s, environment: prod}
+  - {name: wealth.events, deadline: 500ms}
+journey_keys: [trade.id]
+grouping_keys: [session.id]
+"""
+
+TWIN_TYPES = """
+teams: [{name: a}]
+journey_types:
+  - {name: t, entry: {service: s}, owner: a}
+  - {name: t, entry: {service: u}, owner: a}
+"""
+
+
+def test_every_key_is_read(catalog: Callable[[str], Catalog]) -> None:
+    """Each key of the format ends in the field of its name, durations as nanoseconds."""
+    read = catalog(WHOLE)
+    trading, wealth = read.teams
+    assert (trading.name, trading.escalation, trading.contact) == ("trading", "#trading-oncall", "trading@bank.example")
+    assert trading.owns.services == ("trade-execution", "wealth-*")
+    assert trading.owns.namespaces == ("wealth",)
+    assert trading.owns.channels == ("wealth.events", "trade.*")
+    assert trading.owns.queues == ("notify-q",)
+    assert trading.owns.attributes == {"app.domain": "trading"}
+    assert (wealth.escalation, wealth.owns.services) == (None, ())
+    confirmation, deposit = read.journey_types
+    assert (confirmation.entry.service, confirmation.entry.span) == ("wealth-gateway", "POST /trades*")
+    assert (confirmation.owner, confirmation.criticality) == ("wealth", "critical")
+    assert confirmation.deadline_ns == 30 * limits.SECOND_NS
+    assert (deposit.entry.span, deposit.criticality, deposit.deadline_ns) == ("*", "normal", None)
+    assert [(channel.environment, channel.deadline_ns) for channel in read.channels] == [
+        ("prod", 2 * limits.SECOND_NS),
+        ("*", limits.SECOND_NS // 2),
+    ]
+    assert (read.journey_keys, read.grouping_keys) == (("trade.id",), ("session.id",))
+
+
+def test_the_empty_catalog_declares_nothing(catalog: Callable[[str], Catalog]) -> None:
+    """EMPTY equals a file with nothing but its version, and names no keys of its own."""
+    assert catalog("version: 1") == EMPTY
+    assert (EMPTY.teams, EMPTY.journey_keys, EMPTY.grouping_keys) == ((), None, None)
+
+
+def test_scalars_are_names(catalog: Callable[[str], Catalog]) -> None:
+    """Unquoted words that YAML 1.1 takes for truth values, numbers or dates stay the names that were written."""
+    read = catalog("teams: [{name: no, owns: {services: [007, 2024-01-01], attributes: {tier: 1}}}]")
+    assert read.teams[0].name == "no"
+    assert read.teams[0].owns.services == ("007", "2024-01-01")
+    assert read.teams[0].owns.attributes == {"tier": "1"}
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ("500ms", 500_000_000),
+        ("2s", 2_000_000_000),
+        ("1.5s", 1_500_000_000),
+        ("5m", 300_000_000_000),
+        ("1h", 3_600_000_000_000),
+        ("30", 30_000_000_000),
+        ("0.25", 250_000_000),
+        ("744h", 744 * 3_600_000_000_000),
+    ],
+)
+def test_durations(written: str, expected: int) -> None:
+    """A number with ms, s, m or h, or a bare number of seconds, becomes nanoseconds; 31 days is the most."""
+    assert duration_ns(written) == expected
+
+
+@pytest.mark.parametrize(
+    "written", ["", "soon", "-1s", "0", "0.0000000001s", "1d", "1h30m", ".inf", "nan", "744.1h", "٣s", None]
+)
+def test_durations_refused(written: str | None) -> None:
+    """What is no positive duration of at most 31 days is refused."""
+    with pytest.raises(ValueError, match=r"is no duration; write|check its unit"):
+        duration_ns(written)
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "value", "step"),
+    [
+        ("", "", "None", "write its keys"),
+        ("[]", "", "[]", "write its keys"),
+        ("version: 2", "version: ", "'2'", "correct it"),
+        ("owners: []", "owners: ", "[]", "correct its spelling"),
+        ("teams: [{name: a, servces: [b]}]", "teams[0].servces: ", "['b']", "correct its spelling"),
+        ("teams: [{name: a, owns: {services: b}}]", "teams[0].owns.services: ", "'b'", "write [one, two]"),
+        ("teams: [{name: a, owns: {services: [b, '']}}]", "teams[0].owns.services[1]: ", "''", "write a name"),
+        ("teams: [{name: a, owns: {queues: [{b: c}]}}]", "teams[0].owns.queues[0]: ", "{'b': 'c'}", "put it in quotes"),
+        ("teams: [{name: a, owns: {attributes: {'app.*': b}}}]", "['app.*']", "'app.*'", "write the whole name"),
+        ("teams: [{name: a, owns: {attributes: {'app.x': ''}}}]", "attributes['app.x']: ", "''", "write a name"),
+        ("teams: [{name: a, escalation: }]", "teams[0].escalation: ", "''", "leave its key out"),
+        ('teams: [{name: "a\\e[31m"}]', "teams[0].name: ", r"'a\x1b[31m'", "take them out"),
+        ("teams: [{name: ' a'}]", "teams[0].name: ", "' a'", "take them out"),
+        ("teams: [{name: unowned}]", "teams[0].name: ", "'unowned'", "name the team otherwise"),
+        ("teams: [{name: a}, {name: b}, {name: a}]", "teams[2].name: ", "'a'", "already declared at teams[0]"),
+        ("teams: [{contact: x}]", "teams[0].name ", "", "is required; write it"),
+        (
+            "teams: [{name: a}]\njourney_types: [{name: t, entry: {service: s}, owner: b}]",
+            "journey_types[0].owner: ",
+            "'b'",
+            "name one of ['a']",
+        ),
+        (
+            "teams: [{name: a}]\njourney_types: [{name: t, entry: {service: s}, owner: a, deadline: soon}]",
+            "journey_types[0].deadline: ",
+            "'soon'",
+            'write "500ms"',
+        ),
+        (
+            "teams: [{name: a}]\njourney_types: [{name: t, entry: {service: s}, owner: a, criticality: vital}]",
+            "journey_types[0].criticality: ",
+            "'vital'",
+            "'critical', 'high', 'normal' or 'low'",
+        ),
+        (
+            TWIN_TYPES,
+            "journey_types[1].name: ",
+            "'t'",
+            "already declared at journey_types[0]",
+        ),
+        (
+            "channels: [{name: c, deadline: 1s}, {name: c, deadline: 2s}]",
+            "channels[1]: ",
+            "'c, *'",
+            "already declared at channels[0]",
+        ),
+        ("channels: [{name: c}]", "channels[0].deadline ", "", "is required"),
+        ("journey_keys: ['trade.*']", "journey_keys[0]: ", "'trade.*'", "write the whole name"),
+        ("teams: [{name: a, name: b}]", "line 1, column 19: ", "'name'", "keep one"),
+    ],
+)
+def test_faults_name_place_value_and_step(
+    catalog: Callable[[str], Catalog], text: str, place: str, value: str, step: str
+) -> None:
+    """Every fault is an InputError on one printable line naming the file, the place, the value and the next step."""
+    with pytest.raises(InputError) as caught:
+        catalog(text)
+    message = str(caught.value)
+    assert "ownership.yaml: " in message
+    assert place in message
+    assert value in message
+    assert step in message
+    assert message.isprintable()
+
+
+def test_the_first_fault_is_told_and_the_others_counted(catalog: Callable[[str], Catalog]) -> None:
+    """Of several faults the message tells the first and says how many follow."""
+    with pytest.raises(InputError, match=r"teams\[0\]\.x: .* \(and 2 more faults\)"):
+        catalog("teams: [{name: a, x: 1, y: 2, z: 3}]")
+
+
+def test_a_pattern_has_a_longest_length(catalog: Callable[[str], Catalog]) -> None:
+    """A name at the limit is read; one character more is refused, and the message stays short."""
+    longest = "s" * limits.NAME_CHARS_MAX
+    assert catalog(f"teams: [{{name: {longest}}}]").teams[0].name == longest
+    with pytest.raises(InputError, match=f"longer than {limits.NAME_CHARS_MAX}") as caught:
+        catalog(f"teams: [{{name: {longest}s}}]")
+    assert str(caught.value).count("s") < 2 * limits.TEXT_WIDTH_MAX
+
+
+def test_the_reference_is_true(catalog: Callable[[str], Catalog]) -> None:
+    """The example in docs/ownership.md is a file that loads, and its fault is the message that a slip gives."""
+    reference = (Path(__file__).parents[3] / "docs" / "ownership.md").read_text(encoding="utf-8")
+    example = reference.split("```yaml\n")[1].split("```")[0]
+    assert [team.name for team in catalog(example).teams] == ["trading", "wealth"]
+    with pytest.raises(InputError) as caught:
+        catalog(example.replace("owner: wealth ", "owner: welth "))
+    assert str(caught.value).rpartition("/")[2] in reference
+
+
+def test_a_missing_file_is_an_input_error(tmp_path: Path) -> None:
+    """A path without a file is told with the path and the next step."""
+    with pytest.raises(InputError, match=r"none\.yaml: No such file or directory; name a file"):
+        load_catalog(tmp_path / "none.yaml")

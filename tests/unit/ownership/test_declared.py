@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from baton.limits import SECOND_NS
+from baton.ownership.catalog import EMPTY, Catalog
+from baton.ownership.declared import deadlines, entries
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+TYPES = """
+teams: [{name: wealth}]
+journey_types:
+  - {name: trade, entry: {service: wealth-gateway, span: "POST /trades*"}, owner: wealth}
+  - {name: cancel, entry: {service: wealth-gateway, span: "POST /trades/*/cancel"}, owner: wealth}
+  - {name: any, entry: {service: "wealth-*"}, owner: wealth}
+  - {name: left, entry: {service: shared, span: "a*"}, owner: wealth}
+  - {name: right, entry: {service: shared, span: "*a"}, owner: wealth}
+"""
+
+
+def test_spans_enter_the_most_specific_journey_type(catalog: Callable[[str], Catalog]) -> None:
+    """The service's pattern decides before the span's; spans of no type, or of two with equal right, enter none."""
+    spans = pl.LazyFrame(
+        [
+            ("wealth-gateway", "POST /trades"),
+            ("wealth-gateway", "POST /trades/7/cancel"),
+            ("wealth-gateway", "GET /trades"),
+            ("wealth-batch", None),
+            ("shared", "a"),
+            ("shared", "ab"),
+            (None, "POST /trades"),
+        ],
+        schema={"service": pl.String, "name": pl.String},
+        orient="row",
+    )
+    marked = entries(spans, catalog(TYPES)).collect()["journey_type"]
+    assert marked.to_list() == ["trade", "cancel", "any", "any", None, "left", None]
+    assert entries(spans, EMPTY).collect()["journey_type"].to_list() == [None] * 7
+
+
+def test_channels_have_the_most_specific_declared_deadline(catalog: Callable[[str], Catalog]) -> None:
+    """Name before environment, exact before glob; of equal declarations the longest; calls and the undeclared none."""
+    declared = catalog(
+        """
+        channels:
+          - {name: wealth.events, deadline: 2s, environment: prod}
+          - {name: wealth.events, deadline: 20s}
+          - {name: "wealth.*", deadline: 1m, environment: prod}
+          - {name: "*.events", deadline: 2m, environment: prod}
+        """
+    )
+    channels = pl.LazyFrame(
+        [
+            ("wealth.events", "prod"),
+            ("wealth.events", ""),
+            ("wealth.mail", "prod"),
+            ("wealth.mail", "test"),
+            ("fx.events", "prod"),
+            (None, "prod"),
+        ],
+        schema={"channel": pl.String, "environment": pl.String},
+        orient="row",
+    )
+    found = deadlines(channels, declared).collect()["declared_ns"]
+    assert found.to_list() == [2 * SECOND_NS, 20 * SECOND_NS, 60 * SECOND_NS, None, 120 * SECOND_NS, None]
+    assert found.dtype == pl.Int64
+
+
+def test_equal_deadlines_in_doubt_wait(catalog: Callable[[str], Catalog]) -> None:
+    """Two globs of the same rank: the longer deadline holds, in either order of the file."""
+    one, two = '{name: "ab*", deadline: 1s}', '{name: "*bc", deadline: 2s}'
+    channels = pl.LazyFrame({"channel": ["abc"], "environment": ["prod"]})
+    for order in (f"channels: [{one}, {two}]", f"channels: [{two}, {one}]"):
+        assert deadlines(channels, catalog(order)).collect()["declared_ns"].to_list() == [2 * SECOND_NS]

@@ -1,0 +1,447 @@
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import click
+import polars as pl
+import pytest
+
+import baton
+import incident
+from baton import cli
+from baton.errors import NotFoundError, StoreError
+from baton.limits import TEXT_WIDTH_DEFAULT, TEXT_WIDTH_MAX, TEXT_WIDTH_MIN
+from baton.reports.times import parse
+from baton.schema import VERDICTS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+COMMANDS = sorted(cli.cli.commands)
+QUESTIONS = ("report", "handoffs", "drops", "boundaries")
+
+
+@dataclass(frozen=True)
+class Question:
+    """The question as the command line puts it."""
+
+    store: Path
+    owners: Path | None = None
+    since_ns: int | None = None
+    until_ns: int | None = None
+    as_of_ns: int | None = None
+    verdicts: tuple[str, ...] = ()
+    journey_type: str | None = None
+    team: str | None = None
+
+
+class Terminal(io.TextIOWrapper):
+    """A standard stream that says whether it is a terminal."""
+
+    def __init__(self, *, terminal: bool) -> None:
+        super().__init__(io.BytesIO(), encoding="utf-8")
+        self.terminal = terminal
+
+    def isatty(self) -> bool:
+        """As asked for."""
+        return self.terminal
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[Question]:
+    """Stands in for `baton.queries` with the incident's answers, and keeps the questions."""
+    questions: list[Question] = []
+
+    def answer(value: object) -> Callable[..., object]:
+        def ask(question: Question, *_: str) -> object:
+            questions.append(question)
+            return value
+
+        return ask
+
+    stub(
+        monkeypatch,
+        "queries",
+        Question=Question,
+        handoffs=answer(incident.handoffs()),
+        report=answer(incident.REPORT),
+        journey=answer(incident.JOURNEY),
+        who=answer(incident.WHO),
+        boundaries=answer(incident.BOUNDARIES),
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("BATON_STORE", raising=False)
+    return questions
+
+
+def stub(monkeypatch: pytest.MonkeyPatch, module: str, **members: object) -> None:
+    """Put a stand-in in the place of a module that commands import when they run."""
+    stand_in = SimpleNamespace(**members)
+    monkeypatch.setitem(sys.modules, f"baton.{module}", stand_in)
+    monkeypatch.setattr(baton, module, stand_in, raising=False)
+
+
+def raising(error: BaseException) -> Callable[..., object]:
+    """A query that fails."""
+
+    def ask(*_: object) -> object:
+        raise error
+
+    return ask
+
+
+def parameters() -> Iterator[tuple[str, click.Option]]:
+    """Every option of every command, and of the group."""
+    for name, command in {"baton": cli.cli, **cli.cli.commands}.items():
+        yield from ((name, option) for option in command.params if isinstance(option, click.Option))
+
+
+def test_import_is_light() -> None:
+    """Importing the command line imports nothing heavy: `baton --help` answers at once."""
+    heavy = "polars numpy numba grpc deltalake rich pydantic scipy networkx starlette uvicorn"
+    script = f"import sys, baton.cli; sys.exit(' '.join(set('{heavy}'.split()) & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "\n")
+
+
+def test_the_issue_names_every_command() -> None:
+    """The commands are those promised, no more and no fewer."""
+    promised = ["boundaries", "demo", "drops", "handoffs", "journey", "load", "report", "serve", "who"]
+    assert promised == COMMANDS
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_help(name: str) -> None:
+    """Each command says what it does, in a first line that the list of commands shows whole."""
+    command = cli.cli.commands[name]
+    assert command.help
+    assert not command.get_short_help_str(limit=66).endswith("...")
+
+
+@pytest.mark.parametrize(("command", "option"), list(parameters()), ids=lambda value: getattr(value, "name", value))
+def test_every_option_has_help(command: str, option: click.Option) -> None:
+    """Each option says what it is for."""
+    assert option.help, f"{command} {option.opts[0]} lacks help"
+
+
+def test_verdict_help_names_all_verdicts() -> None:
+    """The help of --verdict lists the schema's verdicts, though it may not import the schema."""
+    (option,) = (option for name, option in parameters() if name == "handoffs" and option.opts == ["--verdict"])
+    assert all(verdict in option.help for verdict in VERDICTS)
+
+
+@pytest.mark.parametrize("entry", [["-m", "baton"], ["-c", "import sys; from baton.cli import main; sys.exit(main())"]])
+def test_version(entry: list[str]) -> None:
+    """The module and the entry point are the same command."""
+    done = subprocess.run([sys.executable, *entry, "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout == f"baton {baton.__version__}\n"
+
+
+@pytest.mark.parametrize("command", QUESTIONS)
+def test_defaults(command: str, asked: list[Question], capsys: pytest.CaptureFixture[str]) -> None:
+    """Without options the question is the whole default store as of now, and drops are a success."""
+    assert cli.main([command]) == 0
+    assert capsys.readouterr().out
+    verdicts = ("dropped", "stuck") if command == "drops" else ()
+    assert asked == [Question(store=Path("baton-store"), verdicts=verdicts)]
+
+
+def test_every_option_reaches_the_question(asked: list[Question], tmp_path: Path) -> None:
+    """Times arrive as exact nanoseconds, verdicts from lists and repetitions, files as paths."""
+    owners = tmp_path / "teams.yaml"
+    owners.touch()
+    window = ["--since", "2025-03-14T09:26:53.589793238Z", "--until", "2025-03-15", "--as-of", "2025-03-16"]
+    narrow = [
+        "--verdict",
+        "late,stuck".replace("late", "dropped"),
+        "--verdict",
+        "pending",
+        "--journey-type",
+        "t",
+        "--team",
+        "w",
+    ]
+    assert cli.main(["handoffs", "--store", "s", "--owners", str(owners), *window, *narrow]) == 0
+    assert asked == [
+        Question(
+            store=Path("s"),
+            owners=owners,
+            since_ns=1_741_944_413_589_793_238,
+            until_ns=parse("2025-03-15", 0),
+            as_of_ns=parse("2025-03-16", 0),
+            verdicts=("dropped", "stuck", "pending"),
+            journey_type="t",
+            team="w",
+        )
+    ]
+
+
+def test_relative_times_count_back_from_now(asked: list[Question], monkeypatch: pytest.MonkeyPatch) -> None:
+    """`--since -15m` takes a value that looks like an option."""
+    monkeypatch.setattr("time.time_ns", lambda: 10**18)
+    assert cli.main(["report", "--since", "-15m"]) == 0
+    assert asked[0].since_ns == 10**18 - 900 * 10**9
+
+
+def test_the_store_may_come_from_the_environment(asked: list[Question], monkeypatch: pytest.MonkeyPatch) -> None:
+    """$BATON_STORE stands where --store does not."""
+    monkeypatch.setenv("BATON_STORE", "elsewhere")
+    assert cli.main(["report"]) == 0
+    assert asked[0].store == Path("elsewhere")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["drops", "--since", "yesterday"], "'yesterday' is not a time"),
+        (["drops", "--since", "2025-03-15", "--until", "2025-03-14"], "--since is not before --until"),
+        (["handoffs", "--verdict", "dropped,lost"], "'lost' is no verdict"),
+        (["handoffs", "--format", "xml"], "'xml' is not one of"),
+        (["drops", "--verdict", "delivered"], "--verdict"),
+        (["journey"], "Missing argument 'ID'"),
+        (["load"], "Missing argument 'PATH...'"),
+        (["nonsense"], "No such command 'nonsense'"),
+        (["drops", "--since", "\x1b[31m"], r"'\x1b[31m'"),
+    ],
+)
+@pytest.mark.usefixtures("asked")
+def test_usage_errors(arguments: list[str], named: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """What is asked wrongly exits with 2 and one line that names the value, safe to show."""
+    assert cli.main(arguments) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("baton: ")
+    assert named in error
+    assert error.count("\n") == 1
+
+
+def test_without_arguments_the_help_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    """`baton` alone is a usage error that lists the commands."""
+    assert cli.main([]) == 2
+    assert "Commands:" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "said"),
+    [
+        (
+            NotFoundError("no journey '\x1b[2J': see `baton handoffs`"),
+            3,
+            r"baton: no journey '\x1b[2J': see `baton handoffs`",
+        ),
+        (StoreError("store 's' is in use"), 3, "baton: store 's' is in use"),
+        (PermissionError(13, "Permission denied", "s"), 3, "baton: [Errno 13] Permission denied: 's': check"),
+        (ZeroDivisionError("secret\x1b"), 70, "baton: unexpected ZeroDivisionError, a bug: please report it"),
+        (pl.exceptions.PanicException("boom"), 70, "baton: unexpected PanicException"),
+        (KeyboardInterrupt(), 130, ""),
+    ],
+)
+@pytest.mark.usefixtures("asked")
+def test_failures(
+    error: BaseException, code: int, said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Every failure ends in its exit code and at most one line, without a traceback."""
+    monkeypatch.setattr(baton.queries, "journey", raising(error))
+    monkeypatch.delenv("BATON_DEBUG", raising=False)
+    assert cli.main(["journey", "x"]) == code
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.strip().startswith(said)
+    assert captured.err.count("\n") == 1
+    assert "\x1b" not in captured.err
+
+
+@pytest.mark.usefixtures("asked")
+def test_debug_shows_the_traceback(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """BATON_DEBUG=1 is how a bug is looked into."""
+    monkeypatch.setattr(baton.queries, "report", raising(ZeroDivisionError()))
+    monkeypatch.setenv("BATON_DEBUG", "1")
+    assert cli.main(["report"]) == 70
+    assert "Traceback" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("asked")
+def test_row_formats(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    """`--format` chooses what is printed, Parquet's bytes included."""
+    printed = {}
+    for form in ("table", "json", "ndjson", "csv", "parquet", "markdown"):
+        assert cli.main(["handoffs", "--format", form]) == 0
+        printed[form] = capfdbinary.readouterr().out
+    assert "dropped" in printed["table"].decode()
+    assert len(json.loads(printed["json"])) == 4
+    assert len(printed["ndjson"].splitlines()) == 4
+    assert printed["csv"].startswith(b"handoff_id,")
+    assert pl.read_parquet(io.BytesIO(printed["parquet"])).equals(incident.handoffs())
+    assert printed["markdown"].startswith(b"| sent at |")
+
+
+@pytest.mark.parametrize(
+    ("form", "start"), [("table", "boundary"), ("json", "["), ("csv", "from_team,"), ("markdown", "|")]
+)
+@pytest.mark.usefixtures("asked")
+def test_boundary_formats(form: str, start: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Boundaries come in four formats."""
+    assert cli.main(["boundaries", "--format", form]) == 0
+    assert capsys.readouterr().out.startswith(start)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "start"),
+    [
+        (["report"], "28 handoffs were dropped"),
+        (["report", "--format", "markdown"], "# Baton report"),
+        (["journey", "T-1000"], f"Journey {incident.TRACES[0]}"),
+        (["who", "wealth.events"], "wealth.events: channel, owned by messaging"),
+    ],
+)
+@pytest.mark.usefixtures("asked")
+def test_people_read(arguments: list[str], start: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """The commands for people print their renderer's text, without colour where there is no terminal."""
+    assert cli.main(arguments) == 0
+    out = capsys.readouterr().out
+    assert out.startswith(start)
+    assert "\x1b" not in out
+
+
+def test_parquet_is_not_thrown_at_a_terminal(
+    asked: list[Question], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Binary to a terminal is refused before any work is done, with the next step."""
+    monkeypatch.setattr("sys.stdout", Terminal(terminal=True))
+    assert cli.main(["drops", "--format", "parquet"]) == 2
+    assert "redirect it" in capsys.readouterr().err
+    assert asked == []
+
+
+@pytest.mark.parametrize(
+    ("terminal", "environment", "colored"),
+    [
+        (True, {}, True),
+        (False, {}, False),
+        (True, {"NO_COLOR": "1"}, False),
+        (True, {"TERM": "dumb"}, False),
+    ],
+)
+@pytest.mark.usefixtures("asked")
+def test_color(terminal: bool, environment: dict[str, str], colored: bool, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: FBT001 # parametrized
+    """Colour appears on a terminal that wants it, and nowhere else."""
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    stdout = Terminal(terminal=terminal)
+    monkeypatch.setattr("sys.stdout", stdout)
+    assert cli.main(["report"]) == 0
+    assert (b"\x1b[" in stdout.buffer.getvalue()) is colored
+
+
+@pytest.mark.parametrize(
+    ("columns", "width"), [("5", TEXT_WIDTH_MIN), ("99999", TEXT_WIDTH_MAX), ("100", 100), ("0", TEXT_WIDTH_DEFAULT)]
+)
+def test_width(columns: str, width: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Text is as wide as the terminal within bounds that can be read, and of a fixed width without one."""
+    monkeypatch.setenv("COLUMNS", columns)
+    monkeypatch.setattr("sys.__stdout__", Terminal(terminal=False))
+    assert cli._screen()["width"] == width
+
+
+@pytest.mark.usefixtures("asked")
+def test_a_terminal_that_knows_no_unicode(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What an encoding cannot say is escaped instead of failing."""
+    stdout = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    monkeypatch.setattr("sys.stdout", stdout)
+    assert cli.main(["handoffs"]) == 0
+    assert rb"trading \u2192 notification" in stdout.buffer.getvalue()
+
+
+def test_a_closed_pipe_is_quiet() -> None:
+    """`baton handoffs | head` ends well and says nothing, however much was left to print."""
+    script = (
+        "import sys, types, baton, polars as pl\n"
+        "from baton import cli, schema\n"
+        "frame = pl.DataFrame({'handoff_id': ['x' * 100] * 20000})\n"
+        "baton.queries = sys.modules['baton.queries'] = types.SimpleNamespace(\n"
+        "    Question=lambda **_: None, handoffs=lambda _: frame)\n"
+        "sys.exit(cli.main(['handoffs', '--format', 'ndjson']))\n"
+    )
+    command = [sys.executable, "-c", script]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout.read(10) == b'{"handoff_'
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 0
+
+
+def loading(monkeypatch: pytest.MonkeyPatch, bad: list[tuple[Path, str]]) -> list[Any]:
+    """Stand in for `baton.app.load`; returns what it is called with."""
+    calls: list[Any] = []
+
+    def load(paths: list[Path], store: Path, progress: object, owners: Path | None) -> object:
+        calls.extend([paths, store, progress, owners])
+        if progress:
+            progress("[red]a\x1b.json", 1, 2)
+        return SimpleNamespace(files=2, spans=1234, bad=bad)
+
+    stub(monkeypatch, "app", load=load)
+    return calls
+
+
+@pytest.mark.usefixtures("asked")
+def test_load(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Loading says how much it loaded, and shows no bar where there is no terminal."""
+    calls = loading(monkeypatch, [])
+    assert cli.main(["load", "a.json", "folder", "--store", "s"]) == 0
+    assert calls == [[Path("a.json"), Path("folder")], Path("s"), None, None]
+    assert capsys.readouterr().out == "Loaded 2 files with 1,234 spans into s.\n"
+
+
+@pytest.mark.usefixtures("asked")
+def test_load_tells_bad_files(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Bad files are told on standard error and make the exit code 3; the rest is loaded."""
+    loading(monkeypatch, [(Path("b\x1b.json"), "line 3: not JSON")])
+    assert cli.main(["load", "folder"]) == 3
+    captured = capsys.readouterr()
+    assert captured.err == "baton: passed over b\\x1b.json: line 3: not JSON\n"
+    assert captured.out.startswith("Loaded 2 files")
+
+
+@pytest.mark.usefixtures("asked")
+def test_load_shows_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a terminal a bar says which file of how many; a file's name is text to it, not markup."""
+    stderr = Terminal(terminal=True)
+    monkeypatch.setattr("sys.stderr", stderr)
+    monkeypatch.setenv("TERM", "xterm")
+    loading(monkeypatch, [])
+    assert cli.main(["load", "folder"]) == 0
+    stderr.flush()
+    assert rb"[red]a\x1b.json" in stderr.buffer.getvalue()
+
+
+@pytest.mark.usefixtures("asked")
+def test_serve(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Serving listens on loopback at OTLP's ports unless told otherwise, and finds the ownership file."""
+    calls: list[tuple[object, ...]] = []
+    stub(monkeypatch, "app", serve=lambda *arguments: calls.append(arguments))
+    (tmp_path / "ownership.yaml").touch()
+    assert cli.main(["serve"]) == 0
+    assert cli.main(["serve", "--store", "s", "--grpc", "0.0.0.0:0", "--http", "[::1]:1"]) == 0
+    assert calls == [
+        (Path("baton-store"), "127.0.0.1:4317", "127.0.0.1:4318", Path("ownership.yaml")),
+        (Path("s"), "0.0.0.0:0", "[::1]:1", Path("ownership.yaml")),
+    ]
+
+
+@pytest.mark.usefixtures("asked")
+def test_demo(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """The demo ends with the report."""
+    calls: list[Path | None] = []
+    stub(monkeypatch, "app", demo=lambda store: calls.append(store) or incident.REPORT)
+    assert cli.main(["demo"]) == cli.main(["demo", "--store", "kept"]) == 0
+    assert calls == [None, Path("kept")]
+    assert capsys.readouterr().out.count("28 handoffs were dropped") == 2

@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from pydantic import BaseModel, ConfigDict
+
+from baton import limits
+from baton.documents import AttributeKey, Text, fault, quote, read_text, validate
+from baton.errors import InputError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+class Part(BaseModel):
+    """A model with one required and one optional key."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: Text
+    keys: tuple[AttributeKey, ...] = ()
+
+
+def test_a_file_is_read_as_utf8(tmp_path: Path) -> None:
+    """Text is UTF-8, with or without a byte order mark."""
+    path = tmp_path / "file"
+    path.write_bytes(b"\xef\xbb\xbfZ\xc3\xbcrich")
+    assert read_text(path) == "Zürich"
+
+
+def test_other_encodings_are_refused(tmp_path: Path) -> None:
+    """A file in another encoding is refused with the offset of the first wrong byte."""
+    path = tmp_path / "file"
+    path.write_bytes(b"Z\xfcrich")
+    with pytest.raises(InputError, match="byte 1 is not UTF-8; save the file as UTF-8"):
+        read_text(path)
+
+
+def test_size_is_bounded(tmp_path: Path) -> None:
+    """A file at the limit is read, one byte more is refused."""
+    path = tmp_path / "file"
+    path.write_bytes(b"x" * limits.DOCUMENT_BYTES_MAX)
+    assert len(read_text(path)) == limits.DOCUMENT_BYTES_MAX
+    path.write_bytes(b"x" * (limits.DOCUMENT_BYTES_MAX + 1))
+    with pytest.raises(InputError, match=f"larger than {limits.DOCUMENT_BYTES_MAX} bytes"):
+        read_text(path)
+
+
+def test_a_folder_is_no_file(tmp_path: Path) -> None:
+    """A folder in place of a file is an InputError that names it."""
+    with pytest.raises(InputError, match="Is a directory; name a file"):
+        read_text(tmp_path)
+
+
+def test_quotes_are_printable_and_short() -> None:
+    """Whatever the value, its quotation is one printable line of bounded length."""
+    for value in ("\x1b]0;owned\x07", "a" * 10**6, "\u202eevil", [["x" * 999] * 99] * 99, {"k\n": {"v": ["w"]}}):
+        assert quote(value).isprintable()
+        assert len(quote(value)) <= limits.TEXT_WIDTH_MAX
+
+
+def test_faults_without_a_place_concern_the_file(tmp_path: Path) -> None:
+    """The whole file's fault has no empty place in its message."""
+    assert str(fault(tmp_path, "", 1, "is wrong; write 2")) == f"{tmp_path}: 1 is wrong; write 2"
+    assert str(fault(tmp_path, "a[0]", 1, "is wrong; write 2")) == f"{tmp_path}: a[0]: 1 is wrong; write 2"
+
+
+def test_what_fits_becomes_the_model(tmp_path: Path) -> None:
+    """Content that fits comes back as the model."""
+    assert validate(Part, {"name": "a b", "keys": ["trade.id"]}, tmp_path) == Part(name="a b", keys=("trade.id",))
+
+
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [
+        ({"name": 7}, "name: 7 is not text; put it in quotes"),
+        ({"name": "a", "keys": ["trade.id", "*"]}, "keys[1]: '*' is a glob, and attribute names are exact"),
+        ({"name": "\t"}, r"name: '\t' is empty; write a name"),
+        ({"name": "a", "\x1b[2J": 1}, r"['\x1b[2J']: 1 is no key that Baton knows"),
+        ({}, ": name is required; write it"),
+        (None, ": None is not a mapping"),
+    ],
+)
+def test_what_does_not_fit_is_told(tmp_path: Path, data: object, told: str) -> None:
+    """Each misfit is told with its place and value, unprintable characters escaped."""
+    with pytest.raises(InputError) as caught:
+        validate(Part, data, tmp_path)
+    assert told in str(caught.value)
+    assert str(caught.value).isprintable()

@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from baton.errors import InputError
+from baton.ownership.catalog import EMPTY, Catalog
+from baton.schema import GROUPING_KEYS, JOURNEY_KEYS
+from baton.settings import Keys, Settings, keys, load_settings, owners_path, store_path
+
+
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A store's folder beside an empty working folder."""
+    (tmp_path / "work").mkdir()
+    (tmp_path / "store").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+    return tmp_path / "store"
+
+
+def test_the_store_is_the_option_the_variable_or_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    """--store comes before $BATON_STORE, and that, unless empty, before ./baton-store."""
+    monkeypatch.delenv("BATON_STORE", raising=False)
+    assert store_path(None) == Path("baton-store")
+    monkeypatch.setenv("BATON_STORE", "")
+    assert store_path(None) == Path("baton-store")
+    monkeypatch.setenv("BATON_STORE", "/data/baton")
+    assert store_path(None) == Path("/data/baton")
+    assert store_path("here") == Path("here")
+
+
+def test_settings_come_from_the_store_else_the_working_folder(store: Path) -> None:
+    """baton.toml in the store hides the one in the working folder; without either nothing is set."""
+    assert load_settings(store) == Settings()
+    Path("baton.toml").write_text('grouping_keys = ["tenant.id"]\n')
+    assert load_settings(store) == Settings(grouping_keys=("tenant.id",))
+    (store / "baton.toml").write_text('journey_keys = ["trade.id"]\n')
+    assert load_settings(store) == Settings(journey_keys=("trade.id",))
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("journey_key = []", "journey_key: [] is no key that Baton knows"),
+        ("journey_keys = 'trade.id'", "journey_keys: 'trade.id' is not a list; write [one, two]"),
+        ("journey_keys = ['trade.*']", "journey_keys[0]: 'trade.*' is a glob"),
+        ("journey_keys = [7]", "journey_keys[0]: 7 is not text; put it in quotes"),
+        ("journey_keys =\n\n", "at line 1"),
+        ("owners = 'a'\nowners = 'b'\n", "at line 2"),
+        ("a = " + "[" * 100_000, "correct the TOML there"),
+    ],
+)
+def test_faults_in_settings_are_told(store: Path, text: str, told: str) -> None:
+    """Unknown keys, misfits and broken TOML are InputErrors that name the file and the place."""
+    (store / "baton.toml").write_text(text)
+    with pytest.raises(InputError) as caught:
+        load_settings(store)
+    assert str(caught.value).startswith(f"{store / 'baton.toml'}: ")
+    assert told in str(caught.value)
+
+
+def test_the_ownership_file_is_looked_for_in_order(store: Path) -> None:
+    """Option, baton.toml's, the store's ownership.yaml, the working folder's, none."""
+    assert owners_path(None, store) is None
+    here = Path("ownership.yaml")
+    here.touch()
+    assert owners_path(None, store) == here
+    (store / "ownership.yaml").touch()
+    assert owners_path(None, store) == store / "ownership.yaml"
+    (store / "teams.yaml").touch()
+    (store / "baton.toml").write_text('owners = "teams.yaml"')
+    assert owners_path(None, store) == store / "teams.yaml"
+    assert owners_path(here, store) == here
+
+
+def test_a_named_ownership_file_must_exist(store: Path) -> None:
+    """A missing file is an error where somebody named it, and the message says who."""
+    with pytest.raises(InputError, match=r"'none\.yaml', the ownership file named by --owners"):
+        owners_path(Path("none.yaml"), store)
+    (store / "baton.toml").write_text('owners = "none.yaml"')
+    with pytest.raises(InputError, match=r"none\.yaml', the ownership file named by baton\.toml"):
+        owners_path(None, store)
+
+
+def test_keys_come_from_the_first_that_names_them() -> None:
+    """ownership.yaml over baton.toml over the defaults, list by list; an empty list is a list."""
+    assert keys(EMPTY, Settings()) == Keys(JOURNEY_KEYS, GROUPING_KEYS)
+    settings = Settings(journey_keys=("trade.id",), grouping_keys=("desk.id",))
+    assert keys(EMPTY, settings) == Keys(("trade.id",), ("desk.id",))
+    assert keys(Catalog(journey_keys=("deal.id",)), settings) == Keys(("deal.id",), ("desk.id",))
+    assert keys(Catalog(grouping_keys=()), Settings()) == Keys(JOURNEY_KEYS, ())
+
+
+def test_a_key_joins_or_groups() -> None:
+    """A key in both lists, even where one is the default, is an error that names it and the next step."""
+    with pytest.raises(InputError, match=r"'session\.id' is both .* take it out of journey_keys or grouping_keys"):
+        keys(Catalog(journey_keys=("session.id",)), Settings())
+    with pytest.raises(InputError, match=r"'deal\.id' is both"):
+        keys(Catalog(journey_keys=("deal.id",)), Settings(grouping_keys=("deal.id",)))
