@@ -29,7 +29,7 @@ from baton.ownership.assign import assign, owners
 from baton.pairs.calls import calls
 from baton.pairs.learn import learn
 from baton.pairs.pair import pair
-from baton.pairs.pressure import pressure
+from baton.pairs.pressure import pressed, pressure
 from baton.pairs.receipts import receipts
 from baton.pairs.sends import sends
 from baton.spans.conventions import normalise
@@ -38,6 +38,9 @@ from baton.spans.repair import repair
 if TYPE_CHECKING:
     from baton.ownership.catalog import Catalog
 
+
+_UNREAD = ("resource", "scope", "scope_name", "scope_version", "schema_url", "events", "ingested_at")
+"""Columns that no stage after these reads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +70,8 @@ class Analysis:
 
     Attributes:
         handoffs: HANDOFFS.
-        spans: SPANS and SIGHTINGS with `journey_id`.
+        spans: SPANS and SIGHTINGS.
+        journeys: `row` -> `journey_id` (Binary), see `journeys.stitch.stitch`.
         hot: hot journey keys, see `journeys.stitch.stitch`.
         crowding: see `findings.queues.crowding`.
         version: of the expectations used; null where there were none.
@@ -75,6 +79,7 @@ class Analysis:
 
     handoffs: pl.DataFrame
     spans: pl.DataFrame
+    journeys: pl.DataFrame
     hot: pl.DataFrame
     crowding: pl.DataFrame
     version: str | None
@@ -88,7 +93,7 @@ def pair_up(spans: pl.LazyFrame, catalog: Catalog, as_of_ns: int) -> Paired:
         catalog: the ownership file.
         as_of_ns: spans that end later are unseen.
     """
-    mended = assign(normalise(repair(spans, as_of_ns)), catalog).collect()
+    mended = assign(normalise(repair(spans, as_of_ns)), catalog).drop(_UNREAD).collect()
     sent = sends(mended)
     pairs, unnamed = pair(mended, sent)
     return Paired(mended, sent, pairs, unnamed, receipts(mended, pairs), calls(mended))
@@ -118,18 +123,23 @@ def analyze(
     rows = expected(paired.sends, paired.receipts, expectations)
     rows = declared.deadlines(_in_journeys(rows, journeys).lazy(), catalog).collect()
     rows = signs(overtaken(deadlines(rows)), paired.spans, paired.unnamed)
+    pressures = pressure(rows.filter(pl.col("relation") == "expected"))
+    rows = rows.join(pressed(pressures), on=SUBSCRIPTION, how="left").with_columns(
+        pl.col("pressed").fill_null(value=False)
+    )
     rows = message_law.judge(vouch(rows, telemetry, pauses, as_of_ns), as_of_ns)
     answered = call_law.judge(paired.calls, expectations, telemetry, pauses, as_of_ns)
     answered = _in_journeys(answered, journeys)
 
-    fits = limits(pressure(rows.filter(pl.col("relation") == "expected")), _services(rows))
+    fits = limits(pressures, _services(rows))
     crowds = crowding(rows, fits)
     names = _owners(rows, answered, catalog)
     rows = told(pl.concat([rows, answered], how="diagonal"), paired.spans, *names)
     rows = hold(convict(crowded(rows, fits, crowds, names[0])))
     return Analysis(
         handoffs=public(rows, paired.spans, as_of_ns),
-        spans=paired.spans.join(journeys.select("row", "journey_id"), on="row"),
+        spans=paired.spans,
+        journeys=journeys.select("row", "journey_id"),
         hot=hot,
         crowding=crowds,
         version=None if expectations.is_empty() else expectations["version"][0],
@@ -168,9 +178,7 @@ def _owners(
     rows: pl.DataFrame, answered: pl.DataFrame, catalog: Catalog
 ) -> tuple[dict[str, str], dict[str, str], dict[str, str]]:
     """Team by service, by channel, by queue or place, of every name that occurs."""
-    services = pl.concat(
-        [rows["service"], *(frame["services"].explode() for frame in (rows, answered))]
-    ).drop_nulls()
+    services = pl.concat([rows["service"], *(frame["services"].explode() for frame in (rows, answered))]).drop_nulls()
     channels, queues = rows["channel"], pl.concat([rows["place"], rows["queue"]]).drop_nulls()
     return (
         owners(services.unique().to_list(), "service", catalog),

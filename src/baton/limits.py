@@ -96,8 +96,12 @@ QUEUE_WAIT_RATIO_MIN = 5.0
 # The SDKs' BatchSpanProcessor exports every 5 s and gives up after 30 s: what an instance did in the last 30 s before
 # it fell silent may never have left it.
 SILENCE_TAIL_NS = 30 * SECOND_NS
-# A pause in an instance's spans is a gap only if longer than two export rounds; shorter ones are ordinary.
-GAP_NS_MIN = 10 * SECOND_NS
+# A pause in an instance's spans is a gap if it is this many times its usual one (the 95th percentile), but never if it
+# is shorter than a second and always if longer than two export rounds.
+GAP_USUAL_RATIO = 5.0
+GAP_USUAL_QUANTILE = 0.95
+GAP_NS_MIN = 1 * SECOND_NS
+GAP_NS_LONG = 10 * SECOND_NS
 # ... and if at least this many messages in a row should have been received in it: an export lost takes them all,
 # a queue loses them one by one.
 GAP_MESSAGES_MIN = 2
@@ -153,7 +157,14 @@ LANES_MAX = 12
 # Columns by which a timeline indents a span under its parents: the nesting that matters, not the whole stack.
 INDENT_MAX = 8
 
-if not GAP_NS_MIN <= SILENCE_TAIL_NS <= SILENT_FOR_GOOD_NS:
+# --- game days -------------------------------------------------------------------------------------------------------
+
+# `baton serve` is ready in about a second; a cold disk on a busy build machine takes many times that.
+SERVER_READY_S_MAX = 60.0
+# After SIGTERM: requests under way, the last learning, and as long again as it takes to start for the last drain.
+SERVER_STOP_S_MAX = SHUTDOWN_GRACE_S + LEARN_S_MAX + SERVER_READY_S_MAX
+
+if not GAP_NS_MIN <= GAP_NS_LONG <= SILENCE_TAIL_NS <= SILENT_FOR_GOOD_NS:
     raise AssertionError("a gap is shorter than the tail an instance may lose, and that than silence for good")
 if not SEGMENT_BYTES_MAX <= JOURNAL_BACKLOG_BYTES_MAX:
     raise AssertionError("the backlog must hold a whole segment")
@@ -163,3 +174,5 @@ if not REQUEST_BYTES_MAX <= SEGMENT_BYTES_MAX:
     raise AssertionError("a segment must hold the largest request")
 if not DEADLINE_NS_MIN <= DEADLINE_DEFAULT_NS:
     raise AssertionError("the floor of learned deadlines lies above the default")
+if not TEXT_WIDTH_MIN <= TEXT_WIDTH_DEFAULT <= TEXT_WIDTH_MAX:
+    raise AssertionError("the width without a terminal lies outside the widths of terminals")

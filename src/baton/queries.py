@@ -74,15 +74,8 @@ def report(question: Question) -> Report:
     """What was dropped or is stuck, for people; raises as `handoffs`."""
     answer = _answer(question)
     rows = _asked(answer.analysis.handoffs, question)
-    return summaries.report(
-        rows,
-        answer.analysis,
-        answer.catalog,
-        as_of_ns=answer.as_of_ns,
-        since_ns=question.since_ns,
-        until_ns=question.until_ns,
-        store=question.store,
-    )
+    scope = summaries.Scope(question.store, question.since_ns, question.until_ns, answer.as_of_ns)
+    return summaries.report(rows, answer.analysis, answer.catalog, scope)
 
 
 def journey(question: Question, name: str) -> Journey:

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 import polars as pl
 
-
 FORMAT_VERSION = 1
 """Version of the store's layout and of SPANS; an unknown one is refused."""
 
@@ -61,11 +60,7 @@ class Frame:
 
     def aliases(self) -> dict[str, tuple[str, int]]:
         """Attribute name -> (column, rank): of two attributes for one column, the lower rank wins."""
-        return {
-            alias: (column.name, rank)
-            for column in self.columns
-            for rank, alias in enumerate(column.aliases)
-        }
+        return {alias: (column.name, rank) for column in self.columns for rank, alias in enumerate(column.aliases)}
 
 
 STRING, BINARY, BOOL = pl.String(), pl.Binary(), pl.Boolean()
@@ -225,7 +220,9 @@ SPANS = Frame(
             "The peer's port.",
             ("server.port", "net.peer.port", "net.sock.peer.port", "network.peer.port"),
         ),
-        Column("peer_service", STRING, "The callee's name as the caller says it.", ("service.peer.name", "peer.service")),
+        Column(
+            "peer_service", STRING, "The callee's name as the caller says it.", ("service.peer.name", "peer.service")
+        ),
         Column("rpc_service", STRING, "RPC service.", ("rpc.service",)),
         Column("rpc_method", STRING, "RPC method.", ("rpc.method",)),
         Column("http_route", STRING, "HTTP route.", ("http.route",)),
@@ -368,5 +365,3 @@ DEFAULT_TENANT = "default"
 
 UNOWNED = "unowned"
 """A known thing without an owner; null is an unknown thing."""
-
-

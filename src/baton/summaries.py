@@ -5,6 +5,7 @@ All functions are pure; `queries` gives them an analysis.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import networkx as nx
@@ -29,23 +30,24 @@ _URGENCY = ("critical", "high", "normal", "low")
 _STATUS = {0: "unset", 1: "ok", 2: "error"}
 
 
-def report(
-    rows: pl.DataFrame,
-    analysis: Analysis,
-    catalog: Catalog,
-    *,
-    as_of_ns: int,
-    since_ns: int | None,
-    until_ns: int | None,
-    store: Path,
-) -> Report:
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What a report is about: the store, the window on `sent_at`, and the event time of the judgement."""
+
+    store: Path
+    since_ns: int | None
+    until_ns: int | None
+    as_of_ns: int
+
+
+def report(rows: pl.DataFrame, analysis: Analysis, catalog: Catalog, scope: Scope) -> Report:
     """The report on these HANDOFFS rows."""
     counts = dict(rows.group_by("verdict").len().iter_rows())
     return Report(
-        as_of_ns=as_of_ns,
-        since_ns=since_ns,
-        until_ns=until_ns,
-        store=store,
+        as_of_ns=scope.as_of_ns,
+        since_ns=scope.since_ns,
+        until_ns=scope.until_ns,
+        store=scope.store,
         findings=_findings(rows, analysis, catalog),
         counts={verdict: counts.get(verdict, 0) for verdict in VERDICTS},
         late=int(rows["late"].sum()),
@@ -71,7 +73,7 @@ def _findings(rows: pl.DataFrame, analysis: Analysis, catalog: Catalog) -> tuple
 
 def _finding(finding_id: str, rows: pl.DataFrame, handoffs: int, analysis: Analysis, catalog: Catalog) -> Finding:
     first = rows.row(0, named=True)
-    sent = rows["sent_at"].dt.timestamp("ns")
+    sent = rows["sent_at"].dt.timestamp("ns").sort().to_list()
     owner = {kind.name: kind.owner for kind in catalog.journey_types}
     return Finding(
         finding_id=finding_id,
@@ -92,8 +94,8 @@ def _finding(finding_id: str, rows: pl.DataFrame, handoffs: int, analysis: Analy
         accountable_team=first["accountable_team"],
         next_to_ask=first["next_to_ask"],
         escalation=_escalation(first["accountable_team"], catalog),
-        first_at=int(sent.min() or 0),  # type: ignore[call-overload]  # a series of Int64
-        last_at=int(sent.max() or 0),  # type: ignore[call-overload]  # a series of Int64
+        first_at=sent[0],
+        last_at=sent[-1],
         exemplars=tuple(rows["trace_id"].unique(maintain_order=True).head(EXEMPLARS_MAX)),
         evidence=_said(rows),
         crowding=_crowding(first, analysis) if first["cause"] == "overflow" else (),
@@ -111,7 +113,9 @@ def _weakest(confidences: pl.Series) -> str:
 
 
 def _frequent(names: pl.Series) -> tuple[str, ...]:
-    return tuple(names.drop_nulls().value_counts(sort=True).sort("count", names.name, descending=[True, False])[names.name])
+    return tuple(
+        names.drop_nulls().value_counts(sort=True).sort("count", names.name, descending=[True, False])[names.name]
+    )
 
 
 def _said(rows: pl.DataFrame) -> tuple[str, ...]:
@@ -126,7 +130,9 @@ def _crowding(first: dict[str, Any], analysis: Analysis) -> tuple[tuple[str, str
         & (pl.col("environment") == first["environment"])
         & (pl.col("channel") == (first["channel"] or ""))
     )
-    return tuple((name, teams.get(name, UNOWNED), share) for name, share in shares.select("sender", "share").iter_rows())
+    return tuple(
+        (name, teams.get(name, UNOWNED), share) for name, share in shares.select("sender", "share").iter_rows()
+    )
 
 
 def _team(name: str | None, catalog: Catalog) -> Team | None:
@@ -201,13 +207,22 @@ def journeys_of(analysis: Analysis, name: str) -> list[str]:
     bearing = pl.any_horizontal(
         pl.col("correlation_id", "message_id") == wanted, pl.col("trace_id").bin.encode("hex") == wanted.lower()
     )
-    ids = analysis.spans.filter(bearing)["journey_id"].bin.encode("hex").unique().sort().to_list()
+    ids = (
+        analysis.spans.filter(bearing)
+        .select("row")
+        .join(analysis.journeys, on="row")["journey_id"]
+        .bin.encode("hex")
+        .unique()
+        .sort()
+        .to_list()
+    )
     return [wanted.lower()] if wanted.lower() in ids else ids
 
 
 def journey(analysis: Analysis, catalog: Catalog, journey_id: str) -> Journey:
     """One journey by its id (hex)."""
-    spans = analysis.spans.filter(pl.col("journey_id").bin.encode("hex") == journey_id).sort("start_ns", "row")
+    members = analysis.journeys.filter(pl.col("journey_id") == bytes.fromhex(journey_id))
+    spans = analysis.spans.join(members, on="row", how="semi").sort("start_ns", "row")
     rows = analysis.handoffs.filter(pl.col("journey_id") == journey_id)
     kinds, correlations = rows["journey_type"].drop_nulls().unique(), rows["correlation_id"].drop_nulls().unique()
     kind = kinds[0] if len(kinds) else None
@@ -255,8 +270,7 @@ def _depth(row: int, parents: dict[int, int | None], depths: dict[int, int]) -> 
 def _stop(row: dict[str, Any]) -> str:
     way = f" over {row['channel']}" if row["channel"] else ""
     cause = f", {row['cause']} ({row['confidence']})" if row["cause"] else ""
-    why = "; ".join(row["evidence"])
-    return f"{row['from_service']} to {row['to_service'] or 'an unknown receiver'}{way}: {row['verdict']}{cause}. {why}"
+    return f"{row['from_service']} to {row['to_service'] or 'an unknown receiver'}{way}: {row['verdict']}{cause}"
 
 
 def who(rows: pl.DataFrame, analysis: Analysis, catalog: Catalog, name: str) -> Who:
@@ -301,7 +315,7 @@ def _upstream(rows: pl.DataFrame, kind: str, name: str) -> Iterator[tuple[str, s
     """What a service receives from, directly; of a channel its senders; of a journey type every sender in it."""
     graph = _graph(rows.filter(pl.col("journey_type") == name) if kind == "journey type" else rows)
     if kind == "service":
-        edges = graph.in_edges(name, data=True) if name in graph else []
+        edges = list(graph.in_edges(name, data=True)) if name in graph else []
     else:
         edges = [edge for edge in graph.edges(data=True) if kind == "journey type" or edge[2]["channel"] == name]
     found: dict[tuple[str, str, str | None], int] = {}

@@ -40,7 +40,9 @@ _FULL = pl.format(
     pl.col("depth").round(0).cast(pl.Int64),
     pl.col("depth_iqr").round(1),
     pl.col("depth").round(0).cast(pl.Int64) + 1,
-    pl.when(pl.col("failed")).then(pl.lit("refuses what comes (reject-publish)")).otherwise(pl.lit("evicts its oldest (drop-head)")),
+    pl.when(pl.col("failed"))
+    .then(pl.lit("refuses what comes (reject-publish)"))
+    .otherwise(pl.lit("evicts its oldest (drop-head)")),
 )
 
 CAUSES: tuple[Cause, ...] = (
@@ -79,7 +81,9 @@ CAUSES: tuple[Cause, ...] = (
         "spans going on.",
         (_PROOF == "waiting") & ~(pl.col("last_receipt_ns") > pl.col("deadline_at_ns")).fill_null(value=False),
         "inferred",
-        pl.format("{} sent other spans meanwhile, and took nothing from this channel", pl.col("services").list.join(", ")),
+        pl.format(
+            "{} sent other spans meanwhile, and took nothing from this channel", pl.col("services").list.join(", ")
+        ),
     ),
     Cause(
         "publish_failed",
@@ -147,12 +151,15 @@ def convict(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def _shares() -> pl.Expr:
-    return pl.when(pl.col("_cause").replace_strict(_NAMES, default=None, return_dtype=pl.String) == "overflow").then("shares")
+    return pl.when(pl.col("_cause").replace_strict(_NAMES, default=None, return_dtype=pl.String) == "overflow").then(
+        "shares"
+    )
 
 
 def _disposition() -> pl.Expr:
-    """Where it is now, as far as spans tell: a send that failed never entered; the rest may lie in a place nobody
-    reads.
+    """Where it is now, as far as spans tell.
+
+    A send that failed never entered; what was lost within may lie in a place that nobody reads.
     """
     parked = pl.col("held_at").str.contains(r"(?i)park|alternate|unrout")
     return (

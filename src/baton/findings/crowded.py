@@ -9,9 +9,7 @@ from baton.schema import UNOWNED
 SUBSCRIPTION = ["tenant", "environment", "broker", "channel", "subscription"]
 
 
-def crowded(
-    rows: pl.DataFrame, fits: pl.DataFrame, crowds: pl.DataFrame, teams: dict[str, str]
-) -> pl.DataFrame:
+def crowded(rows: pl.DataFrame, fits: pl.DataFrame, crowds: pl.DataFrame, teams: dict[str, str]) -> pl.DataFrame:
     """Adds `depth`, `depth_iqr`, `survivors`, `shares` (a sentence), `crowder`, `crowder_team`, `last_receipt_ns`.
 
     Args:

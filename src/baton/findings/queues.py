@@ -93,10 +93,14 @@ def crowding(rows: pl.DataFrame, fits: pl.DataFrame) -> pl.DataFrame:
 def _shares(key: tuple[object, ...], part: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
     depth = int(part["depth"][0])
     lost = part.filter(pl.col("proof").is_in(["overtaken", "drained", "sidelined", "failed"]))
-    accepted = part if part["scope"][0] == "own" else rows.filter(
-        (pl.col("tenant") == key[0])
-        & (pl.col("environment") == key[1])
-        & (pl.col("services").list.join(" | ") == part["pool"][0])
+    accepted = (
+        part
+        if part["scope"][0] == "own"
+        else rows.filter(
+            (pl.col("tenant") == key[0])
+            & (pl.col("environment") == key[1])
+            & (pl.col("services").list.join(" | ") == part["pool"][0])
+        )
     )
     queued = accepted.filter(~pl.col("failed") & (pl.col("relation") == "expected")).sort("sent_ns", "send")
     sent = queued["sent_ns"].to_numpy()
@@ -115,5 +119,9 @@ def _shares(key: tuple[object, ...], part: pl.DataFrame, rows: pl.DataFrame) -> 
         .filter(pl.col("share") > 0)
         .sort("share", "sender", descending=[True, False])
         .head(SENDERS_MAX)
-        .select(*(pl.lit(value, dtype=pl.String).alias(name) for name, value in zip(SUBSCRIPTION, key, strict=True)), "sender", "share")
+        .select(
+            *(pl.lit(value, dtype=pl.String).alias(name) for name, value in zip(SUBSCRIPTION, key, strict=True)),
+            "sender",
+            "share",
+        )
     )

@@ -73,8 +73,9 @@ def _hashed(rows: pl.DataFrame, columns: Iterable[str]) -> pl.Series:
 
 
 def _resubmitted(rows: pl.DataFrame) -> pl.DataFrame:
-    """`resubmitted_by`: of a silent loss that a later send made good, that send's row. It stays dropped: this is how
-    duplicate trades are made.
+    """Adds `resubmitted_by`: of a silent loss that a later send made good, that send's row.
+
+    It stays dropped: this is how duplicate trades are made.
     """
     later = rows.select(
         pl.col("send").alias("made_good"), "kind", "subscription", pl.col("handoff_id").alias("resubmitted_by")

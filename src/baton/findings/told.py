@@ -16,8 +16,7 @@ def told(
     channels: dict[str, str],
     queues: dict[str, str],
 ) -> pl.DataFrame:
-    """Adds `from_service`, `from_team`, `to_service`, `to_team`
-    and `channel_team`.
+    """Adds `from_service`, `from_team`, `to_service`, `to_team` and `channel_team`.
 
     Args:
         rows: judged rows with `send`, `row` (the receipt's, null without one), `receiver`, `services`, and of messages

@@ -156,5 +156,8 @@ def _evidence() -> pl.Expr:
         when("silent", pl.format("the telemetry of {} does not cover the call", who)),
         when("awaited", pl.format("the telemetry of {} has not moved past the call", who)),
         when("lost", pl.format("the call failed: {}", pl.col("failure").fill_null("an error status"))),
-        when("lost", pl.format("{} answers such calls with server spans and was heard before and after, but not here", who)),
+        when(
+            "lost",
+            pl.format("{} answers such calls with server spans and was heard before and after, but not here", who),
+        ),
     ).list.drop_nulls()

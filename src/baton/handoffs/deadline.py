@@ -1,5 +1,6 @@
-"""Deadlines: when a message should have been received. Order of sources: the channel's declaration, the journey type's,
-what was learned, 30 s.
+"""Deadlines: when a message should have been received.
+
+Order of sources: the channel's declaration, the journey type's, what was learned, 30 s.
 """
 
 from __future__ import annotations

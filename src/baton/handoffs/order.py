@@ -20,8 +20,8 @@ def overtaken(rows: pl.DataFrame) -> pl.DataFrame:
         rows: the frame of `expected.expected`.
 
     Returns:
-        The same rows with `overtaken_ns` (Int64: receipt of the first message sent later, null if none was received),
-        `overtaker_sent_ns` (when that message was sent) and `before_ns` (the latest receipt of a message sent earlier).
+        The same rows with `overtaken_ns` (Int64: receipt of the first message sent later, null if none was received)
+        and `before_ns` (the latest receipt of a message sent earlier).
     """
     received = rows.filter(pl.col("first_ns").is_not_null() & (pl.col("relation") == "expected"))
     waited_for = _waited_for(received)
@@ -47,18 +47,11 @@ def overtaken(rows: pl.DataFrame) -> pl.DataFrame:
             pl.col("earlier_ns").max().alias("before_ns"),
         )
     )
-    passers = (
-        received.select(*SUBSCRIPTION, pl.col("first_ns").alias("overtaken_ns"), "sent_ns")
-        .group_by(*SUBSCRIPTION, "overtaken_ns")
-        .agg(pl.col("sent_ns").min().alias("overtaker_sent_ns"))
-    )
-    return rows.join(passed, on=["send", *SUBSCRIPTION], how="left", nulls_equal=True).join(
-        passers, on=[*SUBSCRIPTION, "overtaken_ns"], how="left"
-    )
+    return rows.join(passed, on=["send", *SUBSCRIPTION], how="left", nulls_equal=True)
 
 
 def _waited_for(received: pl.DataFrame) -> pl.DataFrame:
-    """(subscription, service): the services of a subscription, less those whose receipts ended before another's began."""
+    """(subscription, service): its services, less those whose receipts ended before another's began."""
     spans_ns = received.group_by(*SUBSCRIPTION, pl.col("receiver").alias("service")).agg(
         pl.col("first_ns").min().alias("from_ns"), pl.col("first_ns").max().alias("until_ns")
     )

@@ -9,7 +9,16 @@ from __future__ import annotations
 import polars as pl
 
 from baton.handoffs.expected import SUBSCRIPTION
-from baton.limits import GAP_MESSAGES_MIN, GAP_NS_MIN, REORDER_MARGIN, SILENCE_TAIL_NS, SILENT_FOR_GOOD_NS
+from baton.limits import (
+    GAP_MESSAGES_MIN,
+    GAP_NS_LONG,
+    GAP_NS_MIN,
+    GAP_USUAL_QUANTILE,
+    GAP_USUAL_RATIO,
+    REORDER_MARGIN,
+    SILENCE_TAIL_NS,
+    SILENT_FOR_GOOD_NS,
+)
 
 INSTANCE = ["tenant", "environment", "service", "service_instance"]
 SERVICE = ["tenant", "environment", "service"]
@@ -27,14 +36,18 @@ def watch(spans: pl.DataFrame) -> pl.DataFrame:
 
 
 def gaps(spans: pl.DataFrame) -> pl.DataFrame:
-    """INSTANCE columns, `gap_from_ns`, `gap_until_ns`: pauses in an instance's spans longer than GAP_NS_MIN."""
+    """INSTANCE columns, `gap_from_ns`, `gap_until_ns`: pauses in an instance's spans that are long, or long for it."""
     quiet_since = pl.col("end_ns").cum_max().shift().over(INSTANCE)
+    pause_ns = pl.col("start_ns") - pl.col("gap_from_ns")
+    usual_ns = pl.col("pause_ns").filter(pl.col("pause_ns") > 0).quantile(GAP_USUAL_QUANTILE).over(INSTANCE)
+    long_ns = (usual_ns * GAP_USUAL_RATIO).clip(GAP_NS_MIN, GAP_NS_LONG)
     return (
         spans.lazy()
         .select(*INSTANCE, "start_ns", "end_ns")
         .sort("start_ns", "end_ns")
         .with_columns(quiet_since.alias("gap_from_ns"))
-        .filter(pl.col("start_ns") - pl.col("gap_from_ns") > GAP_NS_MIN)
+        .with_columns(pause_ns.alias("pause_ns"))
+        .filter(pl.col("pause_ns") > long_ns)
         .select(*INSTANCE, "gap_from_ns", pl.col("start_ns").alias("gap_until_ns"))
         .sort("gap_from_ns")
         .collect()
@@ -48,7 +61,8 @@ def vouch(rows: pl.DataFrame, telemetry: pl.DataFrame, pauses: pl.DataFrame, as_
     (where it was surely overtaken, else its deadline).
 
     Args:
-        rows: the frame of `order.overtaken` with `deadline_at_ns`.
+        rows: the frame of `order.overtaken` with `deadline_at_ns` and `pressed` (Boolean: survivors of the losses stood
+            in a queue, which explains the losses).
         telemetry: the frame of `watch`.
         pauses: the frame of `gaps`.
         as_of_ns: event time of the judgement.
@@ -66,12 +80,14 @@ def vouch(rows: pl.DataFrame, telemetry: pl.DataFrame, pauses: pl.DataFrame, as_
         ),
         pl.max_horizontal("sent_ns", pl.col("before_ns") - slack.cast(pl.Int64)).alias("lo_ns"),
     )
-    missing = rows.filter(pl.col("first_ns").is_null() & pl.col("subscription").is_not_null()).select(
-        "send", *SUBSCRIPTION, "services", "lo_ns", "hi_ns", "overtaker_sent_ns", "deadline_ns"
+    missing = _chained(
+        rows.filter(pl.col("first_ns").is_null() & pl.col("subscription").is_not_null()).select(
+            "send", *SUBSCRIPTION, "services", "lo_ns", "hi_ns", "deadline_ns", "pressed"
+        )
     )
     takers = _takers(rows).join(telemetry, on=INSTANCE, how="left")
     heard = _heard(missing.join(takers, on=SUBSCRIPTION), as_of_ns)
-    paused = _paused(missing.join(takers, on=SUBSCRIPTION), pauses)
+    paused = _paused(missing.join(takers, on=SUBSCRIPTION), pauses, rows)
     key = ["send", *SUBSCRIPTION]
     return (
         rows.join(heard, on=key, how="left", nulls_equal=True)
@@ -85,18 +101,33 @@ def _takers(rows: pl.DataFrame) -> pl.DataFrame:
     """Instances that were seen to take from each subscription; others of the same service say nothing of it."""
     return (
         rows.filter(pl.col("row").is_not_null())
-        .select(
-            *SUBSCRIPTION, pl.col("receiver").alias("service"), pl.col("instance").alias("service_instance")
-        )
+        .select(*SUBSCRIPTION, pl.col("receiver").alias("service"), pl.col("instance").alias("service_instance"))
         .unique()
     )
 
 
+def _chained(missing: pl.DataFrame) -> pl.DataFrame:
+    """Adds `chain_ns`: when the run of losses began to which each belongs, none SILENCE_TAIL_NS after another."""
+    begins = (pl.col("lo_ns").diff() > SILENCE_TAIL_NS).over(SUBSCRIPTION).fill_null(value=True)
+    return (
+        missing.sort(*SUBSCRIPTION, "lo_ns")
+        .with_columns(begins.cum_sum().over(SUBSCRIPTION).alias("chain"))
+        .with_columns(pl.col("lo_ns").min().over(*SUBSCRIPTION, "chain").alias("chain_ns"))
+        .drop("chain")
+    )
+
+
 def _heard(candidates: pl.DataFrame, as_of_ns: int) -> pl.DataFrame:
-    alive = pl.col("watermark_ns") >= pl.col("hi_ns")
-    long_gone = pl.col("watermark_ns") + SILENCE_TAIL_NS < pl.col("lo_ns")
-    near = ~alive & ~long_gone
-    for_good = as_of_ns - pl.col("watermark_ns") > SILENT_FOR_GOOD_NS
+    """What each instance that takes from the subscription was heard to do around each missing receipt.
+
+    An instance whose exporter was cut may work on unseen for as long as messages keep missing: a run of losses that
+    began when it fell silent, and that no full queue explains, may all be its.
+    """
+    heard_ns = pl.col("watermark_ns")
+    alive = heard_ns >= pl.col("hi_ns")
+    since = ~pl.col("pressed") & pl.col("chain_ns").is_between(heard_ns, heard_ns + SILENCE_TAIL_NS)
+    near = ~alive & ((heard_ns + SILENCE_TAIL_NS >= pl.col("lo_ns")) | since)
+    for_good = as_of_ns - heard_ns > SILENT_FOR_GOOD_NS
     silent = near & for_good
     return (
         candidates.sort("watermark_ns", "service_instance")
@@ -110,21 +141,33 @@ def _heard(candidates: pl.DataFrame, as_of_ns: int) -> pl.DataFrame:
     )
 
 
-def _paused(candidates: pl.DataFrame, pauses: pl.DataFrame) -> pl.DataFrame:
-    """Pauses that swallowed messages. A pause whose first receipts are fresh was one of the telemetry, as far as
-    anyone can tell; one that ends with a backlog was a real stop, and proves nothing against the receiver's spans.
+def _paused(candidates: pl.DataFrame, pauses: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
+    """Pauses that swallowed messages.
+
+    A pause whose first receipts are fresh was one of the telemetry, as far as anyone can tell; one that ends with a
+    backlog was a real stop, and proves nothing against the receiver's spans.
     """
+    resumed = rows.filter(pl.col("row").is_not_null()).select(
+        *SUBSCRIPTION,
+        pl.col("receiver").alias("service"),
+        pl.col("instance").alias("service_instance"),
+        pl.col("first_ns").alias("gap_until_ns"),
+        pl.col("sent_ns").alias("resumed_sent_ns"),
+    )
+    taker = [*SUBSCRIPTION, "service", "service_instance"]
     within = (
         candidates.sort("hi_ns")
         .join_asof(
             pauses, left_on="hi_ns", right_on="gap_from_ns", by=INSTANCE, strategy="backward", check_sortedness=False
         )
         .filter(pl.col("gap_until_ns") >= pl.col("lo_ns"))
+        .sort("gap_until_ns")
+        .join_asof(
+            resumed.sort("gap_until_ns"), on="gap_until_ns", by=taker, strategy="forward", check_sortedness=False
+        )
     )
-    fresh = pl.col("overtaker_sent_ns").is_null() | (
-        pl.col("overtaker_sent_ns") >= pl.col("gap_until_ns") - pl.col("deadline_ns")
-    )
-    pause = [*SUBSCRIPTION, "service_instance", "gap_from_ns"]
+    fresh = (pl.col("resumed_sent_ns") >= pl.col("gap_until_ns") - pl.col("deadline_ns")).fill_null(value=True)
+    pause = [*taker, "gap_from_ns"]
     return (
         within.filter(fresh & (pl.len().over(pause) >= GAP_MESSAGES_MIN))
         .sort("gap_from_ns")

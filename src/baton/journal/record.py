@@ -1,7 +1,7 @@
 """One request as the journal keeps it: bytes to record and back, without a file.
 
     segment = magic, record ...
-    record  = length u32, crc32 of these four bytes u32, crc32 of the payload u32, payload          (big-endian)
+    record  = length u32, checksum of the length u32, crc32 of the payload u32, payload        (big-endian)
     payload = ingested_at i64, encoding u8, tenant length u16, tenant, body
 
 A record at the end of a segment is torn if bytes of it are missing, or are zero where a power cut kept the file's
@@ -28,6 +28,7 @@ PROTOBUF = 1
 _FRAME = struct.Struct(">III")
 _HEAD = struct.Struct(">qBH")
 _LENGTH = struct.Struct(">I")
+_SEED = zlib.crc32(MAGIC)
 
 
 class Record(NamedTuple):
@@ -70,12 +71,12 @@ def unpack(data: bytes) -> Contents:
     Raises:
         StoreError: a record is damaged, or the segment is of another format; the message says at which byte.
     """
-    if len(data) < len(MAGIC) or not any(data):
+    written = len(data.rstrip(b"\0"))
+    if written < len(MAGIC) and MAGIC.startswith(data[:written]):
         return Contents([], len(data))
     if not data.startswith(MAGIC):
         raise StoreError(f"starts with 0x{data[: len(MAGIC)].hex()}, not with 0x{MAGIC.hex()}")
     records: list[Record] = []
-    written = len(data.rstrip(b"\0"))
     at = len(MAGIC)
     while at < len(data):
         end = _end(data, at, written)
@@ -104,7 +105,8 @@ def _end(data: bytes, at: int, written: int) -> int | None:
 
 
 def _length_check(length: int) -> int:
-    return zlib.crc32(_LENGTH.pack(length))
+    # Seeded: the plain CRC-32 of four 0xff bytes is 0xffffffff, and erased blocks read as that.
+    return zlib.crc32(_LENGTH.pack(length), _SEED)
 
 
 def _record(payload: bytes, at: int) -> Record:

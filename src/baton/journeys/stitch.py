@@ -10,9 +10,7 @@ from baton.limits import HOT_KEY_TRACES_MAX
 TRACE = ["tenant", "environment", "trace_key", "trace_id"]
 
 
-def stitch(
-    spans: pl.DataFrame, pairs: pl.DataFrame, keys: tuple[str, ...]
-) -> tuple[pl.DataFrame, pl.DataFrame]:
+def stitch(spans: pl.DataFrame, pairs: pl.DataFrame, keys: tuple[str, ...]) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Numbers the journeys.
 
     Traces belong together where a message went from one to the other or where a journey key says so. A batch receive
@@ -36,7 +34,7 @@ def stitch(
     hot = named.filter(pl.col("traces") > HOT_KEY_TRACES_MAX)
     cold = named.filter(pl.col("traces").is_between(2, HOT_KEY_TRACES_MAX))
     edges = pl.concat([_crossings(numbered, pairs, batches), _spokes(cold)])
-    component = _components(numbered["trace"].max(), edges)
+    component = _components(numbered["trace"].n_unique(), edges)
     journeys = _identified(numbered.with_columns(pl.Series("journey", component[numbered["trace"].to_numpy()])))
     return journeys, hot.drop("members").sort("tenant", "environment", "key", "value")
 
@@ -94,8 +92,7 @@ def _spokes(named: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _components(last: int | float | None, edges: pl.DataFrame) -> np.ndarray[tuple[int], np.dtype[np.int32]]:
-    count = 0 if last is None else int(last) + 1
+def _components(count: int, edges: pl.DataFrame) -> np.ndarray[tuple[int], np.dtype[np.int32]]:
     if edges.is_empty():
         return np.arange(count, dtype=np.int32)
     from scipy.sparse import coo_array  # noqa: PLC0415 - heavy, and most questions over small stores need none

@@ -17,12 +17,8 @@ from baton.limits import (
     DEADLINE_NS_MIN,
     DEADLINE_PAIRS_MIN,
     DEADLINE_QUANTILE,
-    QUEUE_DEPTH_MIN,
-    QUEUE_SPREAD_MAX,
-    QUEUE_WAIT_RATIO_MIN,
-    SUBSCRIPTION_LEAD_NS,
 )
-from baton.pairs.pressure import pressure
+from baton.pairs.pressure import pressed, pressure
 from baton.pairs.subscriptions import CHANNEL, subscriptions
 from baton.schema import EXPECTATIONS
 
@@ -55,7 +51,7 @@ def learn(sent: pl.DataFrame, receipts: pl.DataFrame, calls: pl.DataFrame) -> pl
     )
     rows = rows.sort("kind", *_SUBSCRIPTION)
     version = hashlib.sha256(rows.write_json().encode()).hexdigest()[:12]
-    return rows.with_columns(pl.lit(version).alias("version")).select(EXPECTATIONS.names).cast(dict(EXPECTATIONS.schema))
+    return rows.with_columns(pl.lit(version).alias("version")).select(EXPECTATIONS.names).cast(EXPECTATIONS.schema)
 
 
 def _messages(known: pl.DataFrame, sent: pl.DataFrame) -> pl.DataFrame:
@@ -64,22 +60,27 @@ def _messages(known: pl.DataFrame, sent: pl.DataFrame) -> pl.DataFrame:
         .group_by(*_SUBSCRIPTION, "relation", "send")
         .agg(pl.col("first_ns").min(), pl.col("done_ns").max(), pl.col("received_ns").max())
     )
-    profile = known.lazy().group_by(*_SUBSCRIPTION, "relation").agg(
-        pl.col("taker").unique().sort().alias("takers"),
-        pl.col("service").unique().sort().alias("services"),
-        pl.col("destination").drop_nulls().sort().first(),
-        pl.col("send").n_unique().cast(pl.Int64).alias("pairs"),
-        pl.col("sent_ns").min().alias("first_ns"),
-        pl.col("sent_ns").max().alias("last_ns"),
-        (pl.col("done_ns") - pl.col("received_ns")).max().clip(0).alias("processing_ns"),
-        pl.col("first_ns").max().alias("horizon_ns"),
+    profile = (
+        known.lazy()
+        .group_by(*_SUBSCRIPTION, "relation")
+        .agg(
+            pl.col("taker").unique().sort().alias("takers"),
+            pl.col("service").unique().sort().alias("services"),
+            pl.col("destination").drop_nulls().sort().first(),
+            pl.col("send").n_unique().cast(pl.Int64).alias("pairs"),
+            pl.col("sent_ns").min().alias("first_ns"),
+            pl.col("sent_ns").max().alias("last_ns"),
+            (pl.col("done_ns") - pl.col("received_ns")).max().clip(0).alias("processing_ns"),
+            pl.col("first_ns").max().alias("horizon_ns"),
+        )
     )
     expected = _expected(profile, sent.lazy(), received).collect()
-    base, pressed = expected.lazy().filter(~pl.col("failed")), pressure(expected).lazy()
+    base = expected.lazy().filter(~pl.col("failed"))
+    queued = pressed(pressure(expected)).lazy()
     return (
         profile.join(_latency(base), on=_SUBSCRIPTION, how="left")
         .join(_reorder(base), on=_SUBSCRIPTION, how="left")
-        .join(_tossed(base, profile, pressed), on=_SUBSCRIPTION, how="left")
+        .join(_tossed(base, profile, queued), on=_SUBSCRIPTION, how="left")
         .with_columns(
             pl.lit("message").alias("kind"),
             pl.col("sends").fill_null(pl.col("pairs")),
@@ -93,21 +94,20 @@ def _messages(known: pl.DataFrame, sent: pl.DataFrame) -> pl.DataFrame:
 
 def _expected(profile: pl.LazyFrame, sent: pl.LazyFrame, received: pl.LazyFrame) -> pl.LazyFrame:
     """(subscription, send) with `first_ns` of its receipt or null: all that was meant for it."""
-    meant = (
-        sent.join(
-            profile.filter(pl.col("relation") == "expected")
-            .rename({"first_ns": "since_ns"})
-            .select(*_SUBSCRIPTION, "services", "since_ns", "horizon_ns"),
-            on=CHANNEL,
-        )
-        .filter(pl.col("sent_ns") >= pl.col("since_ns") - SUBSCRIPTION_LEAD_NS)
-    )
+    meant = sent.join(
+        profile.filter(pl.col("relation") == "expected")
+        .rename({"first_ns": "since_ns"})
+        .select(*_SUBSCRIPTION, "services", "since_ns", "horizon_ns"),
+        on=CHANNEL,
+    ).filter(pl.col("sent_ns") >= pl.col("since_ns"))
     return meant.join(received.select(*_SUBSCRIPTION, "send", "first_ns"), on=[*_SUBSCRIPTION, "send"], how="left")
 
 
 def _latency(base: pl.LazyFrame) -> pl.LazyFrame:
-    """Deadline: a margin over the Kaplan-Meier quantile of the waiting time, the unreceived being censored at the last
-    receipt of their subscription. Where the curve never falls that far (much was lost) the longest wait stands for it.
+    """The deadline: a margin over the Kaplan-Meier quantile of the waiting time.
+
+    The unreceived are censored at the last receipt of their subscription. Where the curve never falls that far (much
+    was lost) the longest wait stands for it.
     """
     wait = (pl.col("first_ns") - pl.col("sent_ns")).clip(0)
     so_far = (pl.col("horizon_ns") - pl.col("sent_ns")).clip(0)
@@ -143,7 +143,7 @@ def _reorder(base: pl.LazyFrame) -> pl.LazyFrame:
     )
 
 
-def _tossed(base: pl.LazyFrame, profile: pl.LazyFrame, pressed: pl.LazyFrame) -> pl.LazyFrame:
+def _tossed(base: pl.LazyFrame, profile: pl.LazyFrame, queued: pl.LazyFrame) -> pl.LazyFrame:
     """Do the receipts look like coin tosses? Then the receiver samples, or takes a part by its content.
 
     Wald-Wolfowitz runs test over the messages in the order of sending: an outage loses in runs, a sampler at random. A
@@ -164,27 +164,16 @@ def _tossed(base: pl.LazyFrame, profile: pl.LazyFrame, pressed: pl.LazyFrame) ->
         .group_by(_SUBSCRIPTION)
         .agg((enough & random).alias("random"), (n1 / n).alias("share"))
         .join(several, on=CHANNEL)
-        .join(_full(pressed), on=_SUBSCRIPTION, how="left")
+        .join(queued, on=_SUBSCRIPTION, how="left")
         .select(
             *_SUBSCRIPTION,
             (
                 pl.col("random")
-                & ~pl.col("full").fill_null(value=False)
+                & ~pl.col("pressed").fill_null(value=False)
                 & (pl.col("several") | (pl.col("share") <= COIN_TOSS_SHARE_MAX))
             ).alias("tossed"),
         )
     )
-
-
-def _full(pressed: pl.LazyFrame) -> pl.LazyFrame:
-    """Whether the survivors stood in a queue: several messages deep, and evenly so or much longer than in calm."""
-    even = pl.any_horizontal(
-        pl.col("depth_iqr") <= QUEUE_SPREAD_MAX * pl.col("depth"),
-        pl.col("wait_iqr_ns") <= QUEUE_SPREAD_MAX * pl.col("wait_ns"),
-    )
-    longer = (pl.col("wait_ns") >= QUEUE_WAIT_RATIO_MIN * pl.col("calm_wait_ns")).fill_null(value=False)
-    stood = (pl.col("depth") >= QUEUE_DEPTH_MIN) & (even | longer)
-    return pressed.group_by(_SUBSCRIPTION).agg(stood.any().alias("full"))
 
 
 def _calls(calls: pl.DataFrame) -> pl.DataFrame:

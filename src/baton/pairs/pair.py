@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _SYSTEM = ["tenant", "environment", "messaging_system"]
-_PAIR = {"send": pl.UInt32, "receive": pl.UInt32, "method": pl.String}
+_PAIR = pl.Schema({"send": pl.UInt32(), "receive": pl.UInt32(), "method": pl.String()})
 _STRENGTH = {"parent": 0, "link": 1, "message_id": 2, "correlation": 3}
 
 
@@ -180,8 +180,7 @@ def _by_correlation(
     talk = [*key, "talk"]
     told = sends.join(found.select("send"), on="send", how="anti")
     sent = _talks(
-        told.filter(pl.col("correlation_id").is_not_null())
-        .select(*key, "send", "message_id", at_ns="sent_ns"),
+        told.filter(pl.col("correlation_id").is_not_null()).select(*key, "send", "message_id", at_ns="sent_ns"),
         key,
     )
     taken = receives.filter(pl.col("correlation_id").is_not_null() & (pl.col("role") == "receive"))
@@ -212,8 +211,10 @@ def _by_correlation(
     pairs = whole.join(ranked, on=[*talk, "service", "nth"], nulls_equal=True).filter(
         pl.col("at_ns_right") >= pl.col("at_ns") - SKEW_NS_MAX
     )
-    unnamed = both.filter(pl.col("received") < pl.col("sent")).group_by("send").agg(
-        pl.col("sent").first(), pl.col("received").max()
+    unnamed = (
+        both.filter(pl.col("received") < pl.col("sent"))
+        .group_by("send")
+        .agg(pl.col("sent").first(), pl.col("received").max())
     )
     return pairs.select("send", "receive", pl.lit("correlation").alias("method")).cast(_PAIR), unnamed.join(
         pairs.select("send"), on="send", how="anti"

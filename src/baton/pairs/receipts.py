@@ -52,8 +52,10 @@ def _named() -> pl.Expr:
 
 
 def _placed(touched: pl.LazyFrame) -> pl.LazyFrame:
-    """Gives every span the place it took from: its receive's, where it stands directly under one (a framework's span
-    under a driver's may use another name); the one before it, where it says none.
+    """Gives every span the place it took from.
+
+    That is its receive's, where it stands directly under one (a framework's span under a driver's may use another
+    name), and that of the one before it, where it says none.
     """
     upper = touched.select("send", pl.col("receive").alias("parent_row"), pl.col("destination").alias("_upper"))
     instance = ["send", "service", "service_instance"]
@@ -73,8 +75,10 @@ def _placed(touched: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def _delivered(touched: pl.LazyFrame) -> pl.LazyFrame:
-    """Numbers the deliveries, in time order. A span begins a new one unless it settles, stands under a receive,
-    processes what was just received, or runs inside an earlier span of the same instance.
+    """Numbers the deliveries, in time order.
+
+    A span begins a new one unless it settles, stands under a receive, processes what was just received, or runs inside
+    an earlier span of the same instance.
     """
     same = [*_OF_TAKER, "service_instance"]
     inside = (pl.col("start_ns") < pl.col("end_ns").cum_max().shift().over(same)).fill_null(value=False)

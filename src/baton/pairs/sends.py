@@ -51,9 +51,9 @@ def sends(spans: pl.DataFrame) -> pl.DataFrame:
         pl.col("row").alias("member"),
         (pl.col("status_code") == 2).alias("error"),  # noqa: PLR2004 - OTLP's STATUS_CODE_ERROR
         pl.coalesce("exception_type", "error_type", "status_message").alias("failure"),
-        pl.concat_str(
-            pl.col("exception_type", "error_type", "status_message"), separator=" ", ignore_nulls=True
-        ).alias("words"),
+        pl.concat_str(pl.col("exception_type", "error_type", "status_message"), separator=" ", ignore_nulls=True).alias(
+            "words"
+        ),
         "message_id",
         "correlation_id",
         "channel",
@@ -89,8 +89,7 @@ def _nested(producers: pl.LazyFrame) -> pl.LazyFrame:
         producers.select(pl.col("row").alias("inner"), pl.col("parent_row").alias("outer"), "service", "channel")
         .join(outer, on="outer")
         .filter(
-            (pl.col("service") == pl.col("_service"))
-            & (pl.col("channel") == pl.col("_channel")).fill_null(value=True)
+            (pl.col("service") == pl.col("_service")) & (pl.col("channel") == pl.col("_channel")).fill_null(value=True)
         )
         .select("outer", "inner")
     )

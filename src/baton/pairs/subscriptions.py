@@ -39,7 +39,7 @@ class Taker(NamedTuple):
 
     label: str
     destination: str | None
-    count: int
+    messages: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +61,8 @@ def subscriptions(takes: pl.DataFrame) -> pl.DataFrame:
     """
     takers = (
         takes.group_by(*CHANNEL, "taker")
-        .agg(pl.col("destination").drop_nulls().sort().first(), pl.len().alias("count"))
-        .sort(*CHANNEL, "count", "taker", descending=[False] * len(CHANNEL) + [True, False])
+        .agg(pl.col("destination").drop_nulls().sort().first(), pl.len().alias("messages"))
+        .sort(*CHANNEL, "messages", "taker", descending=[False] * len(CHANNEL) + [True, False])
     )
     shared = _shared(takes)
     rows = [
@@ -120,12 +120,10 @@ def _exclusive(taker: Taker, group: Iterable[Taker], shared: dict[tuple[str, str
 
 def _share(taker: Taker, other: Taker, shared: dict[tuple[str, str], Shared]) -> float:
     both = shared.get((taker.label, other.label), Shared(0, 0)).both
-    return both / min(taker.count, other.count)
+    return both / min(taker.messages, other.messages)
 
 
-def _is_onward(
-    channel: str, taker: Taker, takers: list[Taker], shared: dict[tuple[str, str], Shared]
-) -> bool:
+def _is_onward(channel: str, taker: Taker, takers: list[Taker], shared: dict[tuple[str, str], Shared]) -> bool:
     """A place of another name that is called a dead-letter place, or that took only what another taker had failed."""
     if taker.destination is None or taker.destination == channel:
         return False
@@ -134,6 +132,6 @@ def _is_onward(
         return True
     return any(
         other.destination != taker.destination
-        and taker.count <= shared.get((other.label, taker.label), Shared(0, 0)).failed
+        and taker.messages <= shared.get((other.label, taker.label), Shared(0, 0)).failed
         for other in takers
     )

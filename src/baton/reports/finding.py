@@ -6,7 +6,7 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from baton.reports.table import names, owner
+from baton.reports.table import names, owner, party
 from baton.reports.times import moment
 from baton.schema import UNOWNED
 
@@ -29,8 +29,8 @@ _STORE_DEFAULT = Path("baton-store")
 def headline(finding: Finding) -> str:
     """`27 of 60 handoffs from trading to notification over wealth.events were dropped: overflow (inferred)`."""
     noun = _NOUNS[finding.kind] + ("" if finding.handoffs == 1 else "s")
-    sender = _party(finding.from_team, finding.from_services)
-    receiver = "an unknown receiver" if finding.to_team is None else _party(finding.to_team, finding.to_services)
+    sender = party(finding.from_team, *finding.from_services)
+    receiver = "an unknown receiver" if finding.to_team is None else party(finding.to_team, *finding.to_services)
     over = "" if finding.channel is None else f" over {finding.channel}"
     verb = {"dropped": ("was", "were"), "stuck": ("is", "are")}[finding.verdict][finding.count != 1]
     return (
@@ -68,11 +68,6 @@ def commands(finding: Finding, store: Path) -> list[str]:
     """What to type to see its exemplars; a store that is not the default one is named."""
     at = "" if store == _STORE_DEFAULT else f" --store {shlex.quote(str(store))}"
     return [f"baton journey {shlex.quote(trace_id)}{at}" for trace_id in finding.exemplars]
-
-
-def _party(team: str, services: tuple[str, ...]) -> str:
-    """A team within a sentence; where there is none, the services that need one."""
-    return f"unowned {names(services)}" if team == UNOWNED and services else team
 
 
 def _team(team: str, services: tuple[str, ...]) -> str:

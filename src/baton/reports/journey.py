@@ -10,7 +10,7 @@ from rich.table import Table
 
 from baton.limits import INDENT_MAX, JOURNEY_LINES_MAX
 from baton.reports.lanes import Lanes
-from baton.reports.table import STYLES, bullets, grid, line, owner, render, some
+from baton.reports.table import STYLES, bullets, grid, line, owner, party, receiver, render, sender, some
 from baton.reports.times import duration, rfc3339
 from baton.schema import VERDICTS
 
@@ -78,7 +78,7 @@ def _facts(journey: Journey) -> Iterator[tuple[str, str]]:
 
 def _timeline(journey: Journey) -> Iterator[RenderableType]:
     """The lanes' heads, and a line an event."""
-    lanes = Lanes(_teams(journey))
+    lanes = Lanes(_parties(journey))
     events = [*(_span(span, lanes) for span in journey.spans), *(_handoff(row, lanes) for row in journey.handoffs)]
     shown = sorted(
         sorted(events, key=lambda event: (event.interest, event.at_us, event.order))[:JOURNEY_LINES_MAX],
@@ -103,14 +103,13 @@ def _timeline(journey: Journey) -> Iterator[RenderableType]:
         yield line(f"{len(events) - len(shown):,} lines of less interest are left out.")
 
 
-def _teams(journey: Journey) -> list[str]:
-    """Teams by first appearance; a receiver that was never seen has a lane too."""
-    seen = [(span.start_ns // 1000, 0, span.team) for span in journey.spans]
+def _parties(journey: Journey) -> list[str]:
+    """Teams by first appearance, an unowned service as a team of its own; a receiver never seen has a lane too."""
+    seen = [(span.start_ns // 1000, 0, party(span.team, span.service)) for span in journey.spans]
     for row in journey.handoffs:
-        seen += [
-            (_us(row["sent_at"]), order, row[side]) for order, side in ((1, "from_team"), (2, "to_team")) if row[side]
-        ]
-    return list(dict.fromkeys(team for _, _, team in sorted(seen)))
+        ends = enumerate((sender(row), receiver(row)), start=1)
+        seen += [(_us(row["sent_at"]), order, end) for order, end in ends if end is not None]
+    return list(dict.fromkeys(end for _, _, end in sorted(seen)))
 
 
 def _span(span: SpanLine, lanes: Lanes) -> _Event:
@@ -121,18 +120,18 @@ def _span(span: SpanLine, lanes: Lanes) -> _Event:
         text.append("  error", STYLES["dropped"])
     took = duration(span.end_ns - span.start_ns) if span.end_ns >= span.start_ns else "?"
     interest = 1 if failed or span.role is not None else 2
-    return _Event(span.start_ns // 1000, 0, interest, took, lanes.at(span.team), text)
+    return _Event(span.start_ns // 1000, 0, interest, took, lanes.at(party(span.team, span.service)), text)
 
 
 def _handoff(row: Mapping[str, Any], lanes: Lanes) -> _Event:
     """A handoff's line, right under the span that sent it."""
     verdict = row["verdict"]
-    to = row["to_team"] if row["to_team"] is not None else "unknown receiver"
+    to = receiver(row)
     over = f" over {row['channel']}" if row["channel"] is not None else " by call"
     why = f": {row['cause']} ({row['confidence']})" if row["cause"] is not None else ""
-    text = line(f"{verdict}{' late' if row['late'] else ''} → {to}{over}{why}", STYLES[verdict])
+    text = line(f"{verdict}{' late' if row['late'] else ''} → {to or 'unknown receiver'}{over}{why}", STYLES[verdict])
     took = "" if row["received_at"] is None else duration((_us(row["received_at"]) - _us(row["sent_at"])) * 1000)
-    drawn = lanes.between(row["from_team"], row["to_team"], verdict)
+    drawn = lanes.between(sender(row), to, verdict)
     return _Event(_us(row["sent_at"]), 1, 0 if verdict in _LOST else 1, took, drawn, text)
 
 
@@ -142,7 +141,7 @@ def _verdict(row: Mapping[str, Any]) -> Iterator[str]:
     if row["accountable_team"] is not None:
         yield f"accountable: {owner(row['accountable_team'])}"
     elif row["next_to_ask"] is not None:
-        yield f"ask {row['next_to_ask']}"
+        yield f"ask next: {row['next_to_ask']}"
 
 
 def _us(time: datetime) -> int:

@@ -26,8 +26,8 @@ def outcome(report: Report) -> str:
     """How it came out, in a sentence or two; that nothing was dropped is said as plainly as that something was."""
     if not sum(report.counts.values()):
         return (
-            "There is nothing to judge: no handoff was sent in this window. "
-            "Widen --since and --until, or bring in spans with `baton load PATH` or `baton serve`."
+            "There is nothing to judge: no handoff matches. "
+            "Ask for more (--since, --until, --team, --journey-type), or bring in spans: `baton load`, `baton serve`."
         )
     dropped, stuck = report.counts.get("dropped", 0), report.counts.get("stuck", 0)
     lost = f"{_handoffs(dropped)} dropped" if dropped else "Nothing was dropped"

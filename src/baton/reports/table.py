@@ -6,7 +6,7 @@ Every renderer for terminals ends in `render`; the command line measures the ter
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -18,7 +18,7 @@ from baton.reports.text import shown
 from baton.schema import UNOWNED
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from rich.console import RenderableType
 
@@ -110,6 +110,21 @@ def some(sentences: Sequence[str]) -> list[str]:
     """At most LIST_LINES_MAX of them, the rest counted in a last one."""
     more = len(sentences) - LIST_LINES_MAX
     return [*sentences[:LIST_LINES_MAX], *([f"and {more:,} more"] if more > 0 else [])]
+
+
+def party(team: str, *services: str) -> str:
+    """A team within a line; where there is none, the services that need one: `unowned legacy-batch`."""
+    return f"{UNOWNED} {names(services)}" if team == UNOWNED and services else team
+
+
+def sender(row: Mapping[str, Any]) -> str:
+    """Who sent a handoff: `party` of a row of HANDOFFS as a dict."""
+    return party(row["from_team"], row["from_service"])
+
+
+def receiver(row: Mapping[str, Any]) -> str | None:
+    """Who receives a handoff, likewise; None where nobody is known."""
+    return None if row["to_team"] is None else party(row["to_team"], *filter(None, [row["to_service"]]))
 
 
 def owner(team: str | None) -> str:

@@ -18,7 +18,18 @@ STEPS: dict[str, tuple[str, ...]] = {
     "send": ("send", "publish", "produce", "enqueue"),
     "receive": ("receive", "poll", "fetch", "pull", "dequeue", "get"),
     "process": ("process", "deliver", "consume", "handle"),
-    "settle": ("settle", "ack", "acknowledge", "nack", "reject", "commit", "complete", "abandon", "dead_letter", "defer"),
+    "settle": (
+        "settle",
+        "ack",
+        "acknowledge",
+        "nack",
+        "reject",
+        "commit",
+        "complete",
+        "abandon",
+        "dead_letter",
+        "defer",
+    ),
 }
 """Operation in Baton's words -> the words that spans use for it."""
 
@@ -42,9 +53,7 @@ def normalise(spans: pl.LazyFrame) -> pl.LazyFrame:
     return (
         spans.with_columns(_step().alias("step"))
         .with_columns(_role().alias("role"))
-        .with_columns(
-            _refused().alias("refused"), *_places(), _broker().alias("broker"), _target().alias("target")
-        )
+        .with_columns(_refused().alias("refused"), *_places(), _broker().alias("broker"), _target().alias("target"))
     )
 
 

@@ -2,24 +2,18 @@
 
 A list of steps, like Jaeger's standard adjusters; the order matters:
 
-1. `_seen`      spans that end after `as_of` are not there yet; before twins, so that an old state can be asked again.
-2. `_untwinned` the same span twice is one span; before rows, so that a row is a span.
-3. `_numbered`  rows are numbered in the order of their ids, so that no result depends on the order of arrival.
-4. `_parented`  `parent_row`; needs rows.
-5. `_skewed`    clock skew is marked, never mended: raw times are kept.
+1. `_seen`     spans that end after `as_of` are not there yet; before twins, so that an old state can be asked again.
+2. `_single`   the same span twice is one span, and rows are numbered in the order of their ids, so that no result
+               depends on the order of arrival.
+3. `_parented` `parent_row`; needs rows.
+4. `_skewed`   clock skew is marked, never mended: raw times are kept.
 """
 
 from __future__ import annotations
 
-from functools import reduce
-from typing import TYPE_CHECKING
-
 import polars as pl
 
 from baton.schema import SPANS
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 SPAN = ["tenant", "trace_key", "span_key", "trace_id", "span_id"]
 _CONTENT = [name for name in SPANS.names if name != "ingested_at"]
@@ -37,48 +31,55 @@ def repair(spans: pl.LazyFrame, as_of_ns: int) -> pl.LazyFrame:
         SPANS plus `row` (UInt32, dense, in the order of tenant, trace and span id), `parent_row` (UInt32, null where
         the parent is absent or has not arrived) and `skew_ns` (Int64, null where no call tells).
     """
-    steps: tuple[Callable[[pl.LazyFrame], pl.LazyFrame], ...] = (
-        lambda frame: _seen(frame, as_of_ns),
-        _untwinned,
-        _numbered,
-        _parented,
-        _skewed,
-    )
-    return reduce(lambda frame, step: step(frame), steps, spans)
+    return _skewed(_parented(_single(_seen(spans, as_of_ns))))
 
 
 def _seen(spans: pl.LazyFrame, as_of_ns: int) -> pl.LazyFrame:
     return spans.filter(pl.col("end_ns") <= as_of_ns)
 
 
-def _untwinned(spans: pl.LazyFrame) -> pl.LazyFrame:
-    """Of conflicting twins the later end wins, then the greatest content.
+def _single(spans: pl.LazyFrame) -> pl.LazyFrame:
+    """Rows in the order of their ids, each span once.
 
-    Content is compared by a hash first: exporters that resend make equal twins by the million, and only those that
-    differ are worth writing out.
+    Order and twins are settled on the ids alone; the wide rows, which cost most to move, are moved once.
     """
-    variant = pl.struct(_CONTENT).hash(_HASH_SEED)
-    distinct = (
-        spans.with_columns(variant.alias("_variant"))
-        .sort("ingested_at", nulls_last=True)
+    arrived = spans.collect()
+    ids = arrived.lazy().with_row_index("_place").select("_place", *SPAN)
+    losers = _losers(arrived, ids)
+    order = ids.join(losers, on="_place", how="anti").sort("tenant", "trace_id", "span_id").select("_place").collect()
+    return arrived[order["_place"]].lazy().with_row_index("row")
+
+
+def _losers(arrived: pl.DataFrame, ids: pl.LazyFrame) -> pl.LazyFrame:
+    """Places of spans that a twin stands for. Of conflicting twins the later end wins, then the greatest content.
+
+    Content is compared, by hash, only for spans that share ids, and written out only for those that differ: exporters
+    that resend make equal twins by the million, conflicting ones are rare.
+    """
+    alike = ids.filter(pl.len().over("trace_key", "span_key") > 1)
+    sharing = alike.filter(pl.len().over(SPAN) > 1).select("_place").collect()
+    variants = (
+        arrived[sharing["_place"]]
+        .lazy()
+        .with_columns(sharing["_place"], pl.struct(_CONTENT).hash(_HASH_SEED).alias("_variant"))
+        .sort("ingested_at", "_place", nulls_last=True)
         .unique([*SPAN, "_variant"], keep="first", maintain_order=True)
     )
-    twins = distinct.filter(pl.len().over(SPAN) > 1)
+    differ = pl.len().over(SPAN) > 1
     winners = (
-        twins.with_columns(pl.struct(_CONTENT).map_elements(_written, return_dtype=pl.String).alias("_content"))
-        .sort([*SPAN, "end_ns", "_content"], descending=[False] * len(SPAN) + [True, True])
-        .unique(SPAN, keep="first", maintain_order=True)
-        .drop("_content")
+        variants.filter(differ)
+        .with_columns(pl.struct(_CONTENT).map_elements(_written, return_dtype=pl.String).alias("_content"))
+        .sort("end_ns", "_content", descending=True)
+        .group_by(SPAN)
+        .agg(pl.col("_place").first())
+        .select("_place")
     )
-    return pl.concat([distinct.join(twins, on=SPAN, how="anti"), winners]).drop("_variant")
+    kept = pl.concat([winners, variants.filter(~differ).select("_place")])
+    return sharing.lazy().join(kept, on="_place", how="anti")
 
 
 def _written(span: dict[str, object]) -> str:
     return repr([span[name] for name in _CONTENT])
-
-
-def _numbered(spans: pl.LazyFrame) -> pl.LazyFrame:
-    return spans.sort("tenant", "trace_id", "span_id").with_row_index("row")
 
 
 def _parented(spans: pl.LazyFrame) -> pl.LazyFrame:

@@ -44,7 +44,7 @@ class Store:
         Raises:
             StoreError: the journal or the table is damaged.
         """
-        from baton.store.table import drained, open_table  # noqa: PLC0415 - deltalake is imported where it is used
+        from baton.store.delta import drained, open_table  # noqa: PLC0415 - deltalake is imported where it is used
 
         for _ in range(READ_ATTEMPTS_MAX):
             numbers = segment_numbers(self._layout.journal)
@@ -65,7 +65,7 @@ class Store:
         Raises:
             StoreError: the table is damaged.
         """
-        from baton.store.table import open_table  # noqa: PLC0415 - deltalake is imported where it is used
+        from baton.store.delta import open_table  # noqa: PLC0415 - deltalake is imported where it is used
 
         table = open_table(self._layout.expectations)
         return pl.scan_delta(table).collect() if table.version() > 0 else None

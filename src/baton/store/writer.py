@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Self
 from baton.errors import NotFoundError, StoreError
 from baton.journal.segment import delete_segment, read_segment, segment_numbers
 from baton.schema import EXPECTATIONS, SPANS
-from baton.store import table
+from baton.store import delta
 from baton.store.layout import Layout, check_format, write_format
 from baton.store.lock import locked
 from baton.store.reader import decoded
@@ -71,7 +71,7 @@ class Writer:
     @property
     def drained(self) -> int:
         """Number of the last segment in the table; 0 if none is."""
-        return table.drained(table.open_table(self._layout.spans))
+        return delta.drained(delta.open_table(self._layout.spans))
 
     def append(self, spans: pl.DataFrame, segment: int | None) -> None:
         """Adds spans in one commit and returns when it is durable; a segment that is in the table already adds none.
@@ -85,7 +85,7 @@ class Writer:
         """
         if segment is not None and segment <= self.drained:
             return
-        table.commit(self._layout.spans, spans, "append", segment)
+        delta.commit(self._layout.spans, spans, "append", segment)
 
     def drain(self, last: int) -> Drained:
         """Moves the journal's segments up to number `last`, all of them sealed, into the table, one commit each.
@@ -119,7 +119,7 @@ class Writer:
         Raises:
             StoreError: the commit failed; what was learned before still stands.
         """
-        table.commit(self._layout.expectations, frame.select(EXPECTATIONS.names), "overwrite")
+        delta.commit(self._layout.expectations, frame.select(EXPECTATIONS.names), "overwrite")
 
     def _prepare(self) -> None:
         """Makes a new store, or readies one that another process, or a power cut, left."""
@@ -127,12 +127,12 @@ class Writer:
             check_format(self._layout)
         except NotFoundError:
             self.journal.mkdir(exist_ok=True)
-            table.create(self._layout.spans, SPANS)
-            table.create(self._layout.expectations, EXPECTATIONS)
+            delta.create(self._layout.spans, SPANS)
+            delta.create(self._layout.expectations, EXPECTATIONS)
             os.sync()
             write_format(self._layout)
             return
         # A process that was killed may have committed and not synced; its segments may be deleted from here on.
         os.sync()
         for path in (self._layout.spans, self._layout.expectations):
-            table.sweep(path)
+            delta.sweep(path)

@@ -97,7 +97,8 @@ class Decoder:
         columns, count = self._columns, len(self)
         spans = _rows(columns.spans, SPAN_FIELDS, {"scope_no": pl.UInt32()})
         context = _contexts(columns)[spans["scope_no"]]
-        cells = [_cells(name, values, count) for name, values in columns.cells.items()]
+        cells = [_cells(name, values, count) for name, values in columns.cells.items() if values]
+        unfilled = [name for name, values in columns.cells.items() if not values]
         lists = [
             nested(columns.key_owner, _rows(columns.keys, KEY_FIELDS, _KEY_DTYPES), count).alias("keys"),
             columns.attributes.series(count).alias("attributes"),
@@ -112,11 +113,13 @@ class Decoder:
                 trace_key=_surrogate("trace_id"),
                 span_key=_surrogate("span_id"),
                 parent_key=_surrogate("parent_span_id"),
+                **{name: pl.lit(None, dtype=_DTYPES[name]) for name in unfilled},
             )
             .select(SPANS.names)
         )
 
 
+_DTYPES = SPANS.schema
 _KEY_DTYPES = {"key": pl.String(), "value": pl.String()}
 _EVENT_DTYPES = pl.Schema(EVENT.to_schema())
 _LINK_DTYPES = pl.Schema(LINK.to_schema())
@@ -125,18 +128,16 @@ _LINK_DTYPES = pl.Schema(LINK.to_schema())
 def _rows(rows: Sequence[Row], fields: Sequence[str], dtypes: Mapping[str, pl.DataType]) -> pl.DataFrame:
     """The rows as columns; a field's dtype is the one of `dtypes`, else that of SPANS."""
     values = zip(*rows, strict=True) if rows else ((),) * len(fields)
-    schema = {name: dtypes.get(name) or SPANS.schema[name] for name in fields}
+    schema = {name: dtypes.get(name) or _DTYPES[name] for name in fields}
     return pl.DataFrame(dict(zip(fields, values, strict=True)), schema=schema)
 
 
 def _cells(name: str, values: Mapping[int, str | int], count: int) -> pl.Series:
     """An aliased column: null where no span attribute filled it."""
-    if not values:
-        return pl.repeat(None, count, dtype=SPANS.schema[name], eager=True).alias(name)
     column: list[str | int | None] = [None] * count
     for row, value in values.items():
         column[row] = value
-    return pl.Series(name, column, dtype=SPANS.schema[name])
+    return pl.Series(name, column, dtype=_DTYPES[name])
 
 
 def _contexts(columns: Columns) -> pl.DataFrame:

@@ -34,6 +34,12 @@ def test_calls_and_unknown_receivers() -> None:
     )
 
 
+def test_unowned_parties_are_named_by_their_service() -> None:
+    """Without an ownership file the services tell the rows apart."""
+    frame = incident.handoffs([incident.row(0, from_team="unowned", to_team="unowned")])
+    assert "unowned trade-execution → unowned" in as_table(frame, width=80, color=False)
+
+
 def test_skewed_clocks() -> None:
     """A receipt before its send shows a negative time rather than none."""
     assert "in -5.0 ms" in table(incident.handoffs([incident.delivered(0, -5)]))

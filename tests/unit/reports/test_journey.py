@@ -32,8 +32,17 @@ def test_whom_to_ask_stands_where_nobody_is_accountable() -> None:
     """A suspicion names whom to ask, not a culprit."""
     row = incident.row(0, accountable_team=None, next_to_ask="messaging: it owns the queue")
     shown = text(replace(incident.JOURNEY, handoffs=(row,)))
-    assert "ask messaging: it owns the queue" in shown
+    assert "ask next: messaging: it owns the queue" in shown
     assert "accountable" not in shown
+
+
+def test_unowned_services_have_lanes_of_their_own() -> None:
+    """Without an ownership file the lanes are the services, so that a handoff between them is seen."""
+    spans = tuple(replace(span, team="unowned") for span in incident.JOURNEY.spans)
+    row = incident.row(0, from_team="unowned", to_team="unowned")
+    shown = text(replace(incident.JOURNEY, spans=spans, handoffs=(row,)))
+    assert "├─✗  dropped → unowned notification over wealth.events" in shown
+    assert "│ ┬    unowned trade-execution\n" in shown
 
 
 def test_long_journeys_keep_the_telling_lines() -> None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 from rich.text import Text
 
 from baton.limits import LIST_LINES_MAX, NAMES_MAX
-from baton.reports.table import STYLES, bullets, line, names, owner, render, some
+from baton.reports.table import STYLES, bullets, line, names, owner, party, render, some
 from baton.schema import VERDICTS
 
 
@@ -38,6 +38,13 @@ def test_some_counts_the_rest() -> None:
     """At most LIST_LINES_MAX lines are listed."""
     assert some(["a", "b"]) == ["a", "b"]
     assert some(["a"] * (LIST_LINES_MAX + 3))[-1] == "and 3 more"
+
+
+def test_party() -> None:
+    """A team is named by its name, what nobody owns by its services."""
+    assert party("trading", "trade-execution") == "trading"
+    assert party("unowned", "batch", "eod") == "unowned batch, eod"
+    assert party("unowned") == "unowned"
 
 
 def test_owner() -> None:

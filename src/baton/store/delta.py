@@ -66,15 +66,16 @@ def commit(path: Path, frame: pl.DataFrame, mode: Literal["append", "overwrite"]
         segment: number of the journal segment that the rows come from: recorded in the same commit.
 
     Raises:
-        StoreError: the disk or the table refused; nothing was added.
+        StoreError: the disk or the table refused. Nothing was added, unless the message says that it was not synced.
     """
+    table = open_table(path)
+    version = table.version()
     part = path / f"part-{uuid4().hex}.parquet"
     transactions = None if segment is None else [Transaction(JOURNAL, segment)]
     try:
         frame.write_parquet(part)
         _sync_file(part)
         sync_folder(path)
-        table = open_table(path)
         table.create_write_transaction(
             [_added(part, len(frame))],
             mode,
@@ -82,9 +83,16 @@ def commit(path: Path, frame: pl.DataFrame, mode: Literal["append", "overwrite"]
             commit_properties=CommitProperties(app_transactions=transactions),
         )
     except (OSError, DeltaError) as error:
-        part.unlink(missing_ok=True)
-        raise StoreError(f"the table at {path} cannot be written ({_first_line(error)}): see to its disk") from error
-    _sync_log(path / LOG, open_table(path).version())
+        # A checkpoint that fails behind the commit is an error too, and the part then belongs to the table.
+        if open_table(path).version() == version:
+            part.unlink(missing_ok=True)
+            raise StoreError(
+                f"the table at {path} cannot be written ({_first_line(error)}): see to its disk"
+            ) from error
+    try:
+        _sync_log(path / LOG, version + 1)
+    except OSError as error:
+        raise StoreError(f"the table at {path} was written but not synced ({error}): see to its disk") from error
 
 
 def sweep(path: Path) -> None:

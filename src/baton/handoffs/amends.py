@@ -1,0 +1,95 @@
+"""What became of a message after it failed or went missing: an onward hop in its stead, a later send that made good."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from baton.handoffs.expected import CHANNEL, SUBSCRIPTION
+
+_KEY = ["send", *SUBSCRIPTION]
+
+
+def sidelined(rows: pl.DataFrame) -> pl.DataFrame:
+    """Marks the expected rows whose message went to a dead-letter or parking place (`sidelined`, `held_at`).
+
+    It is held against the one subscription that has no receipt; where all have one, against the one that failed it, or
+    the only one. Where several could have sent it there, none is named. A receipt that began after the onward hop made
+    up for it.
+    """
+    hops = (
+        rows.filter((pl.col("relation") == "onward") & pl.col("row").is_not_null())
+        .sort("first_ns", "subscription")
+        .group_by("send", maintain_order=True)
+        .agg(
+            pl.coalesce("queue", "destination").last().alias("held_at"),
+            pl.col("first_ns").first().alias("hop_ns"),
+        )
+    )
+    expected = pl.col("relation") == "expected"
+    suspect = (
+        expected
+        & pl.col("hop_ns").is_not_null()
+        & pl.col("subscription").is_not_null()
+        & ~(pl.col("received_ns") > pl.col("hop_ns")).fill_null(value=False)
+    )
+    missing = suspect & pl.col("row").is_null()
+    lapsed = suspect & pl.col("lapsed").fill_null(value=False)
+
+    def one(which: pl.Expr) -> pl.Expr:
+        return which & (which.sum().over("send") == 1)
+
+    named = (
+        pl.when(missing.any().over("send"))
+        .then(one(missing))
+        .otherwise(pl.when(lapsed.any().over("send")).then(one(lapsed)).otherwise(one(suspect)))
+    )
+    return (
+        rows.join(hops, on="send", how="left")
+        .with_columns(named.fill_null(value=False).alias("sidelined"))
+        .with_columns(pl.when(pl.col("sidelined")).then("held_at").alias("held_at"))
+    )
+
+
+def made_good(rows: pl.DataFrame) -> pl.DataFrame:
+    """Adds `made_good`: a later delivered send of the same message.
+
+    Same message id; else same channel, span name and correlation id, where that id was delivered once (an id that a
+    whole session shares names no message).
+    """
+    good = rows.filter(pl.col("row").is_not_null() & ~pl.col("lapsed").fill_null(value=False) & ~pl.col("sidelined"))
+    bad = rows.filter(
+        (pl.col("relation") == "expected")
+        & (pl.col("failed") | pl.col("row").is_null())
+        & (pl.col("message_id").is_not_null() | pl.col("correlation_id").is_not_null())
+    )
+    talk = [*CHANNEL, "service", "span_name", "correlation_id"]
+    once = pl.col("send").n_unique().over(talk) == 1
+    found = pl.concat(
+        [
+            _later(bad, good, [*CHANNEL, "message_id"]),
+            _later(bad.filter(pl.col("unnamed_sent").is_null()), good.filter(once), talk),
+        ]
+    )
+    first = found.unique(_KEY, keep="first", maintain_order=True)
+    return rows.join(first, on=_KEY, how="left", nulls_equal=True)
+
+
+def _later(bad: pl.DataFrame, good: pl.DataFrame, by: list[str]) -> pl.DataFrame:
+    later = good.filter(pl.col(by[-1]).is_not_null()).select(
+        *by, pl.col("sent_ns").alias("made_good_ns"), pl.col("send").alias("made_good")
+    )
+    return (
+        bad.filter(pl.col(by[-1]).is_not_null())
+        .sort("sent_ns", "send")
+        .join_asof(
+            later.sort("made_good_ns", "made_good"),
+            left_on="sent_ns",
+            right_on="made_good_ns",
+            by=by,
+            strategy="forward",
+            allow_exact_matches=False,
+            check_sortedness=False,
+        )
+        .filter(pl.col("made_good").is_not_null())
+        .select(*_KEY, "made_good")
+    )

@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_the_demo_reports_what_the_queue_lost(tmp_path: Path) -> None:
+    """`baton demo`, whatever the shell configures of OpenTelemetry.
+
+    The report counts the very confirmations and ticks that the queue's own ledger says it evicted, and names the
+    queue, who crowded them out, and every team concerned.
+    """
+    done = subprocess.run(
+        [sys.executable, "-m", "baton", "demo", "--store", tmp_path / "store"],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+        env={"COLUMNS": "200", "HOME": str(tmp_path), "OTEL_SDK_DISABLED": "true"},
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stderr == ""
+    ledger = re.search(r"ledger ([\d,]+) confirmations and ([\d,]+) ticks were evicted", done.stdout)
+    assert ledger is not None, done.stdout
+    confirmations, ticks = ledger.groups()
+    assert int(confirmations) > 0
+    report = done.stdout[: ledger.start()]
+    for line in (
+        f"{confirmations} of 80 handoffs from trading to notifications over wealth.events were dropped: overflow",
+        f"{ticks} of 677 handoffs from market-data to notifications over wealth.events were dropped: overflow",
+        "accountable  messaging, escalation #messaging-oncall",
+        "sender       trading (trade-execution)",
+        "channel      messaging (wealth.events)",
+        "receiver     notifications (notification)",
+        "crowded by   market-data (market-data) held 9",
+        f"{confirmations} trade-confirmation (owned by wealth)",
+    ):
+        assert line in report
+    assert "the same messages, one for one." in done.stdout

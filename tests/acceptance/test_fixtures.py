@@ -1,0 +1,76 @@
+"""Each recorded scenario, through the commands: what comes out is what its expected.json says, no more and no less."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+_FIXTURES = sorted(path.parent for path in Path(__file__).parents[2].glob("fixtures/*/expected.json"))
+_SIZE_BYTES_MAX = 300_000
+
+
+def _baton(*arguments: str | Path) -> str:
+    done = subprocess.run([sys.executable, "-m", "baton", *arguments], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module", params=_FIXTURES, ids=lambda path: path.name)
+def fixture(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, list[dict[str, Any]]]:
+    """A scenario's folder, and the rows that Baton makes of its recording."""
+    folder: Path = request.param
+    store = tmp_path_factory.mktemp("store")
+    as_of = json.loads((folder / "expected.json").read_bytes())["as_of"]
+    owners = ("--owners", folder / "ownership.yaml")
+    _baton("load", folder / "traces.jsonl.gz", "--store", store, *owners)
+    rows = _baton("handoffs", "--store", store, *owners, "--as-of", as_of, "--format", "ndjson")
+    return folder, [json.loads(line) for line in rows.splitlines()]
+
+
+def test_both_scenarios_are_there() -> None:
+    """A scenario with losses, and one in which there is nothing to find."""
+    assert [folder.name for folder in _FIXTURES] == ["calm-day", "lost-confirmations"]
+
+
+def test_every_sender_has_the_verdicts_of_the_ledger(fixture: tuple[Path, list[dict[str, Any]]]) -> None:
+    """Counts of each verdict by sending service, nothing beside them."""
+    folder, rows = fixture
+    verdicts: dict[str, Counter[str]] = {}
+    for row in rows:
+        verdicts.setdefault(row["from_service"], Counter())[row["verdict"]] += 1
+    assert verdicts == json.loads((folder / "expected.json").read_bytes())["verdicts"]
+
+
+def test_the_dropped_are_the_evicted_one_for_one(fixture: tuple[Path, list[dict[str, Any]]]) -> None:
+    """Not as many messages, but the very same."""
+    folder, rows = fixture
+    dropped = sorted(row["message_id"] for row in rows if row["verdict"] == "dropped")
+    assert dropped == json.loads((folder / "expected.json").read_bytes())["dropped"]
+
+
+def test_the_findings_are_the_expected_ones(fixture: tuple[Path, list[dict[str, Any]]]) -> None:
+    """Boundary, teams, verdict, cause, accountable team and count of each; each has one finding id."""
+    folder, rows = fixture
+    expected = json.loads((folder / "expected.json").read_bytes())["findings"]
+    fields = [field for field in (expected[0] if expected else ()) if field != "count"]
+    found = Counter(
+        tuple(row[field] for field in (*fields, "finding_id")) for row in rows if row["finding_id"] is not None
+    )
+    assert sorted((*key[:-1], count) for key, count in found.items()) == sorted(
+        (*(finding[field] for field in fields), finding["count"]) for finding in expected
+    )
+
+
+def test_a_fixture_is_small_and_explained(fixture: tuple[Path, list[dict[str, Any]]]) -> None:
+    """Under 300 KB, with a WHY.md."""
+    folder, _ = fixture
+    assert sum(file.stat().st_size for file in folder.iterdir()) < _SIZE_BYTES_MAX
+    assert (folder / "WHY.md").read_text()

@@ -1,0 +1,219 @@
+"""What holds for every request, whoever sends it."""
+
+from __future__ import annotations
+
+import base64
+import math
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+from baton.errors import InvalidRequestError
+from baton.schema import GROUPING_KEYS, JOURNEY_KEYS, RESOURCE_ALIASES, SPANS
+from baton.wire.decode import decode
+from baton.wire.otlp_json import to_protobuf
+
+Json = dict[str, Any]
+
+TEXT = st.text(max_size=8)
+UINT32 = st.integers(0, 2**32 - 1)
+UINT64 = st.integers(0, 2**63 - 1) | st.integers(2**63, 2**64 - 1)
+INT64 = st.integers(-(2**63), 2**63 - 1)
+KEYS = TEXT | st.sampled_from(
+    [
+        *SPANS.aliases(),
+        *JOURNEY_KEYS,
+        *GROUPING_KEYS,
+        *(alias for names in RESOURCE_ALIASES.values() for alias in names),
+    ]
+)
+
+
+def ids(size: int) -> st.SearchStrategy[bytes]:
+    """Ids of the right length, mostly; the others are what senders get wrong."""
+    valid = st.binary(min_size=size, max_size=size)
+    return valid | valid | valid | valid | st.sampled_from([b"", bytes(size), b"x" * (size + 1)])
+
+
+def some(**fields: st.SearchStrategy[Any]) -> st.SearchStrategy[Json]:
+    """Objects with any of these fields."""
+    return st.fixed_dictionaries({}, optional=fields)
+
+
+def identified(**fields: st.SearchStrategy[Any]) -> st.SearchStrategy[Json]:
+    """Objects with ids and any of these fields."""
+    return st.fixed_dictionaries({"trace_id": ids(16), "span_id": ids(8)}, optional=fields)
+
+
+SCALARS = (
+    st.fixed_dictionaries({"string_value": TEXT | st.sampled_from(["5672", "-1", str(2**63)])})
+    | st.fixed_dictionaries({"bool_value": st.booleans()})
+    | st.fixed_dictionaries({"int_value": INT64})
+    | st.fixed_dictionaries({"double_value": st.floats()})
+    | st.fixed_dictionaries({"bytes_value": st.binary(max_size=4)})
+    | st.just({})
+)
+VALUES = st.recursive(
+    SCALARS,
+    lambda inner: (
+        st.fixed_dictionaries({"array_value": some(values=st.lists(inner, max_size=3))})
+        | st.fixed_dictionaries({"kvlist_value": some(values=st.lists(some(key=TEXT, value=inner), max_size=3))})
+    ),
+    max_leaves=5,
+)
+ATTRIBUTES = st.lists(some(key=KEYS, value=VALUES), max_size=4)
+EVENTS = some(time_unix_nano=UINT64, name=TEXT | st.just("exception"), attributes=ATTRIBUTES)
+LINKS = identified(trace_state=TEXT, attributes=ATTRIBUTES, flags=UINT32)
+SPAN = identified(
+    trace_state=TEXT,
+    parent_span_id=ids(8),
+    flags=UINT32,
+    name=TEXT,
+    kind=st.integers(-(2**31), 2**31 - 1) | st.integers(0, 5),
+    start_time_unix_nano=UINT64,
+    end_time_unix_nano=UINT64,
+    attributes=ATTRIBUTES,
+    dropped_attributes_count=UINT32,
+    events=st.lists(EVENTS, max_size=2),
+    links=st.lists(LINKS, min_size=1, max_size=2),
+    status=some(message=TEXT, code=st.integers(-1, 4)),
+)
+SCOPE = st.fixed_dictionaries(
+    {"spans": st.lists(SPAN, max_size=3)},
+    optional={"scope": some(name=TEXT, version=TEXT, attributes=ATTRIBUTES), "schema_url": TEXT},
+)
+RESOURCE = st.fixed_dictionaries(
+    {"scope_spans": st.lists(SCOPE, max_size=2)},
+    optional={"resource": some(attributes=ATTRIBUTES), "schema_url": TEXT},
+)
+REQUEST = some(resource_spans=st.lists(RESOURCE, max_size=2)) | st.fixed_dictionaries(
+    {"resource_spans": st.lists(RESOURCE, min_size=1, max_size=2)}
+)
+EXAMPLES = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+def as_json(value: object, name: str = "") -> object:
+    """The OTLP/JSON of a request given by its protobuf names: written here anew, from the specification."""
+    if isinstance(value, dict):
+        return {camel(key): as_json(item, key) for key, item in value.items()}
+    if isinstance(value, list):
+        return [as_json(item) for item in value]
+    if isinstance(value, bytes):
+        return value.hex() if name.endswith("_id") else base64.b64encode(value).decode()
+    if name in {"int_value", "start_time_unix_nano", "end_time_unix_nano", "time_unix_nano"}:
+        return str(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        return {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}[str(value)]
+    return value
+
+
+def camel(name: str) -> str:
+    """The JSON name of a field."""
+    first, *rest = name.split("_")
+    return first + "".join(part.capitalize() for part in rest)
+
+
+@given(REQUEST)
+@EXAMPLES
+def test_json_and_protobuf_of_one_payload_store_the_same_rows(payload: Json) -> None:
+    """Whatever a sender says, it says the same in both encodings: rows, rejections and all."""
+    protobuf = decode(ExportTraceServiceRequest(**payload).SerializeToString(), tenant="t", ingested_at=1)
+    json = decode(to_protobuf(orjson.dumps(as_json(payload))), tenant="t", ingested_at=1)
+    assert json.spans.equals(protobuf.spans)
+    assert json.rejected == protobuf.rejected
+
+
+@given(REQUEST)
+@EXAMPLES
+def test_every_span_is_kept_or_counted(payload: Json) -> None:
+    """Kept and rejected add up to what was sent, the frame has SPANS's schema, and no list is null."""
+    decoded = decode(ExportTraceServiceRequest(**payload).SerializeToString(), tenant="t", ingested_at=1)
+    scopes = [scope for r in payload.get("resource_spans", []) for scope in r.get("scope_spans", [])]
+    assert len(decoded.spans) + decoded.rejected == sum(len(scope.get("spans", [])) for scope in scopes)
+    assert (decoded.reason is None) == (decoded.rejected == 0)
+    assert decoded.spans.schema == SPANS.schema
+    lists = ["resource", "scope", "keys", "attributes", "events", "links"]
+    assert decoded.spans.select(lists).null_count().sum_horizontal().item() == 0
+
+
+@given(REQUEST)
+@EXAMPLES
+def test_no_attribute_of_a_span_is_dropped(payload: Json) -> None:
+    """Each is in a column, in `keys` or in `attributes`."""
+    decoded = decode(ExportTraceServiceRequest(**payload).SerializeToString(), tenant="t", ingested_at=1)
+    aliased = [column.name for column in SPANS.columns if column.aliases]
+    held = [
+        sum(row[name] is not None for name in aliased) + len(row["keys"]) + len(row["attributes"])
+        for row in decoded.spans.iter_rows(named=True)
+    ]
+    request = ExportTraceServiceRequest(**payload)
+    spans = [span for r in request.resource_spans for s in r.scope_spans for span in s.spans]
+    kept = [len(span.attributes) for span in spans if decode(_alone(span), tenant="t", ingested_at=1).rejected == 0]
+    assert held == kept
+
+
+def _alone(span: Any) -> bytes:  # noqa: ANN401 - protobuf's own classes
+    request = ExportTraceServiceRequest()
+    request.resource_spans.add().scope_spans.add().spans.add().CopyFrom(span)
+    return request.SerializeToString()
+
+
+@given(REQUEST, st.data())
+@EXAMPLES
+def test_mutated_protobuf_decodes_or_is_refused(payload: Json, data: st.DataObject) -> None:
+    """Flipped, cut and inserted bytes give a frame of SPANS's schema or an InvalidRequestError, nothing else."""
+    assert is_told(mutated(ExportTraceServiceRequest(**payload).SerializeToString(), data))
+
+
+@given(REQUEST, st.data())
+@EXAMPLES
+def test_mutated_json_decodes_or_is_refused(payload: Json, data: st.DataObject) -> None:
+    """The same for JSON, whose conversion is Baton's own."""
+    body = mutated(orjson.dumps(as_json(payload)), data)
+    try:
+        protobuf = to_protobuf(body)
+    except InvalidRequestError as error:
+        told = str(error)
+    else:
+        told = "" if is_told(protobuf) else "\n"
+    assert told.isprintable()
+
+
+def is_told(body: bytes) -> bool:
+    """Whether the body decodes to SPANS's schema, or is refused in printable words."""
+    try:
+        decoded = decode(body, tenant="t", ingested_at=1)
+    except InvalidRequestError as error:
+        return str(error).isprintable()
+    return decoded.spans.schema == SPANS.schema and (decoded.reason or "").isprintable()
+
+
+def mutated(body: bytes, data: st.DataObject) -> bytes:
+    """The body with a few bytes replaced by others, or none, or more."""
+    mutant = bytearray(body)
+    for _ in range(data.draw(st.integers(1, 4))):
+        at = data.draw(st.integers(0, len(mutant)))
+        mutant[at : at + data.draw(st.integers(0, 3))] = data.draw(st.binary(max_size=3))
+    return bytes(mutant)
+
+
+def test_the_generators_reach_what_they_are_for() -> None:
+    """Kept spans, rejected spans and filled columns all occur: the properties above are not true of nothing."""
+    seen: set[str] = set()
+
+    @given(REQUEST)
+    @settings(max_examples=300, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    def collect(payload: Json) -> None:
+        decoded = decode(ExportTraceServiceRequest(**payload).SerializeToString(), tenant="t", ingested_at=1)
+        seen.update(["kept"] if len(decoded.spans) else [], ["rejected"] if decoded.rejected else [])
+        columns = ("attributes", "links", "events")
+        seen.update(name for name in columns if decoded.spans[name].list.len().sum())
+
+    collect()
+    missing = {"kept", "rejected", "attributes", "links", "events"} - seen
+    if missing:
+        pytest.fail(f"never generated: {missing}")

@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING
+
+import pytest
+
+from baton.errors import StoreError, UnavailableError
+from baton.journal.journal import Journal
+from baton.journal.record import Record
+from baton.schema import EXPECTATIONS
+from baton.serve import upkeep as module
+from baton.serve.upkeep import Upkeep, attempt
+from baton.store.reader import Store
+from baton.store.writer import Writer
+from baton.wire.otlp_json import to_protobuf
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    import polars as pl
+
+SPAN = b'{"traceId":"00000000000000000000000000000001","spanId":"0000000000000001"}'
+BODY = to_protobuf(b'{"resourceSpans":[{"scopeSpans":[{"spans":[' + SPAN + b"]}]}]}")
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Iterator[Journal]:
+    """A journal in the store at `tmp_path`."""
+    with Writer(tmp_path):
+        pass
+    opened = Journal(tmp_path / "journal", 1)
+    yield opened
+    opened.close()
+
+
+def append(journal: Journal) -> None:
+    """One record of one span, durable."""
+    journal.append(Record(1, "t", BODY)).result(30)
+
+
+def test_a_drain_moves_what_was_acknowledged_into_the_table(journal: Journal, tmp_path: Path) -> None:
+    """The segment being written is sealed and moved too; new ones follow it."""
+    append(journal)
+    with Writer(tmp_path) as writer:
+        upkeep = Upkeep(writer, journal, None)
+        asyncio.run(upkeep.drain())
+        assert (writer.drained, list(writer.journal.iterdir())) == (1, [])
+        append(journal)
+        asyncio.run(upkeep.drain())
+        assert writer.drained == 2
+    assert len(Store(tmp_path).spans().collect()) == 2
+
+
+def test_learning_happens_when_there_is_something_new(
+    journal: Journal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not before spans were drained, once for them, and again after a failure."""
+    outcomes: list[pl.DataFrame | UnavailableError] = [UnavailableError("no"), EXPECTATIONS.empty().clear(n=1)]
+    asked: list[Path] = []
+
+    async def learn(store: Path, _owners: Path | None) -> pl.DataFrame:
+        await asyncio.sleep(0)
+        asked.append(store)
+        outcome = outcomes.pop(0)
+        if isinstance(outcome, UnavailableError):
+            raise outcome
+        return outcome
+
+    monkeypatch.setattr(module, "learn", learn)
+
+    async def work(writer: Writer) -> None:
+        upkeep = Upkeep(writer, journal, None)
+        await upkeep.drain()
+        await upkeep.learn()
+        assert asked == []
+        append(journal)
+        await upkeep.drain()
+        with pytest.raises(UnavailableError):
+            await upkeep.learn()
+        for _ in range(3):
+            await upkeep.learn()
+        assert asked == [tmp_path] * 2
+
+    with Writer(tmp_path) as writer:
+        asyncio.run(work(writer))
+    expectations = Store(tmp_path).expectations()
+    assert expectations is not None
+    assert len(expectations) == 1
+
+
+def test_failures_are_logged_in_one_line_and_once_in_a_row(caplog: pytest.LogCaptureFixture) -> None:
+    """An expected failure, and a bug, are told and survived; the same line is not told again until it went away."""
+
+    async def work(*errors: Exception | None) -> None:
+        told = ""
+        for error in errors:
+
+            async def once(error: Exception | None = error) -> None:
+                await asyncio.sleep(0)
+                if error is not None:
+                    raise error
+
+            told = await attempt(once, told)
+
+    with caplog.at_level(logging.WARNING):
+        asyncio.run(work(StoreError("full"), StoreError("full"), RuntimeError("bug\ntrace"), None, StoreError("full")))
+    assert [record.getMessage() for record in caplog.records] == ["full", "RuntimeError: bug", "full"]

@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from baton.errors import NotFoundError, StoreError
+from baton.journal.record import Record, pack
+from baton.schema import SPANS
+from baton.store import reader as module
+from baton.store.reader import Store
+from baton.store.writer import Writer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    import polars as pl
+
+    Spans = Callable[..., pl.DataFrame]
+    Segment = Callable[..., None]
+
+
+def names(frame: pl.LazyFrame) -> list[str]:
+    """The names of the spans."""
+    return sorted(frame.collect()["name"])
+
+
+def test_no_store_is_said_at_once(tmp_path: Path) -> None:
+    """Opening a path without a store fails before anything is asked of it, and makes nothing there."""
+    with pytest.raises(NotFoundError, match=str(tmp_path / "none")):
+        Store(tmp_path / "none")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_table_and_journal_are_read_as_one(tmp_path: Path, spans: Spans, segment: Segment) -> None:
+    """Spans of the table, of sealed segments and of the one being written, each once, in SPANS's columns."""
+    with Writer(tmp_path) as writer:
+        writer.append(spans("table"), 1)
+        segment(tmp_path, 1, "table")
+        segment(tmp_path, 2, "sealed")
+        segment(tmp_path, 3, "open", torn=pack(Record(1, "t", b"being written"))[:-3])
+        frame = Store(tmp_path).spans()
+        assert frame.collect_schema() == SPANS.schema
+        assert names(frame) == ["open", "sealed", "table"]
+
+
+def test_a_frame_once_made_does_not_change(tmp_path: Path, segment: Segment) -> None:
+    """A lazy frame collected after a later drain still holds every span once: it names the table's version."""
+    with Writer(tmp_path) as writer:
+        segment(tmp_path, 1, "a")
+        frame = Store(tmp_path).spans()
+        writer.drain(1)
+        segment(tmp_path, 2, "b")
+        writer.drain(2)
+    assert names(frame) == ["a"]
+
+
+def test_a_drain_while_reading_counts_nothing_twice_and_loses_nothing(
+    tmp_path: Path, segment: Segment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Drains before the table is opened, and between that and the reading of the segments, are both seen through."""
+    with Writer(tmp_path) as writer:
+        for number, name in enumerate("abc", start=1):
+            segment(tmp_path, number, name)
+        listed, read = module.segment_numbers, module.read_segment
+        drains = iter([1, 2, 3])
+
+        def numbers(folder: Path) -> list[int]:
+            found = listed(folder)
+            writer.drain(next(drains, 3))
+            return found
+
+        def segment_of(folder: Path, number: int) -> object:
+            writer.drain(next(drains, 3))
+            return read(folder, number)
+
+        monkeypatch.setattr(module, "segment_numbers", numbers)
+        monkeypatch.setattr(module, "read_segment", segment_of)
+        assert names(Store(tmp_path).spans()) == ["a", "b", "c"]
+
+
+def test_a_reader_that_is_always_too_late_says_so(
+    tmp_path: Path, segment: Segment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It gives up after a bounded number of attempts rather than spin."""
+
+    def gone(*_: object) -> None:
+        raise FileNotFoundError
+
+    with Writer(tmp_path):
+        segment(tmp_path, 1, "a")
+    monkeypatch.setattr(module, "read_segment", gone)
+    with pytest.raises(StoreError, match="try again"):
+        Store(tmp_path).spans()
+
+
+def test_a_damaged_segment_is_reported_to_readers_too(tmp_path: Path, segment: Segment) -> None:
+    """A question over a damaged journal has no silent answer."""
+    with Writer(tmp_path):
+        segment(tmp_path, 1, "a", torn=b"\xff" * 40)
+    with pytest.raises(StoreError, match=r"00000001.seg"):
+        Store(tmp_path).spans()

@@ -1,0 +1,184 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import orjson
+import pytest
+
+from baton.errors import InvalidRequestError
+from baton.limits import NESTING_MAX
+from baton.wire.decode import decode
+from baton.wire.otlp_json import to_protobuf
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+TRACE_ID = "5B8EFFF798038103D269B633813FC60C"
+SPAN_ID = "eee19b7ec3c1b174"
+
+
+def json_of(**fields: object) -> bytes:
+    """A request of one span with these fields."""
+    span = {"traceId": TRACE_ID, "spanId": SPAN_ID, **fields}
+    return orjson.dumps({"resourceSpans": [{"scopeSpans": [{"spans": [span]}]}]})
+
+
+def row_of(**fields: object) -> dict[str, Any]:
+    """The row of a span with these fields."""
+    decoded = decode(to_protobuf(json_of(**fields)), tenant="t", ingested_at=1)
+    assert decoded.rejected == 0, decoded.reason
+    return decoded.spans.row(0, named=True)
+
+
+def test_ids_are_hex_in_any_case() -> None:
+    """Hex digits in either case are the ids' bytes."""
+    row = row_of(parentSpanId=SPAN_ID.upper())
+    assert (row["trace_id"].hex(), row["span_id"].hex()) == (TRACE_ID.lower(), SPAN_ID)
+    assert row["parent_span_id"] == row["span_id"]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"traceId": "aYQql5kRA2zz6CIIbsqgBw=="},
+        {"traceId": "zzz"},
+        {"traceId": ""},
+        {"traceId": "not hex, 16 long"},
+        {"traceId": TRACE_ID + "00"},
+        {"traceId": "5B 8E FF F7 98 03 81 03 D2 69 B6 33 81 3F C6 0C"},
+        {"spanId": "Wmn8F4uo+Dc="},
+        {"spanId": "not hex!"},
+        {"spanId": "é" * 4},
+        {"parentSpanId": "xyz"},
+        {"parentSpanId": "12345678"},
+        {"traceId": None},
+    ],
+)
+def test_a_spoiled_id_rejects_its_span_only(fields: dict[str, Any]) -> None:
+    """Base64, other text, wrong lengths and absent ids (even text as long as a valid id) cost one span, counted."""
+    good = orjson.loads(json_of())
+    spans = good["resourceSpans"][0]["scopeSpans"][0]["spans"]
+    spans.append({**spans[0], **fields})
+    decoded = decode(to_protobuf(orjson.dumps(good)), tenant="t", ingested_at=1)
+    assert (len(decoded.spans), decoded.rejected) == (1, 1)
+
+
+def test_the_reason_shows_the_spoiled_id_as_it_was_sent() -> None:
+    """A sender that writes base64 sees its base64."""
+    body = to_protobuf(json_of(traceId="aYQql5kRA2zz6CIIbsqgBw=="))
+    assert "'aYQql5kRA2zz6CIIbsqgBw=='" in str(decode(body, tenant="t", ingested_at=1).reason)
+
+
+@pytest.mark.parametrize("kind", [4, 4.0, "SPAN_KIND_PRODUCER"])
+def test_enums_are_numbers_and_known_names(kind: object) -> None:
+    """OTLP/JSON writes numbers; the names of the enum are tolerated."""
+    row = row_of(kind=kind, status={"code": "STATUS_CODE_ERROR"})
+    assert (row["kind"], row["status_code"]) == (4, 2)
+
+
+@pytest.mark.parametrize("time", ["1544712660000000001", 1544712660000000001])
+def test_64_bit_integers_are_strings_or_numbers(time: object) -> None:
+    """Neither loses a nanosecond."""
+    row = row_of(startTimeUnixNano=time, attributes=[{"key": "k", "value": {"intValue": str(-(2**63))}}])
+    assert row["start_ns"] == 1544712660000000001
+    assert row["attributes"] == [{"key": "k", "value": str(-(2**63)), "type": 3}]
+
+
+def test_unknown_fields_and_nulls_are_ignored_at_any_depth() -> None:
+    """What the protocol does not know, and what is null, is as if it were not there."""
+    value = {"stringValue": "v", "future": {"a": [1]}}
+    row = row_of(
+        name=None,
+        future={"deep": [{"er": 1}]},
+        links=None,
+        attributes=[None, {"key": "k", "value": value, "weight": 1}, {"key": "n", "value": None}],
+        status={"code": None, "severity": 3},
+    )
+    assert row["name"] == ""
+    assert [(entry["key"], entry["type"]) for entry in row["attributes"]] == [("k", 1), ("n", 0)]
+
+
+def test_snake_case_names_are_tolerated() -> None:
+    """Protobuf's own field names, which its JSON mapping accepts, are read too."""
+    body = {"resource_spans": [{"scope_spans": [{"spans": [{"trace_id": TRACE_ID, "span_id": SPAN_ID, "name": "a"}]}]}]}
+    assert decode(to_protobuf(orjson.dumps(body)), tenant="t", ingested_at=1).spans["name"].to_list() == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("value", "text", "type_"),
+    [
+        ({"doubleValue": "NaN"}, "NaN", 4),
+        ({"doubleValue": "-Infinity"}, "-Infinity", 4),
+        ({"doubleValue": "1.5"}, "1.5", 4),
+        ({"doubleValue": 3}, "3.0", 4),
+        ({"intValue": 3.0}, "3", 3),
+        ({"boolValue": False}, "false", 2),
+        ({"bytesValue": "_w"}, "/w==", 7),
+        ({"arrayValue": {}}, "[]", 5),
+        ({"kvlistValue": {"values": [{"key": "a", "value": {"arrayValue": {"values": [{}]}}}]}}, '{"a":[null]}', 6),
+        ({}, "", 0),
+    ],
+)
+def test_every_kind_of_value_is_read(value: dict[str, Any], text: str, type_: int) -> None:
+    """Doubles beyond JSON's, base64 of both alphabets, and empty messages mean what protobuf's mapping says."""
+    row = row_of(attributes=[{"key": "k", "value": value}])
+    assert row["attributes"] == [{"key": "k", "value": text, "type": type_}]
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        (b"", "not JSON"),
+        (b"{", "not JSON"),
+        (b'{"a":"\xff"}', "not JSON"),
+        (b'{"a":"\\ud800"}', "not JSON"),
+        (b"[]", "a JSON array"),
+        (b"null", "None"),
+        (b"[" * 100_000, "not JSON"),
+        (b'{"resourceSpans":{}}', "resourceSpans is a JSON object: send a JSON array"),
+        (b'{"resourceSpans":[1]}', r"resourceSpans\[0\] is 1: send a JSON object"),
+        (json_of(traceId=5), r"spans\[0\].traceId is 5: send a string"),
+        (json_of(name=5), "name is 5: send a string"),
+        (json_of(kind="SPAN_KIND_NOPE"), "'SPAN_KIND_NOPE': send one of 0"),
+        (json_of(kind=True), "kind is True"),
+        (json_of(kind=2**31), "2147483648"),
+        (json_of(startTimeUnixNano="-1"), "'-1'"),
+        (json_of(startTimeUnixNano="1e9"), "'1e9'"),
+        (json_of(startTimeUnixNano=1.5), "1.5"),
+        (json_of(startTimeUnixNano=str(2**64)), str(2**64)),
+        (json_of(startTimeUnixNano="9" * 10_000), "'9999"),
+        (json_of(attributes=[{"value": {"intValue": str(2**63)}}]), str(2**63)),
+        (json_of(attributes=[{"value": {"boolValue": "true"}}]), "send true or false"),
+        (json_of(attributes=[{"value": {"doubleValue": "true"}}]), "send a number"),
+        (json_of(attributes=[{"value": {"doubleValue": "x"}}]), "send a number"),
+        (json_of(attributes=[{"value": {"bytesValue": "a\x00b"}}]), "send base64"),
+    ],
+)
+def test_what_a_field_cannot_hold_is_refused_and_named(body: bytes, told: str) -> None:
+    """Bad JSON and bad values are InvalidRequestErrors that name the place and the value."""
+    with pytest.raises(InvalidRequestError, match=told):
+        to_protobuf(body)
+
+
+def test_json_nests_as_deep_as_protobuf_does(
+    request_of: Callable[..., ExportTraceServiceRequest],
+) -> None:
+    """What the protobuf path takes the JSON path takes; what nests on without end is refused."""
+
+    def nested(arrays: int) -> dict[str, Any]:
+        value: dict[str, Any] = {"stringValue": "x"}
+        for _ in range(arrays):
+            value = {"arrayValue": {"values": [value]}}
+        return value
+
+    arrays = (NESTING_MAX - 1) // 2
+    value: object = "x"
+    for _ in range(arrays):
+        value = [value]
+    body = request_of({"attributes": [("k", value)]}).SerializeToString()
+    row = row_of(attributes=[{"key": "k", "value": nested(arrays)}])
+    assert row["attributes"] == decode(body, tenant="t", ingested_at=1).spans["attributes"].to_list()[0]
+    with pytest.raises(InvalidRequestError, match="nests deeper"):
+        to_protobuf(json_of(attributes=[{"key": "k", "value": nested(40)}]))

@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import logging
+
+import orjson
+import pytest
+from google.rpc.status_pb2 import Status
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
+
+from baton.errors import (
+    BatonError,
+    InvalidRequestError,
+    RequestTooLargeError,
+    UnavailableError,
+    UnsupportedMediaTypeError,
+)
+from baton.wire.outcome import Encoding, failure, success
+
+
+@pytest.mark.parametrize(
+    ("kind", "http_status", "grpc_code"),
+    [
+        (InvalidRequestError, 400, 3),
+        (RequestTooLargeError, 413, 8),
+        (UnsupportedMediaTypeError, 415, 3),
+        (UnavailableError, 503, 14),
+    ],
+)
+def test_an_error_has_one_outcome_in_both_encodings(kind: type[BatonError], http_status: int, grpc_code: int) -> None:
+    """Status, code and message agree with OTLP's table, and both bodies are the same google.rpc.Status."""
+    outcome = failure(kind("what is wrong"))
+    assert (outcome.http_status, outcome.grpc_code) == (http_status, grpc_code)
+    status = Status.FromString(outcome.body(Encoding.PROTOBUF))
+    assert (status.code, status.message) == (grpc_code, "what is wrong")
+    assert orjson.loads(outcome.body(Encoding.JSON)) == {"code": grpc_code, "message": "what is wrong"}
+
+
+def test_an_error_that_is_a_bug_tells_the_sender_its_name_only(caplog: pytest.LogCaptureFixture) -> None:
+    """Its text may hold what is not the sender's; the log has it all."""
+    with caplog.at_level(logging.ERROR):
+        outcome = failure(RuntimeError("secret"))
+    assert (outcome.http_status, outcome.grpc_code) == (500, 13)
+    assert "secret" not in outcome.message
+    assert caplog.records[0].exc_info is not None
+
+
+def test_partial_success_is_unset_or_exact() -> None:
+    """Nothing rejected: an empty response; else the count and the reason, in JSON the count as a string."""
+    assert success(0, None, Encoding.PROTOBUF) == b""
+    assert success(0, None, Encoding.JSON) == b"{}"
+    partial = ExportTraceServiceResponse.FromString(success(3, "why", Encoding.PROTOBUF)).partial_success
+    assert (partial.rejected_spans, partial.error_message) == (3, "why")
+    answer = orjson.loads(success(3, "why", Encoding.JSON))
+    assert answer == {"partialSuccess": {"rejectedSpans": "3", "errorMessage": "why"}}
