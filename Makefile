@@ -31,6 +31,9 @@ test: $(STAMP) lint ## Linters, types, import contracts and every test.
 lock: ## Pin every dependency, with hashes, for all supported Pythons (needs uv).
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --extra dev pyproject.toml --output-file requirements.lock
 
+fixtures: $(STAMP) ## Record the fixtures anew with the demo bank (15 s).
+	$(BIN)/python -m baton.gameday.record fixtures
+
 golden: $(STAMP) ## Write the golden files anew; read the difference before you commit it.
 	$(BIN)/pytest tests/golden --golden-update --quiet
 

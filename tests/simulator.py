@@ -7,12 +7,12 @@ A scenario makes OTLP/JSON spans and says of each message what truly became of i
 from __future__ import annotations
 
 import json
-import random
 from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import random
     from collections.abc import Callable, Iterable
 
 SECOND = 1_000_000_000
@@ -93,7 +93,7 @@ class Telemetry:
     spans: list[tuple[str, str, dict[str, Any]]] = field(default_factory=list)
     skew: dict[str, float] = field(default_factory=dict)
 
-    def span(  # noqa: PLR0913 - a span has that many parts
+    def span(
         self,
         service: str,
         name: str,

@@ -155,3 +155,10 @@ def _learn(writer: Writer, owners: Path | None) -> None:
     from baton.queries import learn
 
     writer.save_expectations(pl.read_ipc(io.BytesIO(learn(writer.path, owners))))
+
+
+def demo(store: Path | None) -> int:
+    """Runs the demo bank against a real endpoint and prints the report; see `gameday.demo.demo`."""
+    from baton.gameday.demo import demo as run
+
+    return run(store)

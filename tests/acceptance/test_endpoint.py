@@ -300,7 +300,7 @@ def test_partial_success_counts_exactly(shared: Endpoint) -> None:
         (b"{}", JSON, {"path": "/%1b%5b2J"}, 404, 5, "POST to /v1/traces"),
     ],
 )
-def test_http_failures_are_told_in_the_requests_encoding(  # noqa: PLR0913, PLR0917 - a table of cases
+def test_http_failures_are_told_in_the_requests_encoding(
     shared: Endpoint, body: bytes, content_type: str, headers: dict[str, str], status: int, code: int, told: str
 ) -> None:
     """Each has OTLP's status and a google.rpc.Status that says what is wrong, protobuf to protobuf, else JSON."""

@@ -126,7 +126,7 @@ EDGE = {
     "multifile_valid_traces.jsonl": 1,
     "otlp_traces.pb": 1,
     "single_trace.jsonl": 1,
-    "trace.pb": 4,
+    "trace.pb": 2,
     "traces.pb": 19,
     "traces_deep_nesting.jsonl": 1,
     "traces_large_attrs.jsonl": 1,

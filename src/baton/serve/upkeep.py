@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 from baton.errors import BatonError
 from baton.limits import LEARN_INTERVAL_S, SEGMENT_AGE_S_MAX
 from baton.serve.learner import learn
+from baton.wire.quote import quote
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -90,7 +91,7 @@ async def attempt(work: Callable[[], Awaitable[None]], told: str = "") -> str:
     except BatonError as error:
         line = str(error)
     except Exception as error:  # noqa: BLE001 - the endpoint outlives whatever the work meets
-        line = f"{type(error).__name__}: {error}".partition("\n")[0]
+        line = f"{type(error).__name__}: {quote(str(error))}"
     else:
         return ""
     if line != told:

@@ -97,7 +97,7 @@ def commit(path: Path, frame: pl.DataFrame, mode: Literal["append", "overwrite"]
 
 def sweep(path: Path) -> None:
     """Removes a log entry that a power cut left in pieces; its rows were never acknowledged as in the table."""
-    newest = max((path / LOG).glob("*.json"), default=None)
+    newest = max((path / LOG).glob("[0-9]*.json"), default=None)
     if newest is not None and not _is_whole(newest):
         newest.unlink()
         sync_folder(path / LOG)

@@ -26,9 +26,10 @@ def locked(path: Path) -> Iterator[None]:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            holder = os.read(descriptor, 32).decode(errors="replace").strip() or "unknown"
+            holder = os.read(descriptor, 32).strip()
+            name = f"process {holder.decode()}" if holder.isdigit() else "another process"
             raise StoreError(
-                f"the store at {path.parent} is in use by process {holder} (`baton serve` or `baton load`): stop it, "
+                f"the store at {path.parent} is in use by {name} (`baton serve` or `baton load`): stop it, "
                 "send to its endpoint instead, or name another store with --store"
             ) from error
         os.ftruncate(descriptor, 0)

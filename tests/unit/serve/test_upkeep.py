@@ -107,4 +107,4 @@ def test_failures_are_logged_in_one_line_and_once_in_a_row(caplog: pytest.LogCap
 
     with caplog.at_level(logging.WARNING):
         asyncio.run(work(StoreError("full"), StoreError("full"), RuntimeError("bug\ntrace"), None, StoreError("full")))
-    assert [record.getMessage() for record in caplog.records] == ["full", "RuntimeError: bug", "full"]
+    assert [record.getMessage() for record in caplog.records] == ["full", r"RuntimeError: 'bug\ntrace'", "full"]
