@@ -3,10 +3,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from pathlib import Path
 
 
 def test_the_demo_reports_what_the_queue_lost(tmp_path: Path) -> None:
@@ -21,7 +18,7 @@ def test_the_demo_reports_what_the_queue_lost(tmp_path: Path) -> None:
         text=True,
         check=False,
         cwd=tmp_path,
-        env={"COLUMNS": "200", "HOME": str(tmp_path), "OTEL_SDK_DISABLED": "true"},
+        env={"COLUMNS": "110", "HOME": str(tmp_path), "OTEL_SDK_DISABLED": "true"},
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stderr == ""
@@ -42,3 +39,21 @@ def test_the_demo_reports_what_the_queue_lost(tmp_path: Path) -> None:
     ):
         assert line in report
     assert "the same messages, one for one." in done.stdout
+    assert masked(done.stdout) == masked(shown()), "the README shows another demo: paste the output of `make demo` anew"
+
+
+def shown() -> str:
+    """The demo's output as the README shows it."""
+    text = (Path(__file__).parents[2] / "README.md").read_text()
+    text = text.split("<!-- begin demo -->\n```console\n$ make demo\n")[1].split("```\n<!-- end demo -->")[0]
+    build, _, shown = text.partition("\n")
+    assert build.startswith("baton: building .venv")
+    return shown
+
+
+def masked(output: str) -> list[str]:
+    """What must not differ between two runs: words, not times, ids, folders, figures or the lines' ends."""
+    output = re.sub(r"\S*/\S*", "FOLDER", output.replace("rm -r", "rm"))
+    output = re.sub(r"\b[0-9a-f]{12,32}\b", "ID", output)
+    output = re.sub(r"\d[\d:.,-]*( ms| s\b|%| %)?", "N", output)
+    return output.split()

@@ -34,8 +34,8 @@ class Cause:
 _PROOF = pl.col("proof")
 _LOST = _PROOF.is_in(["overtaken", "drained"]) | ((_PROOF == "sidelined") & pl.col("row").is_null())
 _FULL = pl.format(
-    "the queue stood at its limit: {} messages that came through while others were lost had {} sent behind them "
-    "(quartiles within {}), so it holds {}; it {}",
+    "the queue stood at its limit: the {} messages that came through while others were lost had {} sent behind them "
+    "(interquartile range {}), so it holds {}; it {}",
     "survivors",
     pl.col("depth").round(0).cast(pl.Int64),
     pl.col("depth_iqr").round(1),
