@@ -227,7 +227,9 @@ JOURNEY = Journey(
 BOUNDARIES = pl.DataFrame(
     {
         "from_team": ["trading", "market-data", "notification", "wealth"],
+        "from_service": [None, None, None, None],
         "to_team": ["notification", "notification", None, "trading"],
+        "to_service": [None, None, None, None],
         "channel": ["wealth.events", "wealth.events", None, None],
         "channel_team": ["messaging", "messaging", None, None],
         "handoffs": [60, 800, 33, 60],

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
+import polars as pl
+
 from baton.analysis import Analysis, Paired, analyze, expect, pair_up
 from baton.ownership.catalog import EMPTY, Catalog
 from baton.schema import JOURNEY_KEYS
@@ -20,8 +22,6 @@ from baton.wire.otlp_json import to_protobuf
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
-
-    import polars as pl
 
 SECOND = 1_000_000_000
 START = 1_790_000_000 * SECOND
@@ -150,8 +150,6 @@ class Recording:
 
     def frame(self) -> pl.DataFrame:
         """The spans as a SPANS frame, in the order told."""
-        import polars as pl  # noqa: PLC0415 - keeps the name free for annotations
-
         parts = [
             decode(to_protobuf(_request(key, body)), tenant=key[0], ingested_at=number).spans
             for number, (key, body) in enumerate(self.bodies)

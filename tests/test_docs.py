@@ -1,7 +1,7 @@
 """The README shows what Baton really prints: its blocks are regenerated, its snippets run.
 
-`pytest tests/test_docs.py --golden-update` writes the blocks anew. The demo's block is real output of another run: it is
-compared with figures, ids and times masked (tests/acceptance/test_demo.py), everything else to the letter.
+`pytest tests/test_docs.py --golden-update` writes the blocks anew. The demo's block is real output of another run: it
+is compared with figures, ids and times masked (tests/acceptance/test_demo.py), everything else to the letter.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from baton.analysis import Analysis
     from baton.ownership.catalog import Catalog, Team
 
-_BOUNDARY = ("from_team", "to_team", "channel", "channel_team")
+_BOUNDARY = ("from_team", "from_service", "to_team", "to_service", "channel", "channel_team")
 _URGENCY = ("critical", "high", "normal", "low")
 _STATUS = {0: "unset", 1: "ok", 2: "error"}
 
@@ -59,6 +59,7 @@ def report(rows: pl.DataFrame, analysis: Analysis, catalog: Catalog, scope: Scop
 
 def _findings(rows: pl.DataFrame, analysis: Analysis, catalog: Catalog) -> tuple[Finding, ...]:
     """Worst first: the most critical journey type hit, then dropped before stuck, then the most rows."""
+    rows = _between(rows)
     totals = {key: len(part) for key, part in rows.group_by(_BOUNDARY)}
     urgency = {kind.name: _URGENCY.index(kind.criticality) for kind in catalog.journey_types}
     ranked = []
@@ -86,8 +87,8 @@ def _finding(finding_id: str, rows: pl.DataFrame, handoffs: int, analysis: Analy
         journeys=rows["journey_id"].n_unique(),
         from_team=first["from_team"],
         to_team=first["to_team"],
-        from_services=_frequent(rows["from_service"]),
-        to_services=_frequent(rows["to_service"]),
+        from_services=_frequent(rows["sender"]),
+        to_services=_frequent(rows["receiver"]),
         channel=first["channel"],
         channel_team=first["channel_team"],
         queue=first["queue"],
@@ -180,12 +181,24 @@ def _unowned(rows: pl.DataFrame) -> Iterator[tuple[str, str, int]]:
     yield from named.sort("len", "kind", "name", descending=[True, False, False]).iter_rows()
 
 
+def _between(rows: pl.DataFrame) -> pl.DataFrame:
+    """The rows with the services of owned sides left out (`sender` and `receiver` keep them).
+
+    A boundary lies between two owners; where a side is unowned, the service itself stands for it.
+    """
+    sides = (("from_team", "from_service", "sender"), ("to_team", "to_service", "receiver"))
+    return rows.with_columns(pl.col(service).alias(kept) for _, service, kept in sides).with_columns(
+        pl.when(pl.col(team) == UNOWNED).then(service).alias(service) for team, service, _ in sides
+    )
+
+
 def boundaries(rows: pl.DataFrame) -> pl.DataFrame:
     """See `queries.boundaries`."""
     latency_ms = (pl.col("received_at") - pl.col("sent_at")).dt.total_nanoseconds() / 1_000_000
     verdicts = [(pl.col("verdict") == verdict).sum().alias(verdict) for verdict in VERDICTS]
     return (
-        rows.lazy()
+        _between(rows)
+        .lazy()
         .with_columns(latency_ms.alias("latency_ms"))
         .group_by(_BOUNDARY)
         .agg(

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from baton.schema import HANDOFFS
+from baton.schema import HANDOFFS, UNOWNED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _ID_HEX = 32
-_FINDING = ("tenant", "environment", "kind", "from_team", "to_team", "channel", "channel_team", "verdict", "cause")
+_FINDING = ("tenant", "environment", "kind", "from_party", "to_party", "channel", "channel_team", "verdict", "cause")
 
 
 def public(rows: pl.DataFrame, spans: pl.DataFrame, as_of_ns: int) -> pl.DataFrame:
@@ -33,12 +33,20 @@ def public(rows: pl.DataFrame, spans: pl.DataFrame, as_of_ns: int) -> pl.DataFra
     )
     rows = rows.with_columns(
         _hashed(rows, ("kind", "trace_id", "span_id", "subscription")).alias("handoff_id"),
-        pl.when(pl.col("verdict").is_in(["dropped", "stuck"])).then(_hashed(rows, _FINDING)).alias("finding_id"),
+        pl.when(pl.col("verdict").is_in(["dropped", "stuck"]))
+        .then(_hashed(rows.with_columns(_party("from"), _party("to")), _FINDING))
+        .alias("finding_id"),
     )
     rows = _resubmitted(rows).with_columns(*_places(), *_times(as_of_ns), pl.col("step").alias("receipt"))
     return rows.select(pl.col(column.name).cast(column.dtype) for column in HANDOFFS.columns).sort(
         "sent_at", "handoff_id"
     )
+
+
+def _party(side: str) -> pl.Expr:
+    """A side of a boundary: the team; where nobody owns the service, the service itself."""
+    team, service = pl.col(f"{side}_team"), pl.col(f"{side}_service")
+    return pl.when(team == UNOWNED).then(service).otherwise(team).alias(f"{side}_party")
 
 
 def _places() -> tuple[pl.Expr, ...]:

@@ -46,13 +46,21 @@ def _parts(frame: pl.DataFrame) -> Iterator[RenderableType]:
 def _cells(row: Mapping[str, Any]) -> Iterator[RenderableType]:
     """One boundary's cells."""
     way = "by call" if row["channel"] is None else f"{row['channel']} ({row['channel_team']})"
-    yield lines(line(f"{row['from_team']} → {row['to_team'] or 'unknown receiver'}"), line(way, "dim"))
+    yield lines(line(f"{_side(row, 'from')} → {_side(row, 'to')}"), line(way, "dim"))
     yield line(f"{row['handoffs']:,}")
     yield lines(line(f"{row['dropped']:,}", _alarm(row["dropped"])), line(f"{row['drop_rate']:.1%}", "dim"))
     yield line(f"{row['stuck']:,}", _alarm(row["stuck"]))
     yield line(f"{row['late']:,}")
     yield line(f"{row['unobserved']:,}")
     yield lines(line(_latency(row["p50_ms"])), line(_latency(row["p99_ms"])))
+
+
+def _side(row: Mapping[str, Any], side: str) -> str:
+    """A side's owner; the service where nobody owns it."""
+    team, service = row[f"{side}_team"], row[f"{side}_service"]
+    if team is None:
+        return "unknown receiver"
+    return team if service is None else f"{team} {service}"
 
 
 def _alarm(count: int) -> str:
