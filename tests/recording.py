@@ -58,7 +58,7 @@ class Recording:
     bodies: list[tuple[tuple[str, str, str | None, str | None], dict[str, Any]]] = field(default_factory=list)
     ids: Iterator[int] = field(default_factory=lambda: count(1))
 
-    def span(  # noqa: PLR0913 - a span has that many parts
+    def span(
         self,
         service: str | None,
         at: float = 0.0,
@@ -74,7 +74,7 @@ class Recording:
         tenant: str = "default",
         error: str | None = None,
         exception: str | None = None,
-        attributes: Mapping[str, str | int] = {},  # noqa: B006 - it is only read
+        attributes: Mapping[str, str | int] = {},
     ) -> Span:
         """Adds a span and says its ids: `own`, else new ones, in the trace of the span it stands under."""
         number = next(self.ids)
@@ -97,7 +97,7 @@ class Recording:
         self.bodies.append(((tenant, environment, service, instance), body))
         return span
 
-    def send(  # noqa: PLR0913 - the parts of a message that tests vary
+    def send(
         self,
         service: str | None = "trading",
         at: float = 0.0,
@@ -106,14 +106,14 @@ class Recording:
         message: str | None = None,
         correlation: str | None = None,
         system: str | None = "rabbitmq",
-        more: Mapping[str, str | int] = {},  # noqa: B006 - it is only read
+        more: Mapping[str, str | int] = {},
         **span: Any,  # noqa: ANN401 - the parts of `span`
     ) -> Span:
         """Adds a producer's span."""
         attributes = {**_message(channel, message, correlation, system), **more}
         return self.span(service, at, **{"name": "send", "kind": PRODUCER, "attributes": attributes, **span})
 
-    def receive(  # noqa: PLR0913 - as `send`
+    def receive(
         self,
         service: str | None = "notify",
         at: float = 0.0,
@@ -123,7 +123,7 @@ class Recording:
         correlation: str | None = None,
         system: str | None = "rabbitmq",
         step: str = "process",
-        more: Mapping[str, str | int] = {},  # noqa: B006 - it is only read
+        more: Mapping[str, str | int] = {},
         **span: Any,  # noqa: ANN401 - the parts of `span`
     ) -> Span:
         """Adds a consumer's span of that operation."""

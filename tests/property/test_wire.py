@@ -81,17 +81,15 @@ SPAN = identified(
     events=st.lists(EVENTS, max_size=2),
     status=some(message=TEXT, code=st.integers(-1, 4)),
 )
+SOURCE = st.fixed_dictionaries({"attributes": ATTRIBUTES})
 SCOPE = st.fixed_dictionaries(
     {"spans": st.lists(SPAN, max_size=3)},
-    optional={"scope": some(name=TEXT, version=TEXT, attributes=ATTRIBUTES), "schema_url": TEXT},
+    optional={"scope": SOURCE | some(name=TEXT, version=TEXT), "schema_url": TEXT},
 )
 RESOURCE = st.fixed_dictionaries(
-    {"scope_spans": st.lists(SCOPE, max_size=2)},
-    optional={"resource": some(attributes=ATTRIBUTES), "schema_url": TEXT},
+    {"scope_spans": st.lists(SCOPE, min_size=1, max_size=2)}, optional={"resource": SOURCE, "schema_url": TEXT}
 )
-REQUEST = some(resource_spans=st.lists(RESOURCE, max_size=2)) | st.fixed_dictionaries(
-    {"resource_spans": st.lists(RESOURCE, min_size=1, max_size=2)}
-)
+REQUEST = st.fixed_dictionaries({"resource_spans": st.lists(RESOURCE, max_size=2)})
 EXAMPLES = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 

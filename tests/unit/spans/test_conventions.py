@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+
 from recording import CLIENT, CONSUMER, INTERNAL, PRODUCER, SERVER, Recording, mended
 
 DESTINATION = {"messaging.destination.name": "orders"}

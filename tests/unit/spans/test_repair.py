@@ -1,11 +1,15 @@
 from __future__ import annotations
 
-import polars as pl
+from typing import TYPE_CHECKING
+
 import pytest
-from recording import CLIENT, LATER, SECOND, SERVER, Recording, Span, ns
 
 from baton.schema import SPANS
 from baton.spans.repair import repair
+from recording import CLIENT, LATER, SECOND, SERVER, Recording, Span, ns
+
+if TYPE_CHECKING:
+    import polars as pl
 
 FORGED = Span("a" * 32, "b" * 16)
 
