@@ -350,7 +350,9 @@ HANDOFFS = Frame(
         Column("resubmitted_by", STRING, "handoff_id of the later send that made good a silent loss."),
         Column("accountable_team", STRING, "Who can most effectively prevent it; null when suspected or unknown."),
         Column("next_to_ask", STRING, "Whom to ask and why, where nobody is accountable yet."),
-        Column("expected_by", STRING, "learned, declared or bound; null where nothing is expected."),
+        Column(
+            "expected_by", STRING, "Whence the expectation: learned, declared or bound; null where nothing is expected."
+        ),
         Column("finding_id", STRING, "Groups the rows of one boundary and cause; null unless dropped or stuck."),
         Column("as_of", TIME, "Event time at which it was judged."),
         Column("evidence", STRINGS, "Sentences with the figures that convict."),

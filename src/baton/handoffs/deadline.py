@@ -9,15 +9,14 @@ import polars as pl
 
 
 def deadlines(rows: pl.DataFrame) -> pl.DataFrame:
-    """Adds `deadline_at_ns` and settles `expected_by`.
+    """Adds `deadline_at_ns`.
 
     Args:
         rows: the frame of `expected.expected` with `declared_ns` (Int64, after the send, declared for the channel) and
             `journey_deadline_ns` (Int64, when the journey was to be done, by its type); null where not declared.
 
     Returns:
-        The rows with `deadline_at_ns` (Int64, sender's clock) and `expected_by` (learned, declared, bound; null where
-        nothing is expected).
+        The rows with `deadline_at_ns` (Int64, sender's clock).
     """
     declared = pl.coalesce(
         pl.col("sent_ns") + pl.col("declared_ns"), pl.max_horizontal("sent_ns", pl.col("journey_deadline_ns"))
@@ -27,8 +26,5 @@ def deadlines(rows: pl.DataFrame) -> pl.DataFrame:
         pl.when(has_declared)
         .then(declared)
         .otherwise(pl.col("sent_ns") + pl.col("deadline_ns"))
-        .alias("deadline_at_ns"),
-        pl.when((pl.col("relation") == "expected") & pl.col("subscription").is_not_null())
-        .then(pl.when(has_declared).then(pl.lit("declared")).otherwise("expected_by"))
-        .alias("expected_by"),
+        .alias("deadline_at_ns")
     )

@@ -64,10 +64,8 @@ def expected(sent: pl.DataFrame, receipts: pl.DataFrame, expectations: pl.DataFr
             ),
             pl.coalesce("place", "destination").alias("place"),
             pl.col("deadline_ns").fill_null(DEADLINE_DEFAULT_NS),
-            pl.when(pl.col("deadline_ns").is_not_null())
+            pl.when((pl.col("relation") == "expected") & pl.col("since_ns").is_not_null())
             .then(pl.lit("learned"))
-            .when(pl.col("subscription").is_not_null())
-            .then(pl.lit("bound"))
             .alias("expected_by"),
             pl.col("reorder_ns").fill_null(0),
             pl.col("processing_ns").fill_null(0),

@@ -44,7 +44,7 @@ def pair(spans: pl.DataFrame, sends: pl.DataFrame) -> tuple[pl.DataFrame, pl.Dat
     chained, under = _by_parent(spans, sends)
     found = pl.concat([chained, _by_link(receives, spans, sends)])
     found = pl.concat([found, _by_message_id(_rest(receives, found), sends)])
-    found = pl.concat([found, _inherited(_rest(receives, found), under, found)])
+    found = pl.concat([found, _inherited(spans, _rest(receives, found), under, found)])
     correlated, unnamed = _by_correlation(_rest(receives, found), sends, found)
     found = pl.concat([found, correlated])
     strongest = (
@@ -156,12 +156,22 @@ def _by_message_id(receives: pl.DataFrame, sends: pl.DataFrame) -> pl.DataFrame:
     return found
 
 
-def _inherited(receives: pl.DataFrame, under: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
-    """A `process` under a `receive` (or a settlement under either) of one message is part of its receipt."""
+def _inherited(spans: pl.DataFrame, receives: pl.DataFrame, under: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
+    """A `process` under a `receive` (or a settlement under either) of one message is part of its receipt.
+
+    Only within one service, and from one place: another service's receive under it took a message that was sent there.
+    """
     single = found.filter(pl.len().over("receive") == 1).select("send", pl.col("receive").alias("upper"))
+    place = spans.select(
+        pl.col("row").alias("upper"), pl.col("service").alias("_service"), pl.col("channel").alias("_channel")
+    )
     return (
-        under.join(receives.select(pl.col("row").alias("receive")), on="receive")
+        under.join(receives.select(pl.col("row").alias("receive"), "service", "channel"), on="receive")
         .join(single, on="upper")
+        .join(place, on="upper")
+        .filter(
+            (pl.col("service") == pl.col("_service")) & (pl.col("channel") == pl.col("_channel")).fill_null(value=True)
+        )
         .select("send", "receive", pl.lit("parent").alias("method"))
         .cast(_PAIR)
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import polars as pl
 
+CLIENT = 3  # OTLP's SPAN_KIND_CLIENT
 NEST_DEPTH_MAX = 4
 """Producers within producers: framework, client, driver, broker plugin."""
 
@@ -96,16 +97,19 @@ def _nested(producers: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def _linked(producers: pl.LazyFrame) -> pl.LazyFrame:
-    """(outer, inner): a `send` that links the `create` spans of its messages."""
-    creates = producers.filter(pl.col("step") == "create").select(
-        pl.col("row").alias("inner"), "tenant", "service", "trace_key", "span_key", "trace_id", "span_id"
-    )
+    """(outer, inner): a `send` that links the `create` spans of its messages.
+
+    Azure's SDKs do not call theirs `create`: there a CLIENT span links the PRODUCER spans of its messages.
+    """
+    ids = ["tenant", "service", "trace_key", "span_key", "trace_id", "span_id"]
+    inner = producers.select(pl.col("row").alias("inner"), (pl.col("step") == "create").alias("creates"), *ids)
     return (
         producers.filter((pl.col("step") == "send") & (pl.col("links").list.len() > 0))
-        .select(pl.col("row").alias("outer"), "tenant", "service", "links")
+        .select(pl.col("row").alias("outer"), "kind", "tenant", "service", "links")
         .explode("links")
         .unnest("links")
-        .join(creates, on=["tenant", "service", "trace_key", "span_key", "trace_id", "span_id"])
+        .join(inner, on=ids)
+        .filter((pl.col("creates") | (pl.col("kind") == CLIENT)) & (pl.col("outer") != pl.col("inner")))
         .select("outer", "inner")
     )
 

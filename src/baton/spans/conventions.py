@@ -119,7 +119,9 @@ def _places() -> tuple[pl.Expr, pl.Expr]:
         .then(pl.concat_str(colons.struct.field("field_0"), pl.lit(":"), colons.struct.field("field_1")))
         .otherwise(name)
     )
-    channel = pl.when(named != "").then(named).alias("channel")
+    # Queues that the broker names itself live as long as one connection: as channels they are one.
+    one = named.str.replace(r"^amq\.gen-.*$", "amq.gen-*")
+    channel = pl.when(one != "").then(one).alias("channel")
     queue = pl.when(rabbit & at_receiver).then(colons.struct.field("field_2")).alias("queue")
     return channel, queue
 

@@ -1,0 +1,231 @@
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+import pytest
+
+from baton.analysis import expect
+from baton.pairs.calls import calls
+from baton.pairs.learn import learn
+from baton.schema import EXPECTATIONS
+from recording import CLIENT, SECOND, SERVER, Recording, mended, paired
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_SENT = {
+    **dict.fromkeys(("tenant", "environment", "broker", "channel"), pl.String),
+    "send": pl.UInt32,
+    "sent_ns": pl.Int64,
+    "failed": pl.Boolean,
+    "partition": pl.String,
+    "routing_key": pl.String,
+}
+_RECEIPTS = {
+    "send": pl.UInt32,
+    "taker": pl.String,
+    "service": pl.String,
+    "destination": pl.String,
+    "failed": pl.Boolean,
+    **dict.fromkeys(("first_ns", "received_ns", "done_ns"), pl.Int64),
+}
+Message = tuple[float, float | None]
+"""When it was sent and how long it waited (seconds), null for the lost."""
+
+
+def learned(messages: Sequence[Message], *, partitions: Sequence[str] | None = None) -> dict[str, Any]:
+    """What one service teaches that takes 2 s for each message."""
+    sent, receipts = [], []
+    for send, (at, wait) in enumerate(messages):
+        partition = partitions[send] if partitions else None
+        sent.append(("t", "", "", "ch", send, round(at * SECOND), False, partition, None))
+        if wait is not None:
+            begin = round((at + wait) * SECOND)
+            receipts.append((send, "s at ch", "s", "ch", False, begin, begin, begin + 2 * SECOND))
+    found = learn(
+        pl.DataFrame(sent, schema=_SENT, orient="row"),
+        pl.DataFrame(receipts, schema=_RECEIPTS, orient="row"),
+        calls(mended(Recording())),
+    )
+    assert found.schema == EXPECTATIONS.schema
+    return found.row(0, named=True)
+
+
+def test_nothing_teaches_nothing() -> None:
+    """Without pairs there are no expectations."""
+    assert expect(paired(Recording())).equals(EXPECTATIONS.empty())
+    lonely = Recording()
+    lonely.send()
+    assert expect(paired(lonely)).equals(EXPECTATIONS.empty())
+
+
+def test_a_profile_of_one_subscription() -> None:
+    """Who takes, how many, since when and until when, and how long a receipt lasts."""
+    row = learned([(0, None), (1, 0.1), (2, None), (3, 0.1), (9, None)])
+    assert (row["kind"], row["channel"], row["subscription"], row["relation"]) == (
+        "message",
+        "ch",
+        "s at ch",
+        "expected",
+    )
+    assert (row["takers"], row["services"], row["destination"]) == (["s at ch"], ["s"], "ch")
+    assert (row["first_ns"], row["last_ns"]) == (SECOND, 3 * SECOND)
+    assert (row["from_ns"], row["until_ns"]) == (0, 9 * SECOND)
+    assert (row["sends"], row["pairs"]) == (4, 2)
+    assert row["processing_ns"] == 2 * SECOND
+
+
+# --- deadlines
+
+
+def test_the_deadline_is_five_times_the_99th_percentile() -> None:
+    """Of 200 waits 198 are 1 s: the survival curve falls to 1 % there, and the deadline is 5 s."""
+    assert learned([(0, 1)] * 198 + [(0, 10)] * 2)["deadline_ns"] == 5 * SECOND
+
+
+def test_the_unreceived_are_censored() -> None:
+    """Kaplan-Meier by hand: 210 sent; 198 received after 1 s, 10 lost after 5 s of looking, 2 received after 10 s.
+
+    The curve: 12/210 = 5.7 % after 1 s; the lost leave at 5 s; 1/2 and then 0 of it at 10 s. So the 99th percentile is
+    10 s and the deadline 50 s. Left out, the lost would make it 5 s; counted as received, 25 s.
+    """
+    assert learned([(0, 1)] * 198 + [(0, 10)] * 2 + [(5, None)] * 10)["deadline_ns"] == 50 * SECOND
+
+
+def test_where_much_was_lost_the_longest_wait_stands() -> None:
+    """The curve never falls to 1 %: 20 received within 1 to 20 s, 20 lost and looked for longer."""
+    waits: list[Message] = [(0, wait) for wait in range(1, 21)]
+    assert learned([*waits, *[(0, None)] * 20])["deadline_ns"] == 100 * SECOND
+
+
+def test_a_deadline_is_never_under_a_second() -> None:
+    """5 ms of waiting leave a floor of 1 s."""
+    assert learned([(at, 0.001) for at in range(20)])["deadline_ns"] == SECOND
+
+
+def test_few_pairs_teach_no_deadline() -> None:
+    """19 pairs are too few, 20 are enough."""
+    assert learned([(at, 1) for at in range(19)])["deadline_ns"] is None
+    assert learned([(at, 1) for at in range(20)])["deadline_ns"] == 5 * SECOND
+
+
+def test_a_receipt_before_its_send_waited_for_nothing() -> None:
+    """Skewed clocks give no negative wait."""
+    assert learned([(at, -3) for at in range(20)])["deadline_ns"] == SECOND
+
+
+# --- reordering
+
+
+def test_reordering_is_the_time_after_being_overtaken() -> None:
+    """Sent at 0, received at 10, while those sent at 1 and 2 were received at 3 and 4: overtaken 7 s before."""
+    assert learned([(0, 10), (1, 2), (2, 2)])["reorder_ns"] == 7 * SECOND
+
+
+def test_in_order_is_no_reordering() -> None:
+    """Nobody was overtaken; and what was never received was not received late."""
+    assert learned([(0, 3), (1, None), (2, 3)])["reorder_ns"] == 0
+
+
+def test_partitions_do_not_overtake_each_other() -> None:
+    """Order means something within one partition only."""
+    assert learned([(0, 10), (1, 2), (2, 2)], partitions="aba")["reorder_ns"] == 6 * SECOND
+    assert learned([(0, 10), (1, 2), (2, 2)], partitions="abb")["reorder_ns"] == 0
+
+
+# --- coin tosses
+
+
+def toss(share: float, count: int = 200, wait: float = 0.1) -> list[Message]:
+    """Messages once a second, each received with that chance."""
+    rng = random.Random(7)
+    return [(at, wait if rng.random() < share else None) for at in range(count)]
+
+
+def test_independent_receipts_are_a_coin_toss() -> None:
+    """Half of them, or a tenth, at random: the receiver samples."""
+    assert learned(toss(0.5))["tossed"]
+    assert learned(toss(0.1))["tossed"]
+
+
+def test_an_outage_is_no_coin_toss() -> None:
+    """The same half, lost in a run."""
+    run: list[Message] = [(at, None if 50 <= at < 150 else 0.1) for at in range(200)]
+    assert not learned(run)["tossed"]
+
+
+def test_rare_losses_are_no_sampling() -> None:
+    """Samplers are hardly ever set above 80 %: nine tenths received is loss."""
+    assert not learned(toss(0.9))["tossed"]
+
+
+def test_two_losses_have_no_pattern() -> None:
+    """Fewer than three of either kind tell nothing."""
+    few: list[Message] = [(0, 0.1), (1, None), (2, 0.1), (3, None), (4, 0.1)]
+    assert not learned(few)["tossed"]
+    assert learned([*few, (5, None), (6, 0.1)])["tossed"]
+
+
+def test_survivors_of_a_queue_were_not_tossed() -> None:
+    """Random losses whose survivors all waited 10 s, ten deep: a full queue, not a sampler."""
+    assert not learned(toss(0.5, wait=10))["tossed"]
+
+
+def test_one_of_several_subscriptions_may_filter() -> None:
+    """Where another service gets everything, a random nine tenths is a filter's share."""
+    rng = random.Random(7)
+    recording = Recording()
+    for at, send in recording.flow(range(100), taker="audit").items():
+        if rng.random() < 0.9:
+            recording.receive("fraud", at + 0.1, "fraud", under=send)
+    tossed = dict(expect(paired(recording)).select("subscription", "tossed").iter_rows())
+    assert tossed == {"audit at orders": False, "fraud at fraud": True}
+
+
+# --- calls
+
+
+def answered(*outcomes: str) -> pl.DataFrame:
+    """EXPECTATIONS of calls with these outcomes: answered, silent (no server span, no error) or failed."""
+    recording = Recording()
+    for at, outcome in enumerate(outcomes):
+        error = "x" if outcome == "failed" else None
+        client = recording.span("web", at, kind=CLIENT, attributes={"server.address": "api"}, error=error)
+        if outcome == "answered":
+            recording.span("api", at, kind=SERVER, under=client)
+    return expect(paired(recording))
+
+
+def test_who_answers_a_caller_is_learned() -> None:
+    """The target's name and the services that answered it."""
+    row = answered("answered", "answered").row(0, named=True)
+    assert (row["kind"], row["channel"], row["subscription"]) == ("call", "web -> api", "api")
+    assert (row["services"], row["sends"], row["pairs"], row["tossed"]) == (["api"], 2, 2, False)
+
+
+def test_a_target_that_never_answered_is_not_expected_to() -> None:
+    """No server span ever: not instrumented, and nothing to expect."""
+    assert answered("silent", "failed").is_empty()
+
+
+@pytest.mark.parametrize(("silent", "tossed"), [(1, True), (0, False)])
+def test_server_spans_that_are_often_missing_are_sampled(silent: int, tossed: bool) -> None:  # noqa: FBT001 - a table's column
+    """Four of five calls answered is the share of a sampler; failed calls do not count towards it."""
+    row = answered(*["answered"] * 4, *["silent"] * silent, *["failed"] * 5).row(0, named=True)
+    assert row["tossed"] is tossed
+
+
+# --- version
+
+
+def test_the_version_names_the_content() -> None:
+    """The same spans in another order have the same version; one span more has another."""
+    recording = Recording()
+    recording.flow(range(5))
+    first = expect(paired(recording))
+    recording.bodies.reverse()
+    assert expect(paired(recording)).equals(first)
+    recording.flow([7])
+    assert expect(paired(recording))["version"][0] != first["version"][0]

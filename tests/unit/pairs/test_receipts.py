@@ -1,0 +1,173 @@
+from __future__ import annotations
+
+from typing import Any
+
+from baton.pairs.pair import pair
+from baton.pairs.receipts import receipts
+from baton.pairs.sends import sends
+from recording import CLIENT, Recording, Span, mended, ns
+
+NACK = {"messaging.operation.name": "nack"}
+ACK = {"messaging.operation.name": "ack"}
+
+
+def taken(recording: Recording) -> list[dict[str, Any]]:
+    """The receipts, with the name of the span in the place of its row."""
+    spans = mended(recording)
+    names = dict(spans.select("row", "name").iter_rows())
+    pairs, _ = pair(spans, sends(spans))
+    return [{**row, "row": names[row["row"]]} for row in receipts(spans, pairs).to_dicts()]
+
+
+def one(recording: Recording) -> dict[str, Any]:
+    """The only receipt."""
+    (row,) = taken(recording)
+    return row
+
+
+def sent() -> tuple[Recording, Span]:
+    """A recording with one send at 0."""
+    recording = Recording()
+    return recording, recording.send()
+
+
+def test_no_pairs_make_no_receipts() -> None:
+    """A send that nobody received, and no send at all, give no receipt."""
+    assert taken(Recording()) == []
+    assert taken(sent()[0]) == []
+
+
+def test_a_receipt_says_what_the_span_says() -> None:
+    """Service, instance, destination, times and method of a single process."""
+    recording, send = sent()
+    recording.receive(at=1, took=2, channel="queue", under=send, instance="7")
+    row = one(recording)
+    assert (row["taker"], row["service"], row["service_instance"]) == ("notify at queue", "notify", "7")
+    assert (row["destination"], row["queue"], row["method"]) == ("queue", None, "parent")
+    assert (row["first_ns"], row["received_ns"], row["done_ns"]) == (ns(1), ns(1), ns(3))
+    assert (row["step"], row["failed"], row["deliveries"], row["batched"]) == ("processed", False, 1, False)
+
+
+def test_receive_and_process_are_one_delivery() -> None:
+    """A process under its receive, or after it with the same context, is one delivery, from first start to last end."""
+    for under in (True, False):
+        recording, send = sent()
+        receive = recording.receive(at=1, took=0.1, step="receive", name="receive", under=send)
+        recording.receive(at=2, took=3, name="process", under=receive if under else send)
+        row = one(recording)
+        assert (row["row"], row["step"], row["deliveries"]) == ("receive", "processed", 1)
+        assert (row["received_ns"], row["done_ns"]) == (ns(1), ns(5))
+
+
+def test_a_receive_alone_is_received() -> None:
+    """Without a process nothing says that it was handled."""
+    recording, send = sent()
+    recording.receive(step="receive", under=send)
+    assert one(recording)["step"] == "received"
+
+
+def test_a_settlement_adds_to_the_receipt() -> None:
+    """An acknowledgement makes it settled; the receiving span stays the receive."""
+    recording, send = sent()
+    recording.receive(at=1, name="process", under=send)
+    recording.receive(at=2, step="settle", kind=CLIENT, links=[send], more=ACK)
+    row = one(recording)
+    assert (row["row"], row["step"], row["failed"], row["deliveries"]) == ("process", "settled", False, 1)
+
+
+def test_a_nack_fails_the_receipt() -> None:
+    """A refusal is the receiver's word, though no span has an error status."""
+    recording, send = sent()
+    recording.receive(at=1, under=send)
+    recording.receive(at=2, step="settle", kind=CLIENT, links=[send], more=NACK)
+    row = one(recording)
+    assert (row["step"], row["failed"], row["failure"]) == ("settled", True, "an error status")
+
+
+def test_of_redeliveries_the_last_decides() -> None:
+    """Failed, then processed: good. Processed, then failed: not."""
+    for errors, failed in (([True, False], False), ([False, True], True), ([True, False, True], True)):
+        recording, send = sent()
+        for number, error in enumerate(errors):
+            recording.receive(at=number + 1, under=send, name=str(number), error="boom" if error else None)
+        row = one(recording)
+        assert (row["failed"], row["deliveries"]) == (failed, len(errors))
+        assert row["failure"] == ("boom" if failed else None)
+        assert row["row"] == str(len(errors) - 1)
+        assert (row["first_ns"], row["received_ns"]) == (ns(1), ns(len(errors)))
+
+
+def test_a_nack_counts_for_its_own_delivery() -> None:
+    """Refused, redelivered, processed, acknowledged: delivered twice, and the last is good."""
+    recording, send = sent()
+    for at, more in ((1, NACK), (3, ACK)):
+        recording.receive(at=at, under=send)
+        recording.receive(at=at + 1, step="settle", kind=CLIENT, links=[send], more=more)
+    row = one(recording)
+    assert (row["deliveries"], row["failed"], row["step"]) == (2, False, "settled")
+
+
+def test_a_span_inside_another_of_the_instance_is_the_same_delivery() -> None:
+    """A listener's span within the driver's, both with the send's context, is no redelivery; elsewhere it is."""
+    for instance, deliveries in (("1", 1), ("2", 2)):
+        recording, send = sent()
+        recording.receive(at=1, took=5, under=send)
+        recording.receive(at=2, took=1, under=send, instance=instance)
+        assert one(recording)["deliveries"] == deliveries
+
+
+def test_an_error_on_a_batch_condemns_no_message() -> None:
+    """The batch's span speaks of all its messages together."""
+    recording = Recording()
+    linked = [recording.send(), recording.send()]
+    recording.receive(at=1, links=linked, error="one of them")
+    assert [(row["failed"], row["batched"]) for row in taken(recording)] == [(False, True)] * 2
+
+
+def test_a_groups_members_take_together() -> None:
+    """Group, named subscription and queue name the taker, in this order; else service and destination do."""
+    group = {"messaging.consumer.group.name": "g"}
+    named = {"messaging.destination.subscription.name": "s"}
+    for more, channel, taker in (
+        ({**group, **named}, "ex:key:q", "group g"),
+        (named, "ex:key:q", "subscription s"),
+        ({}, "ex:key:q", "queue q"),
+        ({}, "ex", "notify at ex"),
+        ({}, None, "notify at an unnamed destination"),
+    ):
+        recording, send = sent()
+        recording.receive(channel=channel, under=send, more=more)
+        assert one(recording)["taker"] == taker
+
+
+def test_two_services_are_two_takers() -> None:
+    """Each service, and each destination of one service, has a receipt of its own."""
+    recording, send = sent()
+    recording.receive("notify", 1, "q1", under=send)
+    recording.receive("notify", 2, "q2", under=send)
+    recording.receive("audit", 3, "q1", under=send)
+    assert [row["taker"] for row in taken(recording)] == ["audit at q1", "notify at q1", "notify at q2"]
+
+
+def test_a_span_without_a_place_takes_where_the_one_before_did() -> None:
+    """A process that names no destination belongs to the receive before it."""
+    recording, send = sent()
+    recording.receive(at=1, channel="q", step="receive", under=send)
+    recording.receive(at=2, channel=None, under=send)
+    assert one(recording)["taker"] == "notify at q"
+
+
+def test_a_frameworks_name_under_a_drivers_is_the_drivers() -> None:
+    """The span directly under a receive takes from the receive's place, whatever it calls it."""
+    recording, send = sent()
+    receive = recording.receive(at=1, channel="q", step="receive", under=send)
+    recording.receive(at=2, channel="listener-42", under=receive)
+    assert one(recording)["destination"] == "q"
+
+
+def test_a_group_said_once_holds_for_the_place() -> None:
+    """The receive names the consumer group, the process after it does not: one taker."""
+    recording, send = sent()
+    recording.receive(at=1, step="receive", under=send, more={"messaging.consumer.group.name": "g"})
+    recording.receive(at=2, under=send)
+    assert one(recording)["taker"] == "group g"
