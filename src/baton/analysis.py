@@ -49,11 +49,11 @@ class Paired:
 
     Attributes:
         spans: SPANS and SIGHTINGS.
-        sends: see `pairs.sends.sends`.
+        sends: SENDS.
         pairs: PAIRS.
-        unnamed: see `pairs.pair.pair`.
-        receipts: see `pairs.receipts.receipts`.
-        calls: see `pairs.calls.calls`.
+        unnamed: UNNAMED.
+        receipts: RECEIPTS.
+        calls: CALLS.
     """
 
     spans: pl.DataFrame
@@ -71,7 +71,7 @@ class Analysis:
     Attributes:
         handoffs: HANDOFFS.
         spans: SPANS and SIGHTINGS.
-        journeys: `row` -> `journey_id` (Binary), see `journeys.stitch.stitch`.
+        journeys: JOURNEYS.
         hot: hot journey keys, see `journeys.stitch.stitch`.
         crowding: see `findings.queues.crowding`.
         version: of the expectations used; null where there were none.

@@ -242,10 +242,13 @@ SIGHTINGS = Frame(
     "sightings",
     (
         Column("row", ROW, "Position in the repaired spans: joins within one analysis."),
+        Column("parent_row", ROW, "Row of the parent; null for a root, or where it has not arrived."),
         Column("skew_ns", I64, "How far this clock runs from its caller's, by an enclosing call; null where unseen."),
-        Column("role", STRING, "send, receive, settle, client, server or null."),
-        Column("step", STRING, "create, send, receive, process, settle: the operation, in one vocabulary."),
+        Column("step", STRING, "create, send, receive, process or settle; null for what hands no message over."),
+        Column("role", STRING, "send, receive, settle, client, server; null for the rest, and for databases."),
+        Column("refused", BOOL, "A settlement that gives the message back."),
         Column("channel", STRING, "Destination after aliasing; null where the span says none."),
+        Column("queue", STRING, "Queue, where the receiver names it apart from the channel."),
         Column("broker", STRING, "Broker address as the span says it; empty where none is stated."),
         Column("target", STRING, "Of a client span: the callee as the caller says it."),
         Column("team", STRING, "Owner of the span; unowned where nobody owns it."),
@@ -256,13 +259,23 @@ SIGHTINGS = Frame(
 SENDS = Frame(
     "sends",
     (
-        Column("send", ROW, "Row of the span whose context the message carried."),
-        Column("channel_no", ROW, "Dense number of (tenant, environment, broker, channel) in this analysis."),
-        Column("nest", pl.List(ROW), "Rows of all spans of this send: create, send, nested producers."),
+        Column("send", ROW, "Row of the span whose context the message carried: it stands for the send."),
+        Column("nest", pl.List(ROW), "Rows of all spans of this send, itself first: create, send, nested producers."),
         Column("failed", BOOL, "The worst status of the nest is an error."),
         Column("failure", STRING, "What the sender says failed; null if nothing did."),
-        Column("returned", BOOL, "The broker returned it: no binding takes it."),
-        Column("sent_ns", I64, "Start of the span whose context the message carried."),
+        Column("returned", BOOL, "The sender says that the broker returned it."),
+        Column("message_id", STRING, "Its own, else the nest's."),
+        Column("correlation_id", STRING, "Its own, else the nest's."),
+        Column("channel", STRING, "Its own, else the nest's; empty where none is said."),
+        Column("tenant", STRING, "Tenant."),
+        Column("environment", STRING, "Environment."),
+        Column("broker", STRING, "Broker address; empty where none is stated."),
+        Column("messaging_system", STRING, "The broker's kind; empty where none is said."),
+        Column("service", STRING, "Sender."),
+        Column("partition", STRING, "Partition; null where unknown."),
+        Column("routing_key", STRING, "Routing key; null where unknown."),
+        Column("span_name", STRING, "Name of the span: the kind of message, as far as spans tell."),
+        Column("sent_ns", I64, "Start of the span."),
     ),
 )
 
@@ -270,9 +283,83 @@ PAIRS = Frame(
     "pairs",
     (
         Column("send", ROW, "Row of the send."),
-        Column("receive", ROW, "Row of the receiving span."),
+        Column("receive", ROW, "Row of the receiving span; settlements among them."),
         Column("method", STRING, "parent, link, message_id or correlation."),
         Column("batched", BOOL, "The receiving span took several messages."),
+    ),
+)
+
+UNNAMED = Frame(
+    "unnamed",
+    (
+        Column("send", ROW, "Row of a send that shares nothing finer than a correlation id."),
+        Column("sent", ROW, "How many share it."),
+        Column("received", ROW, "How many of them were received: fewer, and nothing tells which."),
+    ),
+)
+
+RECEIPTS = Frame(
+    "receipts",
+    (
+        Column("send", ROW, "Row of the send."),
+        Column(
+            "taker", STRING, "Who takes independently of others: group, subscription, queue, else service at place."
+        ),
+        Column("service", STRING, "Receiver, of the last delivery."),
+        Column("service_instance", STRING, "Its instance."),
+        Column("destination", STRING, "What the receiver calls the place."),
+        Column("queue", STRING, "Queue, where the receiver names it apart."),
+        Column("row", ROW, "Row of the receiving span, of the last delivery."),
+        Column("step", STRING, "received, processed or settled."),
+        Column("failed", BOOL, "The last delivery failed or was refused."),
+        Column("failure", STRING, "Why."),
+        Column("received_ns", I64, "Start of the last delivery."),
+        Column("done_ns", I64, "End of the last delivery."),
+        Column("batched", BOOL, "A span of it took several messages."),
+        Column("method", STRING, "How it was paired, the strongest first."),
+        Column("first_ns", I64, "Start of the first delivery."),
+        Column("deliveries", ROW, "How often it was delivered."),
+    ),
+)
+"""One row a (send, taker): everything one taker did with one message."""
+
+CALLS = Frame(
+    "calls",
+    (
+        Column("send", ROW, "Row of the client span."),
+        Column("receive", ROW, "Row of the server span that answered; null without one."),
+        Column("tenant", STRING, "Tenant."),
+        Column("environment", STRING, "Environment."),
+        Column("channel", STRING, "Caller and target: names the expectation."),
+        Column("service", STRING, "Caller."),
+        Column("to_service", STRING, "Who answered; null where nobody did."),
+        Column("failed", BOOL, "The client span's status is an error."),
+        Column("failure", STRING, "What the caller says failed."),
+        Column("http_status", I64, "HTTP status that the caller saw."),
+        Column("sent_ns", I64, "Start of the client span."),
+        Column("sent_end_ns", I64, "End of the client span."),
+        Column("received_ns", I64, "Start of the server span."),
+        Column("done_ns", I64, "End of the server span."),
+        Column("parent_row", ROW, "Row of the client span's parent."),
+        Column("name", STRING, "Name of the client span."),
+    ),
+)
+
+PRESSURE = Frame(
+    "pressure",
+    (
+        Column("tenant", STRING, "Tenant."),
+        Column("environment", STRING, "Environment."),
+        Column("broker", STRING, "Broker address of the channel."),
+        Column("channel", STRING, "Channel."),
+        Column("subscription", STRING, "Subscription that lost something."),
+        Column("scope", STRING, "own: this channel alone; pool: all channels that the same services receive from."),
+        Column("survivors", ROW, "Messages received that were sent while losses went on."),
+        Column("depth", F64, "Of these, how many messages were sent behind one before its receipt: the median."),
+        Column("depth_iqr", F64, "Interquartile range of the same."),
+        Column("wait_ns", F64, "How long they waited: the median."),
+        Column("wait_iqr_ns", F64, "Interquartile range of the same."),
+        Column("calm_wait_ns", F64, "How long others waited: the median; null without any."),
     ),
 )
 
@@ -285,6 +372,14 @@ TELEMETRY = Frame(
         Column("service_instance", STRING, "Instance."),
         Column("first_ns", I64, "Its first span's start."),
         Column("watermark_ns", I64, "Its last span's end: what it did before has arrived."),
+    ),
+)
+
+JOURNEYS = Frame(
+    "journeys",
+    (
+        Column("row", ROW, "Row of the span."),
+        Column("journey_id", BINARY, "Trace id of the journey's earliest root."),
     ),
 )
 

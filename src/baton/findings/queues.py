@@ -27,7 +27,7 @@ def limits(pressure: pl.DataFrame, services: pl.DataFrame) -> pl.DataFrame:
     few stood as deep: they share the queue.
 
     Args:
-        pressure: the frame of `pairs.pressure.pressure`.
+        pressure: PRESSURE.
         services: SUBSCRIPTION columns and `services` (List(String)).
 
     Returns:

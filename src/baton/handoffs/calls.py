@@ -32,7 +32,7 @@ def judge(
     """One row a call with its verdict.
 
     Args:
-        calls: the frame of `pairs.calls.calls`.
+        calls: CALLS.
         expectations: EXPECTATIONS.
         telemetry: TELEMETRY.
         pauses: the frame of `telemetry.gaps`.

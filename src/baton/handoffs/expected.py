@@ -17,16 +17,15 @@ def expected(sent: pl.DataFrame, receipts: pl.DataFrame, expectations: pl.DataFr
     sent, one for every other place that took it, and where there is neither, one with a null subscription.
 
     Args:
-        sent: the frame of `pairs.sends.sends`.
-        receipts: the frame of `pairs.receipts.receipts`.
+        sent: SENDS.
+        receipts: RECEIPTS.
         expectations: EXPECTATIONS.
 
     Returns:
         All columns of `sent`; `subscription`, `relation`, `services`, `place` (what receivers call it), `deadline_ns`
-        (Int64, after the send), `expected_by`, `reorder_ns`, `processing_ns`, `tossed`, `seen_until_ns` (last send
-        that the subscription received); the columns of the last receipt (`row`, `receiver`, `instance`, `destination`,
-        `queue`, `step`, `lapsed` (it failed), `lapse` (why), `first_ns`, `received_ns`, `done_ns`, `deliveries`,
-        `batched`, `method`), null without one.
+        (Int64, after the send), `expected_by`, `reorder_ns`, `processing_ns`, `tossed`; the columns of the last receipt
+        (`row`, `receiver`, `instance`, `destination`, `queue`, `step`, `lapsed` (it failed), `lapse` (why), `first_ns`,
+        `received_ns`, `deliveries`), null without one.
     """
     profile = expectations.filter(pl.col("kind") == "message").select(
         *SUBSCRIPTION,
@@ -39,7 +38,6 @@ def expected(sent: pl.DataFrame, receipts: pl.DataFrame, expectations: pl.DataFr
         "processing_ns",
         "tossed",
         pl.col("first_ns").alias("since_ns"),
-        pl.col("last_ns").alias("seen_until_ns"),
     )
     taken = _taken(sent, receipts, profile)
     profile = profile.drop("takers")
@@ -96,9 +94,6 @@ def _taken(sent: pl.DataFrame, receipts: pl.DataFrame, profile: pl.DataFrame) ->
             pl.col("failure").last().alias("lapse"),
             pl.col("first_ns").min(),
             pl.col("received_ns").last(),
-            pl.col("done_ns").last(),
             pl.col("deliveries").sum(),
-            pl.col("batched").last(),
-            pl.col("method").last(),
         )
     )

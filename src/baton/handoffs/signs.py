@@ -15,7 +15,7 @@ def signs(rows: pl.DataFrame, spans: pl.DataFrame, unnamed: pl.DataFrame) -> pl.
     Args:
         rows: the frame of `expected.expected`.
         spans: SPANS after `conventions.normalise`, with `row` and `parent_row`.
-        unnamed: the second frame of `pairs.pair.pair`.
+        unnamed: UNNAMED.
 
     Returns:
         The rows with `open_ns` (Int64: last end of a span of the receiver's in the message's trace, after the send,

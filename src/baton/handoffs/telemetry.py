@@ -63,7 +63,7 @@ def vouch(rows: pl.DataFrame, telemetry: pl.DataFrame, pauses: pl.DataFrame, as_
     Args:
         rows: the frame of `order.overtaken` with `deadline_at_ns` and `pressed` (Boolean: survivors of the losses stood
             in a queue, which explains the losses).
-        telemetry: the frame of `watch`.
+        telemetry: TELEMETRY.
         pauses: the frame of `gaps`.
         as_of_ns: event time of the judgement.
 

@@ -23,8 +23,7 @@ def stitch(spans: pl.DataFrame, pairs: pl.DataFrame, keys: tuple[str, ...]) -> t
         keys: names of the journey keys.
 
     Returns:
-        `row` -> `journey_id` (Binary, the trace id of the earliest root, ties: the smallest) and `begun_ns` (Int64,
-        start of that root); and the hot keys: `tenant`, `environment`, `key`, `value`, `traces` (UInt32).
+        JOURNEYS; and the hot keys: `tenant`, `environment`, `key`, `value` (String), `traces` (UInt32).
     """
     numbered = spans.select("row", *TRACE, "start_ns", "parent_span_id", "keys", "attributes").with_columns(
         (pl.struct(TRACE).rank("dense") - 1).cast(pl.Int64).alias("trace")
@@ -110,13 +109,13 @@ def _identified(numbered: pl.DataFrame) -> pl.DataFrame:
         .with_columns(pl.col("parent_span_id").is_not_null().alias("under"))
         .sort("journey", "under", "start_ns", "trace_id")
         .group_by("journey", maintain_order=True)
-        .agg(pl.col("trace_id").first().alias("journey_id"), pl.col("start_ns").first().alias("begun_ns"))
+        .agg(pl.col("trace_id").first().alias("journey_id"))
     )
     return (
         numbered.lazy()
         .select("row", "journey")
         .join(first, on="journey")
-        .select("row", "journey_id", "begun_ns")
+        .select("row", "journey_id")
         .sort("row")
         .collect()
     )

@@ -16,10 +16,7 @@ def calls(spans: pl.DataFrame) -> pl.DataFrame:
         spans: SPANS after `conventions.normalise`, with `row` and `parent_row`.
 
     Returns:
-        `send` (UInt32, row of the client span), `receive` (UInt32, row of the server span, null without one), `tenant`,
-        `environment`, `channel` (caller and target: names the expectation), `service`, `to_service` (null without an
-        answer), `failed` (Boolean), `failure` (String), `http_status`, `sent_ns`, `sent_end_ns`, `received_ns`,
-        `done_ns`, `parent_row`, `name`.
+        CALLS, sorted by `send`.
     """
     clients = spans.lazy().filter(pl.col("role") == "client")
     answers = (

@@ -31,9 +31,9 @@ def learn(sent: pl.DataFrame, receipts: pl.DataFrame, calls: pl.DataFrame) -> pl
     """EXPECTATIONS from everything that was paired.
 
     Args:
-        sent: one row a logical send: CHANNEL columns, `send`, `sent_ns`, `failed`, `partition`, `routing_key`.
-        receipts: the frame of `receipts.receipts`.
-        calls: the frame of `calls.calls`.
+        sent: SENDS.
+        receipts: RECEIPTS.
+        calls: CALLS.
 
     Returns:
         EXPECTATIONS, sorted; empty where nothing was paired.

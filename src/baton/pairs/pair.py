@@ -31,12 +31,10 @@ def pair(spans: pl.DataFrame, sends: pl.DataFrame) -> tuple[pl.DataFrame, pl.Dat
 
     Args:
         spans: SPANS after `conventions.normalise`, with `row` and `parent_row`.
-        sends: the frame of `sends.sends`.
+        sends: SENDS.
 
     Returns:
-        PAIRS: `send`, `receive` (UInt32 rows; settlements among the receives), `method` (String), `batched` (Boolean:
-        that span took several messages); and `unnamed`: `send` (UInt32), `sent`, `received` (UInt32): sends that share
-        nothing finer than a correlation id with too few receives, so that the loss has a number and no name.
+        PAIRS and UNNAMED.
     """
     receives = spans.filter(pl.col("role").is_in(["receive", "settle"])).with_columns(
         pl.col("messaging_system").fill_null("")

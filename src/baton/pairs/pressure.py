@@ -28,9 +28,7 @@ def pressure(expected: pl.DataFrame) -> pl.DataFrame:
             `sent_ns`, `failed` (Boolean: it never entered the queue), `first_ns` (receipt, null without one).
 
     Returns:
-        Two rows a subscription that lost something: SUBSCRIPTION columns, `scope` (own or pool), `survivors` (UInt32),
-        `depth` (Float64, median), `depth_iqr` (Float64), `wait_ns`, `wait_iqr_ns` (Float64) of those sent while losses
-        went on, `calm_wait_ns` (Float64, median of the others, null without any).
+        PRESSURE: two rows a subscription that lost something, sorted.
     """
     pooled = expected.with_columns(pl.col("services").list.join(" | ").alias("pool"))
     key = ["tenant", "environment", "pool"]
@@ -43,7 +41,7 @@ def pressed(pressure: pl.DataFrame) -> pl.DataFrame:
     """Whether the survivors stood in a queue: several messages deep, and evenly so or much longer than in calm.
 
     Args:
-        pressure: the frame of `pressure`.
+        pressure: PRESSURE.
 
     Returns:
         SUBSCRIPTION columns and `pressed` (Boolean), one row a lossy subscription.

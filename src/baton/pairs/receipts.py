@@ -19,11 +19,7 @@ def receipts(spans: pl.DataFrame, pairs: pl.DataFrame) -> pl.DataFrame:
         pairs: PAIRS.
 
     Returns:
-        `send` (UInt32), `taker` (String: who takes independently of others: a group, a named subscription, a queue,
-        else service and destination), `service`, `service_instance`, `destination`, `queue` (String), `row` (UInt32:
-        the span that received, of the last delivery), `step` (received, processed or settled), `failed` (Boolean, of
-        the last delivery), `failure` (String), `deliveries` (UInt32), `first_ns` (start of the first delivery),
-        `received_ns`, `done_ns` (start and end of the last), `batched` (Boolean), `method` (String, the strongest).
+        RECEIPTS.
     """
     facts = spans.lazy().select(
         pl.col("row").alias("receive"),

@@ -28,7 +28,6 @@ _OWN = (
     "routing_key",
     pl.col("name").alias("span_name"),
     pl.col("start_ns").alias("sent_ns"),
-    pl.col("end_ns").alias("sent_end_ns"),
 )
 
 
@@ -39,11 +38,7 @@ def sends(spans: pl.DataFrame) -> pl.DataFrame:
         spans: SPANS after `conventions.normalise`, with `row` and `parent_row`.
 
     Returns:
-        `send` (UInt32, row of the span that stands for it), `nest` (List(UInt32), rows of all its spans, itself first),
-        `failed` (Boolean), `failure` (String, the sender's own word, null if nothing failed), `returned` (Boolean),
-        `message_id`, `correlation_id` (String: its own, else the nest's), `channel` (the same; empty where none is
-        said), and of the span itself `tenant`, `environment`, `broker`, `messaging_system` (empty where none is said),
-        `service`, `partition`, `routing_key`, `span_name`, `sent_ns`, `sent_end_ns`.
+        SENDS, sorted by `send`.
     """
     producers = spans.lazy().filter(pl.col("role") == "send")
     outer_of = pl.concat([_nested(producers), _linked(producers), _named(producers)]).unique()

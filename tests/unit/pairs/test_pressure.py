@@ -25,7 +25,7 @@ def expected(
     key = ("t", "", "", channel, f"{service} at {channel}", [service])
     rows = [
         (*key, number, round(at * SECOND), at in failed, None if wait is None else round((at + wait) * SECOND))
-        for number, (at, wait) in enumerate(waits.items())
+        for number, (at, wait) in enumerate(waits.items(), start=0 if channel == "ch" else 100)
     ]
     return pl.DataFrame(rows, schema=_SCHEMA, orient="row")
 
