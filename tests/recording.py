@@ -17,7 +17,7 @@ from baton.ownership.catalog import EMPTY, Catalog
 from baton.schema import JOURNEY_KEYS
 from baton.spans.conventions import normalise
 from baton.spans.repair import repair
-from baton.wire.decode import decode
+from baton.wire.decode import Decoder
 from baton.wire.otlp_json import to_protobuf
 
 if TYPE_CHECKING:
@@ -150,11 +150,10 @@ class Recording:
 
     def frame(self) -> pl.DataFrame:
         """The spans as a SPANS frame, in the order told."""
-        parts = [
-            decode(to_protobuf(_request(key, body)), tenant=key[0], ingested_at=number).spans
-            for number, (key, body) in enumerate(self.bodies)
-        ]
-        return pl.concat(parts) if parts else decode(b"", tenant="default", ingested_at=0).spans
+        decoder = Decoder()
+        for number, (key, body) in enumerate(self.bodies):
+            decoder.add(to_protobuf(_request(key, body)), tenant=key[0], ingested_at=number)
+        return decoder.frame()
 
 
 def _attributes(values: Mapping[str, str | int]) -> list[dict[str, Any]]:

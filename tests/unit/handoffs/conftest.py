@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+import pytest
+
+from recording import ns
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_TEXT = ("tenant", "environment", "broker", "channel", "subscription", "relation", "service", "span_name")
+_SCHEMA = {
+    **dict.fromkeys((*_TEXT, "message_id", "correlation_id", "queue", "destination", "place"), pl.String),
+    **dict.fromkeys(("partition", "routing_key", "receiver", "instance"), pl.String),
+    **dict.fromkeys(("failure", "lapse", "silent_instance", "held_at", "proof"), pl.String),
+    **dict.fromkeys(("failed", "returned", "lapsed", "tossed", "moved", "awaited", "pressed"), pl.Boolean),
+    **dict.fromkeys(("send", "row", "deliveries", "unnamed_sent", "unnamed_received"), pl.UInt32),
+    **dict.fromkeys(("sent_ns", "first_ns", "received_ns", "deadline_at_ns", "overtaken_ns", "idle_ns"), pl.Int64),
+    **dict.fromkeys(("open_ns", "silent_ns", "gap_from_ns", "gap_until_ns", "service_ns", "reorder_ns"), pl.Int64),
+    **dict.fromkeys(("processing_ns", "before_ns", "deadline_ns"), pl.Int64),
+    "services": pl.List(pl.String),
+}
+_WAITING = {
+    **dict.fromkeys(_TEXT, ""),
+    "channel": "orders",
+    "subscription": "notify at orders",
+    "relation": "expected",
+    "services": ["notify"],
+    "sent_ns": ns(0),
+    "deadline_at_ns": ns(30),
+    "deadline_ns": 30_000_000_000,
+    "service_ns": ns(900),
+    "reorder_ns": 0,
+    "processing_ns": 0,
+    **dict.fromkeys(("failed", "returned", "tossed", "awaited", "pressed"), False),
+    "moved": True,
+    "send": 1,
+}
+
+
+@pytest.fixture
+def messages() -> Callable[..., pl.DataFrame]:
+    """Makes a frame of one dict a message that waits (sent at 0, due at 30, its receiver heard at 900), but for it."""
+
+    def make(*rows: dict[str, Any]) -> pl.DataFrame:
+        return pl.DataFrame([{**_WAITING, **row} for row in rows], schema=_SCHEMA)
+
+    return make

@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+import pytest
+
+from baton.handoffs.evidence import seconds, sentences
+from baton.handoffs.verdict import law
+from recording import ns
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Messages = Callable[..., pl.DataFrame]
+
+CASES: list[tuple[dict[str, Any], list[str]]] = [
+    ({"proof": "received", "deliveries": 1}, []),
+    ({"proof": "received", "deliveries": 3}, ["it was delivered 3 times"]),
+    (
+        {"proof": "received", "failed": True, "failure": "nack"},
+        ["the sender saw a failure (nack), yet it was received"],
+    ),
+    (
+        {"proof": "received", "received_ns": ns(-0.25)},
+        ["received 250.0 ms before it was sent: the clocks differ"],
+    ),
+    ({"proof": "resent"}, ["the sender's own retry of it was delivered"]),
+    ({"proof": "refused", "lapse": "boom"}, ["the receipt failed: boom"]),
+    (
+        {"proof": "refused", "deliveries": 2},
+        ["the receipt failed: an error status", "it was delivered 2 times; the last one decides"],
+    ),
+    (
+        {"proof": "sidelined", "held_at": "dlq", "services": ["a", "b"]},
+        ["it never reached a, b; it was received at dlq instead"],
+    ),
+    ({"proof": "sidelined", "held_at": "dlq", "row": 4}, ["after notify took it, it was received at dlq"]),
+    ({"proof": "failed", "failure": "nack"}, ["the send failed: nack"]),
+    (
+        {"proof": "failed", "failure": "NO_ROUTE", "returned": True},
+        ["the send failed: NO_ROUTE", "the broker returned it to the sender"],
+    ),
+    ({"proof": "unknown receiver", "services": None}, ["nobody was ever seen to receive from this channel"]),
+    ({"proof": "no time"}, ["the send bears no time"]),
+    (
+        {"proof": "unnamed", "unnamed_sent": 3, "unnamed_received": 2},
+        ["of 3 messages with this correlation id 2 were received; nothing tells which"],
+    ),
+    (
+        {"proof": "sampled"},
+        ["receipts by notify look like a coin toss: it samples its spans, or takes only a part"],
+    ),
+    (
+        {"proof": "lost receipt"},
+        ["spans under the missing receipt exist: notify took it, and the receipt's own span was lost"],
+    ),
+    ({"proof": "open"}, ["spans under an open receipt exist: notify is still at it"]),
+    (
+        {"proof": "silent", "silent_instance": "pod-7", "silent_ns": ns(1.5)},
+        [
+            (
+                "instance pod-7 of notify fell silent for good 1.5 s after the send: what it did in its last 30 s may never "
+                "have been exported"
+            )
+        ],
+    ),
+    (
+        {"proof": "silent", "silent_instance": "", "silent_ns": ns(-9)},
+        [
+            (
+                "instance (unnamed) of notify fell silent for good 0.0 ms after the send: what it did in its last 30 s may "
+                "never have been exported"
+            )
+        ],
+    ),
+    (
+        {"proof": "gap", "gap_from_ns": ns(2), "gap_until_ns": ns(14.345)},
+        [
+            (
+                "no span of notify arrived for 12.35 s around the expected receipt, then fresh ones: its telemetry was cut, "
+                "as far as anyone can tell"
+            )
+        ],
+    ),
+    ({"proof": "early"}, ["its deadline has not passed"]),
+    ({"proof": "awaited"}, ["the telemetry of notify has not moved past it"]),
+    (
+        {"proof": "overtaken", "overtaken_ns": ns(4)},
+        [
+            "notify received a message that was sent later, 4.0 s after this one was sent",
+            "this subscription was never seen to reorder",
+        ],
+    ),
+    (
+        {"proof": "overtaken", "overtaken_ns": ns(4), "reorder_ns": 20_000_000},
+        [
+            "notify received a message that was sent later, 4.0 s after this one was sent",
+            "no message of this subscription was ever received more than 20.0 ms after being overtaken",
+        ],
+    ),
+    ({"proof": "drained", "idle_ns": ns(37)}, ["notify found the queue empty 7.0 s after the deadline"]),
+    ({"proof": "deaf", "service_ns": ns(-1)}, ["no telemetry of notify since before the send"]),
+    ({"proof": "deaf", "service_ns": ns(1)}, ["no telemetry of notify since shortly after the send"]),
+    ({"proof": "deaf", "service_ns": None}, ["no telemetry of notify since shortly after the send"]),
+    (
+        {"proof": "waiting"},
+        ["notify has not received it, nor any message sent later: it waits, as far as anyone can tell"],
+    ),
+]
+
+
+@pytest.mark.parametrize(("row", "said"), CASES)
+def test_each_clause_says_its_figures(messages: Messages, row: dict[str, Any], said: list[str]) -> None:
+    """The sentences of the clause that matched, with the row's figures, and none of another clause."""
+    assert messages(row).select(sentences()).to_series().to_list() == [said]
+
+
+def test_every_clause_of_the_law_has_its_sentence() -> None:
+    """The cases above name each clause."""
+    assert {row["proof"] for row, _ in CASES} == {clause.name for clause in law(0)}
+
+
+def test_durations_are_said_as_people_say_them() -> None:
+    """Milliseconds below a second, seconds from there on."""
+    said = pl.DataFrame({"ns": [0, 1_500_000, 999_940_000, 1_000_000_000, 61_234_000_000]}).select(
+        seconds(pl.col("ns"))
+    )
+    assert said.to_series().to_list() == ["0.0 ms", "1.5 ms", "999.9 ms", "1.0 s", "61.23 s"]

@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from baton.handoffs.order import overtaken
+from recording import ns
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import polars as pl
+
+    Messages = Callable[..., pl.DataFrame]
+
+
+def ordered(messages: Messages, *told: tuple[Any, ...], **common: str) -> list[tuple[float | None, float | None]]:
+    """(overtaken, before) in seconds of messages told as (sent, received or null, other columns)."""
+    rows = []
+    for number, (sent, received, *rest) in enumerate(told):
+        row = {"send": number, "sent_ns": ns(sent), "receiver": "a", "services": ["a"], **common, **(rest or [{}])[0]}
+        if received is None:
+            row["receiver"] = None
+        else:
+            row["first_ns"] = ns(received)
+        rows.append(row)
+    found = overtaken(messages(*rows)).sort("send").select("overtaken_ns", "before_ns")
+    return [tuple(None if at is None else (at - ns(0)) / 1e9 for at in row) for row in found.iter_rows()]  # type: ignore[misc]  # two columns
+
+
+def test_no_messages_overtake_nothing(messages: Messages) -> None:
+    """Nothing in, nothing out."""
+    assert overtaken(messages()).is_empty()
+
+
+def test_a_message_is_overtaken_by_the_first_sent_later(messages: Messages) -> None:
+    """The earliest receipt among those sent later, and the latest among those sent earlier."""
+    found = ordered(messages, (0, 5), (1, 4), (2, None), (3, 9), (4, 8))
+    assert found[2] == (8, 5)
+
+
+def test_the_last_one_is_overtaken_by_nobody(messages: Messages) -> None:
+    """Nothing was sent after it; nothing before the first."""
+    found = ordered(messages, (0, None), (1, 2), (2, None))
+    assert found == [(2, None), (None, None), (None, 2)]
+
+
+def test_lost_neighbours_do_not_hide_each_other(messages: Messages) -> None:
+    """A run of losses is overtaken by the first receipt after it, each of them."""
+    found = ordered(messages, (0, 1), (1, None), (2, None), (3, None), (4, 5))
+    assert found[1:4] == [(5, 1)] * 3
+
+
+def test_of_one_moment_none_is_later(messages: Messages) -> None:
+    """Messages sent at the very same time overtake each other not."""
+    found = ordered(messages, (0, 1), (1, None), (1, 2), (1, 3), (2, 9))
+    assert found[1] == (9, 1)
+    assert ordered(messages, (1, None), (1, 2)) == [(None, None), (None, None)]
+
+
+def test_partitions_and_keys_are_lanes(messages: Messages) -> None:
+    """Another partition's, another routing key's and another subscription's messages overtake nothing here."""
+    for other in ({"partition": "1"}, {"routing_key": "k"}, {"subscription": "x"}, {"channel": "x"}, {"tenant": "u"}):
+        assert ordered(messages, (0, None), (1, 2, other))[0] == (None, None)
+
+
+def test_what_is_received_elsewhere_overtakes_nothing(messages: Messages) -> None:
+    """An onward hop is no receipt of the subscription."""
+    assert ordered(messages, (0, None), (1, 2, {"relation": "onward"}))[0] == (None, None)
+
+
+def test_each_sharing_service_has_to_pass(messages: Messages) -> None:
+    """Two services may stand at different queues: overtaken once both received a later one."""
+    both = [(0, 0.5), (0.1, 0.6, {"receiver": "b"})]
+    only_a = ordered(messages, *both, (1, None), (2, 3), (3, 8), (0.2, 9, {"receiver": "b"}))
+    assert only_a[2] == (None, 9)
+    assert ordered(messages, *both, (1, None), (2, 3), (3, 8, {"receiver": "b"}))[2] == (8, 0.6)
+
+
+def test_a_service_that_another_replaced_is_not_waited_for(messages: Messages) -> None:
+    """Its receipts ended before the other's began."""
+    assert ordered(messages, (0, 1, {"receiver": "old"}), (2, None), (3, 4), (5, 6))[1][0] == 4
