@@ -6,8 +6,11 @@ import polars as pl
 
 from baton.handoffs.expected import SUBSCRIPTION
 
-SEQUENCE = [*SUBSCRIPTION, "partition", "routing_key"]
-"""Within one sequence, order means something: a queue or a partition hands over in the order it was given."""
+SEQUENCE = [*SUBSCRIPTION, "service", "partition", "routing_key"]
+"""Within one sequence, order means something: a queue or a partition hands over in the order it was given.
+
+Messages of different senders over one exchange may be routed to different queues, so each sender is held to its own.
+"""
 
 
 def overtaken(rows: pl.DataFrame) -> pl.DataFrame:
@@ -28,10 +31,10 @@ def overtaken(rows: pl.DataFrame) -> pl.DataFrame:
     lanes = (
         rows.select("send", *SEQUENCE, "sent_ns", "first_ns", "receiver")
         .join(waited_for, on=SUBSCRIPTION)
-        .with_columns(pl.when(pl.col("receiver") == pl.col("service")).then("first_ns").alias("own_ns"))
+        .with_columns(pl.when(pl.col("receiver") == pl.col("waited_for")).then("first_ns").alias("own_ns"))
         .sort("sent_ns", "send")
     )
-    lane = [*SEQUENCE, "service"]
+    lane = [*SEQUENCE, "waited_for"]
     # Polars leaves a running extreme null where the value is: the nearest one on the right side stands for it.
     later = pl.col("own_ns").cum_min(reverse=True).backward_fill().shift(-1).over(lane)
     earlier = pl.col("own_ns").cum_max().forward_fill().shift().over(lane)
@@ -51,10 +54,10 @@ def overtaken(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def _waited_for(received: pl.DataFrame) -> pl.DataFrame:
-    """(subscription, service): its services, less those whose receipts ended before another's began."""
-    spans_ns = received.group_by(*SUBSCRIPTION, pl.col("receiver").alias("service")).agg(
+    """(subscription, waited_for): its services, less those whose receipts ended before another's began."""
+    spans_ns = received.group_by(*SUBSCRIPTION, pl.col("receiver").alias("waited_for")).agg(
         pl.col("first_ns").min().alias("from_ns"), pl.col("first_ns").max().alias("until_ns")
     )
     return spans_ns.filter(pl.col("from_ns").max().over(SUBSCRIPTION) <= pl.col("until_ns")).select(
-        *SUBSCRIPTION, "service"
+        *SUBSCRIPTION, "waited_for"
     )

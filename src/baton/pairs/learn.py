@@ -23,7 +23,7 @@ from baton.pairs.subscriptions import CHANNEL, subscriptions
 from baton.schema import EXPECTATIONS
 
 _SUBSCRIPTION = [*CHANNEL, "subscription"]
-SEQUENCE = [*_SUBSCRIPTION, "partition", "routing_key"]
+SEQUENCE = [*_SUBSCRIPTION, "service", "partition", "routing_key"]
 """Within one sequence, order means something: a queue or a partition hands over in the order it was given."""
 
 

@@ -36,6 +36,8 @@ STEPS: dict[str, tuple[str, ...]] = {
 REFUSALS: tuple[str, ...] = ("nack", "reject", "abandon", "dead_letter")
 """Settlements that give the message back."""
 
+_STATEMENT = r"^(SELECT|INSERT|UPDATE|DELETE|MERGE|REPLACE) +[A-Za-z_\"`\[]"
+
 _STEP_OF = {word: step for step, words in STEPS.items() for word in words}
 _ROLE_OF = {"create": "send", "send": "send", "receive": "receive", "process": "receive", "settle": "settle"}
 
@@ -84,13 +86,19 @@ def _step() -> pl.Expr:
     return pl.coalesce(said, by_kind)
 
 
+def _database() -> pl.Expr:
+    """A client span that names a database; or, bare of any peer, one that is named like an SQL statement."""
+    peer = ("server_address", "peer_service", "rpc_service", "http_route", "http_status")
+    bare = pl.all_horizontal(pl.col(peer).is_null())
+    return pl.col("db_system").is_not_null() | (bare & pl.col("name").str.contains(_STATEMENT))
+
+
 def _role() -> pl.Expr:
-    database = pl.col("db_system").is_not_null()
     return pl.coalesce(
         pl.col("step").replace_strict(_ROLE_OF, default=None, return_dtype=pl.String),
         pl.when(pl.col("kind") == SERVER)
         .then(pl.lit("server"))
-        .when((pl.col("kind") == CLIENT) & ~database & ~_messaging())
+        .when((pl.col("kind") == CLIENT) & ~_database() & ~_messaging())
         .then(pl.lit("client")),
     )
 

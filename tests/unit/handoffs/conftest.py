@@ -42,9 +42,12 @@ _WAITING = {
 
 @pytest.fixture
 def messages() -> Callable[..., pl.DataFrame]:
-    """Makes a frame of one dict a message that waits (sent at 0, due at 30, its receiver heard at 900), but for it."""
+    """Makes a frame of one dict a message that waits (sent at 0, due at 30, its receiver heard at 900), but for it.
 
-    def make(*rows: dict[str, Any]) -> pl.DataFrame:
-        return pl.DataFrame([{**_WAITING, **row} for row in rows], schema=_SCHEMA)
+    `without` names the columns that the stage under test adds.
+    """
+
+    def make(*rows: dict[str, Any], without: tuple[str, ...] = ()) -> pl.DataFrame:
+        return pl.DataFrame([{**_WAITING, **row} for row in rows], schema=_SCHEMA).drop(without)
 
     return make

@@ -60,8 +60,8 @@ CASES: list[tuple[dict[str, Any], list[str]]] = [
         {"proof": "silent", "silent_instance": "pod-7", "silent_ns": ns(1.5)},
         [
             (
-                "instance pod-7 of notify fell silent for good 1.5 s after the send: what it did in its last 30 s may never "
-                "have been exported"
+                "instance pod-7 of notify fell silent for good 1.5 s after the send: what it did in its last 30 s "
+                "may never have been exported"
             )
         ],
     ),
@@ -69,17 +69,17 @@ CASES: list[tuple[dict[str, Any], list[str]]] = [
         {"proof": "silent", "silent_instance": "", "silent_ns": ns(-9)},
         [
             (
-                "instance (unnamed) of notify fell silent for good 0.0 ms after the send: what it did in its last 30 s may "
-                "never have been exported"
+                "instance (unnamed) of notify fell silent for good 0.0 ms after the send: what it did in its last 30 s "
+                "may never have been exported"
             )
         ],
     ),
     (
-        {"proof": "gap", "gap_from_ns": ns(2), "gap_until_ns": ns(14.345)},
+        {"proof": "gap", "gap_from_ns": ns(2), "gap_until_ns": ns(14.5)},
         [
             (
-                "no span of notify arrived for 12.35 s around the expected receipt, then fresh ones: its telemetry was cut, "
-                "as far as anyone can tell"
+                "no span of notify arrived for 12.5 s around the expected receipt, then fresh ones: its telemetry was "
+                "cut, as far as anyone can tell"
             )
         ],
     ),

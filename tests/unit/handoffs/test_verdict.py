@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     Messages = Callable[..., pl.DataFrame]
 
 AS_OF = ns(10_000)
+ADDED = ("held_at", "proof")
 Row = dict[str, Any]
 
 ONWARD = {"relation": "onward", "subscription": "reader at dlq", "destination": "dlq", "row": 8, "lapsed": False}
@@ -68,7 +69,7 @@ def told(messages: Messages, *stories: Row) -> list[tuple[str, str]]:
             rows.append({**ONWARD, "channel": row["channel"], "send": row["send"], "first_ns": ns(20)})
         if row.get("message_id"):
             rows.append({**RESENT, "channel": row["channel"], "send": row["send"] + 1, "message_id": "m"})
-    judged = judge(messages(*rows), AS_OF)
+    judged = judge(messages(*rows, without=ADDED), AS_OF)
     wanted = {row["send"] for row in rows if row["send"] % 10 == 1}
     mine = judged.filter(judged["send"].is_in(list(wanted)) & (judged["relation"] == "expected")).sort("send")
     return mine.select("proof", "verdict").rows()
@@ -110,7 +111,7 @@ def test_no_message_is_left_without_a_verdict(messages: Messages) -> None:
 
 def test_no_messages_make_no_verdicts(messages: Messages) -> None:
     """Nothing in, nothing out."""
-    judged = judge(messages(), AS_OF)
+    judged = judge(messages(without=ADDED), AS_OF)
     assert judged.is_empty()
     assert {"kind", "verdict", "proof", "evidence"} <= set(judged.columns)
 
@@ -158,5 +159,5 @@ def test_a_receiver_never_heard_of_is_deaf(messages: Messages) -> None:
 
 def test_an_onward_row_is_judged_by_its_receipt(messages: Messages) -> None:
     """The hop itself was delivered, or refused there."""
-    rows = messages({**ONWARD, "send": 1}, {**ONWARD, "send": 2, "lapsed": True})
+    rows = messages({**ONWARD, "send": 1}, {**ONWARD, "send": 2, "lapsed": True}, without=ADDED)
     assert judge(rows, AS_OF)["verdict"].to_list() == ["delivered", "dropped"]
