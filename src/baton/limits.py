@@ -24,6 +24,8 @@ JOURNAL_BACKLOG_BYTES_MAX = 256 * 1024 * 1024
 SHUTDOWN_GRACE_S = 5.0
 # How often `serve` learns expectations anew; the design's analysis tick.
 LEARN_INTERVAL_S = 10.0
+# The learning process gives way to the endpoint: POSIX niceness, 19 is the lowest priority there is.
+LEARN_NICENESS = 10
 # Learning reads the whole store; one that takes longer is given up, and the next one tries again.
 LEARN_S_MAX = 120.0
 # Idle HTTP connections: the SDKs export every 5 s; a server that closes first makes them fail and try again. nginx's
@@ -128,11 +130,14 @@ NAME_CHARS_MAX = 255
 # A declared deadline: statements go out monthly; anything longer is a slip of the unit.
 DECLARED_DEADLINE_NS_MAX = 31 * 24 * 3600 * SECOND_NS
 
+# A receiver is called down once this many messages wait for it with none taken; one or two may as well be lost.
+WAITING_MESSAGES_MIN = 3
 # Senders named in one queue's crowding.
 SENDERS_MAX = 8
 
 # --- reports -------------------------------------------------------------------------------------------------------
 
+# Traces named in a finding: enough to see whether they are alike, and as many as anybody opens.
 EXEMPLARS_MAX = 3
 # Journeys named where an id fits several.
 MATCHES_SHOWN_MAX = 5

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from baton.limits import WAITING_MESSAGES_MIN
+
 
 @dataclass(frozen=True, slots=True)
 class Cause:
@@ -45,6 +47,15 @@ _FULL = pl.format(
     .otherwise(pl.lit("evicts its oldest (drop-head)")),
 )
 
+_UNTAKEN = (_PROOF == "waiting") & ~(pl.col("last_receipt_ns") > pl.col("deadline_at_ns")).fill_null(value=False)
+_DOWN = pl.format(
+    "{} sent other spans meanwhile, and took nothing from this channel; {} wait",
+    pl.col("services").list.join(", "),
+    pl.format(
+        "{} {}", "waiting", pl.when(pl.col("waiting") == 1).then(pl.lit("message")).otherwise(pl.lit("messages"))
+    ),
+)
+
 CAUSES: tuple[Cause, ...] = (
     Cause(
         "unroutable",
@@ -77,13 +88,18 @@ CAUSES: tuple[Cause, ...] = (
     ),
     Cause(
         "receiver_down",
-        "No receipt by that subscription from before the send until after the deadline, with the receiver's other "
-        "spans going on.",
-        (_PROOF == "waiting") & ~(pl.col("last_receipt_ns") > pl.col("deadline_at_ns")).fill_null(value=False),
+        f"No receipt by that subscription from before the send until after the deadline, with the receiver's other "
+        f"spans going on, and at least {WAITING_MESSAGES_MIN} messages waiting.",
+        _UNTAKEN & (pl.col("waiting") >= WAITING_MESSAGES_MIN),
         "inferred",
-        pl.format(
-            "{} sent other spans meanwhile, and took nothing from this channel", pl.col("services").list.join(", ")
-        ),
+        _DOWN,
+    ),
+    Cause(
+        "receiver_down",
+        "The same with fewer messages waiting: they may as well be lost.",
+        _UNTAKEN,
+        "suspected",
+        _DOWN,
     ),
     Cause(
         "publish_failed",
@@ -117,7 +133,8 @@ def convict(rows: pl.DataFrame) -> pl.DataFrame:
 
     Args:
         rows: judged rows (`verdict.judge` or `calls.judge`) with the columns of a queue's fit (`depth`, `depth_iqr`,
-            `survivors`, `shares`, null without one) and `last_receipt_ns` (of the subscription).
+            `survivors`, `shares`, null without one) and `last_receipt_ns`, `waiting`
+            (of the subscription).
 
     Returns:
         The rows; the new columns are null unless dropped or stuck, and `cause` of a stuck one where none is known.

@@ -10,7 +10,10 @@ SUBSCRIPTION = ["tenant", "environment", "broker", "channel", "subscription"]
 
 
 def crowded(rows: pl.DataFrame, fits: pl.DataFrame, crowds: pl.DataFrame, teams: dict[str, str]) -> pl.DataFrame:
-    """Adds `depth`, `depth_iqr`, `survivors`, `shares` (a sentence), `crowder`, `crowder_team`, `last_receipt_ns`.
+    """Adds what a queue's fit and a subscription's receipts say of each row.
+
+    That is `depth`, `depth_iqr`, `survivors`, `shares` (a sentence), `crowder`, `crowder_team`, and of the subscription
+    `last_receipt_ns` and `waiting` (how many of its messages do).
 
     Args:
         rows: judged rows of messages and calls; calls get nulls.
@@ -29,5 +32,6 @@ def crowded(rows: pl.DataFrame, fits: pl.DataFrame, crowds: pl.DataFrame, teams:
         .with_columns(
             pl.col("crowder").replace_strict(teams, default=UNOWNED, return_dtype=pl.String).alias("crowder_team"),
             pl.col("first_ns").max().over(SUBSCRIPTION).alias("last_receipt_ns"),
+            (pl.col("proof") == "waiting").sum().over(SUBSCRIPTION).alias("waiting"),
         )
     )

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import io
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from baton.errors import UnavailableError
-from baton.limits import LEARN_S_MAX
+from baton.limits import LEARN_NICENESS, LEARN_S_MAX
 from baton.wire.quote import quote
 
 if TYPE_CHECKING:
@@ -54,9 +55,10 @@ async def learn(store: Path, owners: Path | None) -> pl.DataFrame:
 
 
 def main(arguments: list[str]) -> None:
-    """Learns, and writes the result to standard output."""
+    """Learns, and writes the result to standard output; the endpoint's work comes first."""
     from baton.queries import learn as learned  # noqa: PLC0415 - the endpoint itself must not import the analysis
 
+    os.nice(LEARN_NICENESS)
     store, *owners = (Path(argument) for argument in arguments)
     sys.stdout.buffer.write(learned(store, owners[0] if owners else None))
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypeVar
 
@@ -77,11 +78,13 @@ class Upkeep:
 
 
 async def _every(seconds: float, work: Callable[[], Awaitable[None]]) -> None:
-    """Does the work again and again; the same failure in a row is logged once."""
-    told = ""
+    """Does the work again and again, at most half of the time; the same failure in a row is logged once."""
+    told, took = "", 0.0
     while True:
-        await asyncio.sleep(seconds)
+        await asyncio.sleep(max(seconds, took))
+        begun = time.monotonic()
         told = await attempt(work, told)
+        took = time.monotonic() - begun
 
 
 async def attempt(work: Callable[[], Awaitable[None]], told: str = "") -> str:

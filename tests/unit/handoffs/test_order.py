@@ -61,8 +61,15 @@ def test_of_one_moment_none_is_later(messages: Messages) -> None:
 
 
 def test_partitions_and_keys_are_lanes(messages: Messages) -> None:
-    """Another partition's, another routing key's and another subscription's messages overtake nothing here."""
-    for other in ({"partition": "1"}, {"routing_key": "k"}, {"subscription": "x"}, {"channel": "x"}, {"tenant": "u"}):
+    """Another partition's, routing key's, subscription's and another sender's messages overtake nothing here."""
+    for other in (
+        {"partition": "1"},
+        {"routing_key": "k"},
+        {"subscription": "x"},
+        {"channel": "x"},
+        {"tenant": "u"},
+        {"service": "x"},
+    ):
         assert ordered(messages, (0, None), (1, 2, other))[0] == (None, None)
 
 

@@ -20,6 +20,7 @@ _SENT = {
     "send": pl.UInt32,
     "sent_ns": pl.Int64,
     "failed": pl.Boolean,
+    "service": pl.String,
     "partition": pl.String,
     "routing_key": pl.String,
 }
@@ -40,7 +41,7 @@ def learned(messages: Sequence[Message], *, partitions: Sequence[str] | None = N
     sent, receipts = [], []
     for send, (at, wait) in enumerate(messages):
         partition = partitions[send] if partitions else None
-        sent.append(("t", "", "", "ch", send, round(at * SECOND), False, partition, None))
+        sent.append(("t", "", "", "ch", send, round(at * SECOND), False, "sender", partition, None))
         if wait is not None:
             begin = round((at + wait) * SECOND)
             receipts.append((send, "s at ch", "s", "ch", False, begin, begin, begin + 2 * SECOND))

@@ -253,6 +253,16 @@ def test_a_process_under_a_receive_inherits_its_message() -> None:
     assert pairs_of(recording) == {("s", "receive", "link"), ("s", "process", "parent")}
 
 
+@pytest.mark.parametrize("inner", [{"service": "other"}, {"channel": "elsewhere"}])
+def test_another_services_or_places_receive_inherits_nothing(inner: dict[str, str]) -> None:
+    """What another service takes under it, or this one from elsewhere, is another message."""
+    recording = Recording()
+    send = recording.send(name="s")
+    receive = recording.receive(step="receive", links=[send], name="receive")
+    recording.receive(under=receive, name="process", **inner)
+    assert pairs_of(recording) == {("s", "receive", "link")}
+
+
 def test_a_process_under_a_batch_inherits_nothing() -> None:
     """Which of the batch's messages it processes is not said."""
     recording = Recording()

@@ -121,6 +121,27 @@ def test_a_database_client_is_no_call(name: str) -> None:
     assert seen({name: "postgresql", "server.address": "db"}, kind=CLIENT)["role"] is None
 
 
+@pytest.mark.parametrize("name", ["SELECT accounts", "INSERT INTO t", 'DELETE "t"', "UPDATE `t`"])
+def test_a_bare_client_named_like_a_statement_is_a_databases(name: str) -> None:
+    """Old instrumentations name the statement and no database; any peer makes it a call again."""
+    assert seen({}, CLIENT, name)["role"] is None
+    for peer in ("server.address", "peer.service", "rpc.service", "http.route"):
+        assert seen({peer: "api"}, CLIENT, name)["role"] == "client"
+
+
+@pytest.mark.parametrize("name", ["SELECT", "select t", "DELETE /orders", "UPDATED x", "GET"])
+def test_other_names_of_clients_are_calls(name: str) -> None:
+    """Only a statement counts: a verb in capitals and what it is about."""
+    assert seen({}, CLIENT, name)["role"] == "client"
+
+
+def test_queues_that_the_broker_names_are_one_channel() -> None:
+    """They live as long as one connection."""
+    for own in ("amq.gen-aB3", "amq.gen-x"):
+        assert seen({"messaging.destination.name": own}, PRODUCER)["channel"] == "amq.gen-*"
+    assert seen({"messaging.destination.name": "my-amq.gen-x"}, PRODUCER)["channel"] == "my-amq.gen-x"
+
+
 @pytest.mark.parametrize("word", ["nack", "reject", "abandon", "dead_letter"])
 def test_a_refusal_gives_the_message_back(word: str) -> None:
     """A settlement by one of these words refuses; by type or by name."""

@@ -1,0 +1,173 @@
+from __future__ import annotations
+
+from typing import Any
+
+import polars as pl
+import pytest
+
+from baton.findings.causes import CAUSES, convict, documentation
+from recording import ns
+
+_SCHEMA = {
+    **dict.fromkeys(("verdict", "proof", "held_at", "shares"), pl.String),
+    **dict.fromkeys(("failed", "returned"), pl.Boolean),
+    **dict.fromkeys(("row", "survivors", "waiting"), pl.UInt32),
+    **dict.fromkeys(("depth", "depth_iqr"), pl.Float64),
+    **dict.fromkeys(("last_receipt_ns", "deadline_at_ns"), pl.Int64),
+    **dict.fromkeys(("services", "evidence"), pl.List(pl.String)),
+}
+Row = dict[str, Any]
+
+FULL: Row = {"depth": 48.6, "depth_iqr": 0.5, "survivors": 30, "shares": "the queue then held: ticks 92 %"}
+OVERTAKEN: Row = {"proof": "overtaken"}
+FAILED: Row = {"proof": "failed", "failed": True}
+SIDELINED: Row = {"proof": "sidelined", "held_at": "dlq"}
+STUCK: Row = {"proof": "waiting", "verdict": "stuck", "waiting": 3}
+
+
+def convicted(row: Row) -> Row:
+    """A dropped row with one sentence of evidence, convicted."""
+    told = {
+        "verdict": "dropped",
+        "failed": False,
+        "returned": False,
+        "services": ["notify"],
+        "evidence": ["seen"],
+        "deadline_at_ns": ns(30),
+    }
+    return convict(pl.DataFrame([{**told, **row}], schema=_SCHEMA)).row(0, named=True)
+
+
+@pytest.mark.parametrize(
+    ("row", "cause", "confidence"),
+    [
+        ({**FAILED, "returned": True}, "unroutable", "confirmed"),
+        ({"proof": "refused", "row": 1}, "rejected", "confirmed"),
+        ({**SIDELINED, "row": 1}, "rejected", "inferred"),
+        ({**OVERTAKEN, **FULL}, "overflow", "inferred"),
+        ({"proof": "drained", **FULL}, "overflow", "inferred"),
+        ({**SIDELINED, **FULL}, "overflow", "inferred"),
+        ({**FAILED, **FULL}, "overflow", "inferred"),
+        ({**STUCK, "last_receipt_ns": ns(30)}, "receiver_down", "inferred"),
+        ({**STUCK, "last_receipt_ns": None}, "receiver_down", "inferred"),
+        ({**STUCK, "waiting": 2}, "receiver_down", "suspected"),
+        (FAILED, "publish_failed", "confirmed"),
+        ({"proof": "lost"}, "call_lost", "inferred"),
+        (OVERTAKEN, "unknown", "inferred"),
+        ({"proof": "drained"}, "unknown", "inferred"),
+        (SIDELINED, "unknown", "inferred"),
+    ],
+)
+def test_each_cause_has_its_evidence(row: Row, cause: str, confidence: str) -> None:
+    """What convicts, and how sure that makes it."""
+    found = convicted(row)
+    assert (found["cause"], found["confidence"]) == (cause, confidence)
+
+
+def test_the_table_stands_in_this_order() -> None:
+    """The order is the precedence."""
+    assert list(dict.fromkeys(cause.name for cause in CAUSES)) == [
+        "unroutable",
+        "rejected",
+        "overflow",
+        "receiver_down",
+        "publish_failed",
+        "call_lost",
+        "unknown",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("row", "cause", "runner_up"),
+    [
+        ({**FAILED, "returned": True, **FULL}, "unroutable", "overflow"),
+        ({**FAILED, "returned": True}, "unroutable", "publish_failed"),
+        ({**FAILED, **FULL}, "overflow", "publish_failed"),
+    ],
+)
+def test_the_runner_up_goes_into_the_evidence(row: Row, cause: str, runner_up: str) -> None:
+    """The first row that holds is the cause, the next one is named after it."""
+    found = convicted(row)
+    assert found["cause"] == cause
+    assert found["evidence"][-1] == f"runner-up: {runner_up}"
+
+
+def test_unknown_is_no_runner_up() -> None:
+    """The honest last stands in no evidence but its own."""
+    assert not any("runner-up" in sentence for sentence in convicted({**OVERTAKEN, **FULL})["evidence"])
+
+
+def test_a_receipt_of_a_rejected_message_needs_no_full_queue() -> None:
+    """A refusal and a hop after a receipt are the receiver's doing, however full its queue."""
+    assert convicted({"proof": "refused", "row": 1, **FULL})["cause"] == "rejected"
+    assert convicted({**SIDELINED, "row": 1, **FULL})["cause"] == "rejected"
+
+
+def test_a_receiver_that_took_others_after_the_deadline_is_not_down() -> None:
+    """Stuck, and nothing says why: suspected."""
+    found = convicted({**STUCK, "last_receipt_ns": ns(31)})
+    assert (found["cause"], found["confidence"], found["evidence"]) == (None, "suspected", ["seen"])
+
+
+@pytest.mark.parametrize("verdict", ["delivered", "retried", "unobserved", "pending"])
+def test_nobody_else_is_convicted(verdict: str) -> None:
+    """Cause, confidence and disposition are null unless dropped or stuck, and the evidence stays."""
+    found = convicted({**FAILED, **FULL, "returned": True, "verdict": verdict})
+    assert [found[name] for name in ("cause", "confidence", "disposition")] == [None] * 3
+    assert found["evidence"] == ["seen"]
+
+
+@pytest.mark.parametrize(
+    ("row", "disposition"),
+    [
+        (FAILED, "gone"),
+        (OVERTAKEN, "unknown"),
+        (STUCK, "unknown"),
+        (SIDELINED, "dead_lettered"),
+        ({**SIDELINED, "held_at": "orders.parked"}, "parked"),
+        ({**SIDELINED, "held_at": "Alternate"}, "parked"),
+        ({**FAILED, "held_at": "unroutable"}, "parked"),
+    ],
+)
+def test_where_it_is_now(row: Row, disposition: str) -> None:
+    """A failed send never entered; a place is named; the rest nobody knows."""
+    assert convicted(row)["disposition"] == disposition
+
+
+def test_overflow_says_its_figures() -> None:
+    """The fit, the limit, the policy that it shows, and the shares of the queue."""
+    figures = (
+        "the queue stood at its limit: the 30 messages that came through while others were lost had 49 sent behind "
+        "them (interquartile range 0.5), so it holds 50; it "
+    )
+    shares = "the queue then held: ticks 92 %"
+    assert convicted({**OVERTAKEN, **FULL})["evidence"] == ["seen", figures + "evicts its oldest (drop-head)", shares]
+    assert convicted({**FAILED, **FULL})["evidence"][1:3] == [figures + "refuses what comes (reject-publish)", shares]
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ({**FAILED, "returned": True}, "no binding takes its key"),
+        (FAILED, "nobody sent it again"),
+        (OVERTAKEN, "nothing in the spans says why"),
+        (STUCK, "notify sent other spans meanwhile, and took nothing from this channel"),
+    ],
+)
+def test_each_cause_adds_its_sentence(row: Row, said: str) -> None:
+    """After what the verdict has said."""
+    assert convicted(row)["evidence"][:2] == ["seen", said]
+
+
+def test_a_clause_that_said_it_all_adds_nothing() -> None:
+    """A refused receipt, a hop after one, a lost call: the verdict's sentence stands alone."""
+    for row in ({"proof": "refused", "row": 1}, {**SIDELINED, "row": 1}, {"proof": "lost"}):
+        assert convicted(row)["evidence"] == ["seen"]
+
+
+def test_the_documentation_is_the_table() -> None:
+    """One line a row, in order."""
+    lines = documentation().splitlines()
+    assert len(lines) == 2 + len(CAUSES)
+    assert [line.split("`")[1] for line in lines[2:]] == [cause.name for cause in CAUSES]
+    assert all(cause.convicts in line for line, cause in zip(lines[2:], CAUSES, strict=True))

@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+from typing import Any
+
+import polars as pl
+
+from baton.findings.crowded import SUBSCRIPTION, crowded
+from recording import ns
+
+KEY = ("t", "", "", "ch", "s")
+
+
+def laid(
+    rows: list[tuple[tuple[str | None, ...], int | None]], shares: tuple[tuple[str, float], ...] = ()
+) -> list[dict[str, Any]]:
+    """Rows of (key, first receipt) beside one fit for KEY with these shares."""
+    schema = {**dict.fromkeys(SUBSCRIPTION, pl.String), "first_ns": pl.Int64}
+    frame = pl.DataFrame([(*key, first) for key, first in rows], schema=schema, orient="row")
+    waits = pl.when(pl.col("first_ns").is_null()).then(pl.lit("waiting")).otherwise(pl.lit("received"))
+    frame = frame.with_columns(waits.alias("proof"))
+    fit = pl.DataFrame(
+        [(*KEY, "own", 30, 49.0, 0.0)],
+        schema=[*SUBSCRIPTION, "scope", "survivors", "depth", "depth_iqr"],
+        orient="row",
+    )
+    named = {**dict.fromkeys(SUBSCRIPTION, pl.String), "sender": pl.String, "share": pl.Float64}
+    crowd = pl.DataFrame([(*KEY, *share) for share in shares], schema=named, orient="row")
+    found = crowded(frame, fit, crowd, {"ticks": "market", "trades": "trading"})
+    assert found.height == len(rows)
+    return found.to_dicts()
+
+
+def test_a_fit_and_its_shares_are_laid_beside_their_rows() -> None:
+    """Limit, sentence, the largest sender and its team, the subscription's last receipt, how many wait."""
+    first, second = laid([(KEY, ns(5)), (KEY, None)], (("ticks", 0.918), ("trades", 0.082)))
+    assert (first["depth"], first["depth_iqr"], first["survivors"]) == (49.0, 0.0, 30)
+    assert first["shares"] == "the queue then held: ticks 92 %, trades 8 %"
+    assert (first["crowder"], first["crowder_team"]) == ("ticks", "market")
+    assert first["last_receipt_ns"] == second["last_receipt_ns"] == ns(5)
+    assert first["waiting"] == second["waiting"] == 1
+
+
+def test_other_subscriptions_get_nothing() -> None:
+    """Another channel's rows, and calls (no channel, no subscription), have no fit."""
+    rows = laid([(("t", "", "", "other", "s"), ns(1)), (("t", "", None, None, None), None)], (("ticks", 1.0),))
+    for row in rows:
+        assert [row[name] for name in ("depth", "shares", "crowder")] == [None] * 3
+    assert [row["last_receipt_ns"] for row in rows] == [ns(1), None]
+
+
+def test_a_fit_without_shares_names_no_crowder() -> None:
+    """The queue's limit is known, who held it is not."""
+    (row,) = laid([(KEY, None)])
+    assert (row["depth"], row["shares"], row["crowder"]) == (49.0, None, None)
+
+
+def test_an_unknown_crowder_is_unowned() -> None:
+    """A sender that no team owns."""
+    (row,) = laid([(KEY, None)], (("stranger", 1.0),))
+    assert row["crowder_team"] == "unowned"

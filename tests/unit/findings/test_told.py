@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+from typing import Any
+
+import polars as pl
+
+from baton.findings.told import told
+
+SERVICES = {"trading": "trade", "notify": "messages", "audit": "risk", "stray": "unowned"}
+CHANNELS = {"orders": "platform", "bare": "unowned"}
+QUEUES = {"orders.notify": "messages", "bare.q": "unowned"}
+
+
+def named(row: dict[str, Any], *, sender_team: str = "trade") -> dict[str, Any]:
+    """A row told its names; its send is span 1, of the sender's team, its receipt span 2, of team `taker`."""
+    schema = {
+        **dict.fromkeys(("send", "row"), pl.UInt32),
+        **dict.fromkeys(("service", "receiver", "channel", "place", "subscription"), pl.String),
+        "services": pl.List(pl.String),
+    }
+    rows = pl.DataFrame([{"send": 1, "service": "trading", "subscription": "s", **row}], schema=schema)
+    spans = pl.DataFrame({"row": [1, 2], "team": [sender_team, "taker"]}, schema={"row": pl.UInt32, "team": pl.String})
+    found = told(rows, spans, SERVICES, CHANNELS, QUEUES)
+    assert found.columns == [*schema, "from_team", "from_service", "to_service", "to_team", "channel_team"]
+    return found.row(0, named=True)
+
+
+def test_the_sender_is_the_spans_own_team() -> None:
+    """An attribute may give a span another owner than its service: the span's counts."""
+    row = named({}, sender_team="by attribute")
+    assert (row["from_service"], row["from_team"]) == ("trading", "by attribute")
+
+
+def test_a_receipt_names_the_receiver() -> None:
+    """Who received it, and that span's own team, whoever else might have."""
+    row = named({"row": 2, "receiver": "notify", "services": ["audit", "notify"]})
+    assert (row["to_service"], row["to_team"]) == ("notify", "taker")
+
+
+def test_without_a_receipt_all_that_might_have_are_named() -> None:
+    """Every possible receiver, and each of their teams once."""
+    row = named({"services": ["audit", "notify"]})
+    assert (row["to_service"], row["to_team"]) == ("audit | notify", "messages | risk")
+    assert named({"services": ["notify", "notify"]})["to_team"] == "messages"
+    assert named({"services": ["stray"]})["to_team"] == "unowned"
+
+
+def test_an_unknown_receiver_is_null() -> None:
+    """Unknown is not unowned."""
+    row = named({"subscription": None, "channel": "orders"})
+    assert (row["to_service"], row["to_team"]) == (None, None)
+
+
+def test_the_queues_owner_comes_before_the_channels() -> None:
+    """Where the queue is known and owned; else the channel's owner; else unowned; of a call nobody."""
+    assert named({"channel": "orders", "place": "orders.notify"})["channel_team"] == "messages"
+    assert named({"channel": "orders", "place": "bare.q"})["channel_team"] == "platform"
+    assert named({"channel": "orders", "place": "unheard"})["channel_team"] == "platform"
+    assert named({"channel": "orders"})["channel_team"] == "platform"
+    assert named({"channel": "bare"})["channel_team"] == "unowned"
+    assert named({})["channel_team"] is None
+
+
+def test_rows_of_one_message_are_told_apart() -> None:
+    """Two subscriptions of one send each get their own receivers, and no row is doubled."""
+    rows = pl.DataFrame(
+        {
+            "send": [1, 1],
+            "row": [None, None],
+            "service": ["trading"] * 2,
+            "receiver": [None, None],
+            "channel": ["orders"] * 2,
+            "place": [None, None],
+            "subscription": ["a", "b"],
+            "services": [["notify"], ["audit"]],
+        },
+        schema_overrides={"send": pl.UInt32, "row": pl.UInt32, "receiver": pl.String, "place": pl.String},
+    )
+    spans = pl.DataFrame({"row": [1], "team": ["trade"]}, schema={"row": pl.UInt32, "team": pl.String})
+    found = told(rows, spans, SERVICES, CHANNELS, QUEUES).sort("subscription")
+    assert found["to_team"].to_list() == ["messages", "risk"]
