@@ -10,8 +10,6 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
-import polars as pl
-
 from baton.analysis import Analysis, Paired, analyze, expect, pair_up
 from baton.ownership.catalog import EMPTY, Catalog
 from baton.schema import JOURNEY_KEYS
@@ -22,6 +20,8 @@ from baton.wire.otlp_json import to_protobuf
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+
+    import polars as pl
 
 SECOND = 1_000_000_000
 START = 1_790_000_000 * SECOND

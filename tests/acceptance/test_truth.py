@@ -469,3 +469,41 @@ def test_a_batch_receive_takes_many_and_merges_no_journeys(rng: random.Random, t
     rows = judged(telemetry)
     assert set(verdicts(rows, messages).values()) == {"delivered"}
     assert rows["journey_id"].n_unique() == len(messages)
+
+
+def test_a_poll_with_a_process_span_a_message_merges_no_journeys(rng: random.Random, telemetry: Telemetry) -> None:
+    """Java's Kafka client: one `receive` span a poll, under it one `process` a message that links its own send."""
+    messages = poisson(rng, 50, 0, 30, "trade", "c")
+    sent = emit(telemetry, messages)
+    kafka = {"messaging__system": "rabbitmq", "messaging__destination__name": "events"}
+    for poll in range(1, 64):
+        batch = [message for message in messages if (poll - 1) / 2 <= message.at + 0.002 < poll / 2]
+        if not batch:
+            continue
+        received = telemetry.span(
+            "notify",
+            "events receive",
+            5,
+            poll / 2,
+            poll / 2 + 0.001,
+            messaging__operation="receive",
+            messaging__kafka__consumer__group="notify",
+            messaging__batch__message_count=len(batch),
+            **kafka,
+        )
+        for place, message in enumerate(batch):
+            telemetry.span(
+                "notify",
+                "events process",
+                5,
+                poll / 2 + 0.002 + place / 1000,
+                poll / 2 + 0.003 + place / 1000,
+                parent=received,
+                links=[sent[message.id]],
+                messaging__operation="process",
+                messaging__kafka__consumer__group="notify",
+                **kafka,
+            )
+    rows = judged(telemetry)
+    assert set(verdicts(rows, messages).values()) == {"delivered"}
+    assert rows["journey_id"].n_unique() == len(messages)

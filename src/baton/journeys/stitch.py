@@ -14,8 +14,8 @@ def stitch(spans: pl.DataFrame, pairs: pl.DataFrame, keys: tuple[str, ...]) -> t
     """Numbers the journeys.
 
     Traces belong together where a message went from one to the other or where a journey key says so. A batch receive
-    pairs its messages and merges nothing: its trace holds many journeys, so neither its links nor keys seen in it
-    join. A key value in more than HOT_KEY_TRACES_MAX traces joins nothing.
+    pairs its messages and merges nothing: a trace that took messages out of several others holds many journeys, so
+    neither its links nor keys seen in it join. A key value in more than HOT_KEY_TRACES_MAX traces joins nothing.
 
     Args:
         spans: SPANS, repaired, with `row`.
@@ -28,20 +28,25 @@ def stitch(spans: pl.DataFrame, pairs: pl.DataFrame, keys: tuple[str, ...]) -> t
     numbered = spans.select("row", *TRACE, "start_ns", "parent_span_id", "keys", "attributes").with_columns(
         (pl.struct(TRACE).rank("dense") - 1).cast(pl.Int64).alias("trace")
     )
-    batches = _batches(numbered, pairs)
+    crossings = _crossings(numbered, pairs)
+    batches = _batches(numbered, pairs, crossings)
     named = _named(numbered.join(batches, on="trace", how="anti"), keys)
     hot = named.filter(pl.col("traces") > HOT_KEY_TRACES_MAX)
     cold = named.filter(pl.col("traces").is_between(2, HOT_KEY_TRACES_MAX))
-    edges = pl.concat([_crossings(numbered, pairs, batches), _spokes(cold)])
+    crossings = crossings.join(batches, left_on="right", right_on="trace", how="anti")
+    edges = pl.concat([crossings, _spokes(cold)])
     component = _components(numbered["trace"].n_unique(), edges)
     journeys = _identified(numbered.with_columns(pl.Series("journey", component[numbered["trace"].to_numpy()])))
     return journeys, hot.drop("members").sort("tenant", "environment", "key", "value")
 
 
-def _batches(numbered: pl.DataFrame, pairs: pl.DataFrame) -> pl.DataFrame:
-    """Traces that hold a batch receive."""
+def _batches(numbered: pl.DataFrame, pairs: pl.DataFrame, crossings: pl.DataFrame) -> pl.DataFrame:
+    """Traces that hold a batch receive, or that took messages out of several traces (one `process` a message)."""
     batched = pairs.filter(pl.col("batched")).select(pl.col("receive").alias("row"))
-    return numbered.join(batched, on="row", how="semi").select("trace").unique()
+    gathering = crossings.filter(pl.col("left").n_unique().over("right") > 1)
+    return pl.concat(
+        [numbered.join(batched, on="row", how="semi").select("trace"), gathering.select(pl.col("right").alias("trace"))]
+    ).unique()
 
 
 def _named(numbered: pl.DataFrame, keys: tuple[str, ...]) -> pl.DataFrame:
@@ -69,7 +74,7 @@ def _named(numbered: pl.DataFrame, keys: tuple[str, ...]) -> pl.DataFrame:
     )
 
 
-def _crossings(numbered: pl.DataFrame, pairs: pl.DataFrame, batches: pl.DataFrame) -> pl.DataFrame:
+def _crossings(numbered: pl.DataFrame, pairs: pl.DataFrame) -> pl.DataFrame:
     """(trace, trace) of messages that crossed into another trace."""
     place = numbered.select("row", "trace", "environment")
     return (
@@ -77,7 +82,6 @@ def _crossings(numbered: pl.DataFrame, pairs: pl.DataFrame, batches: pl.DataFram
         .join(place.rename({"row": "send", "trace": "left"}), on="send")
         .join(place.rename({"row": "receive", "trace": "right"}), on=["receive"])
         .filter((pl.col("left") != pl.col("right")) & (pl.col("environment") == pl.col("environment_right")))
-        .join(batches, left_on="right", right_on="trace", how="anti")
         .select("left", "right")
     )
 

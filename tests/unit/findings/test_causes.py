@@ -151,7 +151,11 @@ def test_overflow_says_its_figures() -> None:
         ({**FAILED, "returned": True}, "no binding takes its key"),
         (FAILED, "nobody sent it again"),
         (OVERTAKEN, "nothing in the spans says why"),
-        (STUCK, "notify sent other spans meanwhile, and took nothing from this channel"),
+        (STUCK, "notify sent other spans meanwhile, and took nothing from this channel; 3 messages wait"),
+        (
+            {**STUCK, "waiting": 1},
+            "notify sent other spans meanwhile, and took nothing from this channel; 1 message wait",
+        ),
     ],
 )
 def test_each_cause_adds_its_sentence(row: Row, said: str) -> None:

@@ -11,11 +11,13 @@ KEY = ("t", "", "", "ch", "s")
 
 
 def laid(
-    rows: list[tuple[tuple[str | None, ...], int | None]], shares: tuple[tuple[str, float], ...] = ()
+    rows: list[tuple[tuple[str | None, ...], int | None]],
+    shares: tuple[tuple[str, float], ...] = (),
 ) -> list[dict[str, Any]]:
     """Rows of (key, first receipt) beside one fit for KEY with these shares."""
-    schema = {**dict.fromkeys(SUBSCRIPTION, pl.String), "first_ns": pl.Int64}
-    frame = pl.DataFrame([(*key, first) for key, first in rows], schema=schema, orient="row")
+    schema = {**dict.fromkeys(SUBSCRIPTION, pl.String), "first_ns": pl.Int64, "proof": pl.String}
+    told = [(*key, first, "waiting" if first is None else "received") for key, first in rows]
+    frame = pl.DataFrame(told, schema=schema, orient="row")
     waits = pl.when(pl.col("first_ns").is_null()).then(pl.lit("waiting")).otherwise(pl.lit("received"))
     frame = frame.with_columns(waits.alias("proof"))
     fit = pl.DataFrame(
@@ -37,6 +39,7 @@ def test_a_fit_and_its_shares_are_laid_beside_their_rows() -> None:
     assert first["shares"] == "the queue then held: ticks 92 %, trades 8 %"
     assert (first["crowder"], first["crowder_team"]) == ("ticks", "market")
     assert first["last_receipt_ns"] == second["last_receipt_ns"] == ns(5)
+    assert laid([(KEY, ns(5)), (KEY, ns(9))])[0]["last_receipt_ns"] == ns(9)
     assert first["waiting"] == second["waiting"] == 1
 
 
@@ -46,6 +49,12 @@ def test_other_subscriptions_get_nothing() -> None:
     for row in rows:
         assert [row[name] for name in ("depth", "shares", "crowder")] == [None] * 3
     assert [row["last_receipt_ns"] for row in rows] == [ns(1), None]
+
+
+def test_the_waiting_of_a_subscription_are_counted() -> None:
+    """Its own, and only those that wait."""
+    rows = laid([(KEY, ns(5)), (KEY, None), (KEY, None), (("t", "", "", "other", "s"), None)])
+    assert [row["waiting"] for row in rows] == [2, 2, 2, 1]
 
 
 def test_a_fit_without_shares_names_no_crowder() -> None:

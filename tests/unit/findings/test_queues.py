@@ -113,7 +113,20 @@ def judged(
 ) -> pl.DataFrame:
     """Judged rows of (sent at, sender, proof)."""
     rows = [
-        ("t", "", "", channel, "s", number, ns(at), sender, proof, failed and proof == "failed", "expected", [lane])
+        (
+            "t",
+            "",
+            "",
+            channel,
+            "s",
+            number,
+            ns(at),
+            sender,
+            proof,
+            failed and proof == "failed",
+            "expected",
+            [lane, "shared"],
+        )
         for number, (at, sender, proof) in enumerate(told)
     ]
     names = [*SUBSCRIPTION, "send", "sent_ns", "service", "proof", "failed", "relation", "services"]

@@ -79,7 +79,7 @@ def test_times_are_kept_to_the_nanosecond() -> None:
     assert [row[name] for name in ("sent_at", "received_at", "as_of")] == [ns(1), ns(1.1), ns(LATER)]
     assert row["deadline_at"] == ns(31)
     (row,) = of(rows, lost)
-    assert (row["received_at"], row["deadline_at"]) == (None, ns(34))
+    assert (row["received_at"], row["deadline_at"], row["late"]) == (None, ns(34), False)
 
 
 def test_rows_stand_in_the_order_of_sending() -> None:
@@ -152,7 +152,7 @@ def test_a_known_failure_names_no_resend() -> None:
 
 
 def test_a_finding_groups_one_boundary_and_cause() -> None:
-    """Losses of one channel share it; another channel, sender, verdict or tenant has its own; others have none."""
+    """Losses of one channel share it; another channel, sender, tenant or environment has its own; others have none."""
     recording = Recording()
     lost: dict[str, list[Span]] = {}
     for name, told in {
@@ -160,21 +160,22 @@ def test_a_finding_groups_one_boundary_and_cause() -> None:
         "channel": {"channel": "other"},
         "sender": {"service": "web", "channel": "third"},
         "tenant": {"tenant": "acme"},
+        "environment": {"environment": "test"},
     }.items():
         here = {"channel": "orders", "service": "trading", **told}
-        tenant = {key: value for key, value in told.items() if key == "tenant"}
+        place = {key: value for key, value in told.items() if key in ("tenant", "environment")}
         lost[name] = []
         for at in range(10):
             send = recording.send(at=at, **here)
             if at in (4, 6):
                 lost[name].append(send)
             else:
-                recording.receive(at=at + 0.1, under=send, channel=here["channel"], **tenant)
+                recording.receive(at=at + 0.1, under=send, channel=here["channel"], **place)
     rows = judged(recording)
     ids = {name: {row["finding_id"] for send in sends for row in of(rows, send)} for name, sends in lost.items()}
     assert all(len(found) == 1 for found in ids.values())
     assert len(set.union(*ids.values())) == len(ids)
-    assert rows.filter(verdict="delivered")["finding_id"].to_list() == [None] * 32
+    assert rows.filter(verdict="delivered")["finding_id"].to_list() == [None] * 40
 
 
 def test_owners_are_on_the_row() -> None:

@@ -112,9 +112,9 @@ def test_of_competing_services_the_last_receipt_decides() -> None:
     recording = Recording()
     recording.flow(range(10), taker="a")
     sends = recording.flow(range(10, 20), taker="b")
-    recording.receive("a", 12.01, under=sends[12], error="boom")
+    recording.receive("a", 12.01, under=sends[12], error="boom", step="receive")
     (row,) = [row for row in laid_out(recording) if row["id"] == sends[12].id]
-    assert (row["receiver"], row["lapsed"], row["deliveries"]) == ("b", False, 2)
+    assert (row["receiver"], row["lapsed"], row["deliveries"], row["step"]) == ("b", False, 2, "processed")
     assert row["first_ns"] == ns(12.01)
 
 
@@ -135,6 +135,7 @@ def test_without_expectations_a_receipt_stands_for_itself() -> None:
     assert rows_of(rows, sends[2]) == [(None, "expected", False)]
     assert [row["services"] for row in rows] == [["notify"], ["notify"], None]
     assert {row["expected_by"] for row in rows} == {None}
+    assert not any(row["tossed"] for row in rows)
 
 
 def test_stale_expectations_name_other_channels() -> None:

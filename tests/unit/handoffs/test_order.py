@@ -86,6 +86,12 @@ def test_each_sharing_service_has_to_pass(messages: Messages) -> None:
     assert ordered(messages, *both, (1, None), (2, 3), (3, 8, {"receiver": "b"}))[2] == (8, 0.6)
 
 
+def test_the_slower_of_two_services_decides(messages: Messages) -> None:
+    """Both still take: the later of their receipts is when it was passed."""
+    told = [(0, 0.5), (0.1, 0.6, {"receiver": "b"}), (1, None), (2, 3, {"receiver": "b"}), (3, 8)]
+    assert ordered(messages, *told)[2] == (8, 0.6)
+
+
 def test_a_service_that_another_replaced_is_not_waited_for(messages: Messages) -> None:
     """Its receipts ended before the other's began."""
     assert ordered(messages, (0, 1, {"receiver": "old"}), (2, None), (3, 4), (5, 6))[1][0] == 4

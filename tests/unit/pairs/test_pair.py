@@ -139,6 +139,14 @@ def test_a_link_to_oneself_is_no_pair() -> None:
     assert pairs_of(recording) == set()
 
 
+def test_a_link_into_another_tenant_is_no_pair() -> None:
+    """The ids of another tenant's send name nothing here."""
+    recording = Recording()
+    send = recording.send(tenant="acme")
+    recording.receive(tenant="evil", links=[send])
+    assert pairs_of(recording) == set()
+
+
 def test_a_link_compares_full_ids() -> None:
     """A link whose trace id has the same last 8 bytes, and so the same surrogate, names another span."""
     recording = Recording()

@@ -55,9 +55,11 @@ def test_of_several_answers_the_first_counts() -> None:
     """A transport that retried on its own: one call, answered when the first server began."""
     recording = Recording()
     client = recording.span("web", 1, kind=CLIENT, attributes=API)
-    recording.span("api", 3, "second", kind=SERVER, under=client)
-    recording.span("api", 2, "first", kind=SERVER, under=client)
-    assert [(row["receive"], row["received_ns"]) for row in made(recording)] == [("first", ns(2))]
+    recording.span("other", 3, "second", kind=SERVER, under=client)
+    recording.span("api", 2, "first", kind=SERVER, took=5, under=client)
+    (row,) = made(recording)
+    assert (row["receive"], row["to_service"]) == ("first", "api")
+    assert (row["received_ns"], row["done_ns"]) == (ns(2), ns(7))
 
 
 def test_a_client_within_a_client_is_one_call() -> None:

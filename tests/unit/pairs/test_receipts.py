@@ -97,6 +97,15 @@ def test_of_redeliveries_the_last_decides() -> None:
         assert (row["first_ns"], row["received_ns"]) == (ns(1), ns(len(errors)))
 
 
+def test_the_first_delivery_says_how_it_was_paired() -> None:
+    """The context came with the first; the redelivery has a link only."""
+    recording, send = sent()
+    recording.receive(at=1, under=send)
+    recording.receive(at=2, links=[send])
+    row = one(recording)
+    assert (row["method"], row["deliveries"]) == ("parent", 2)
+
+
 def test_a_nack_counts_for_its_own_delivery() -> None:
     """Refused, redelivered, processed, acknowledged: delivered twice, and the last is good."""
     recording, send = sent()

@@ -147,6 +147,7 @@ def test_skew_is_the_distance_of_the_middles() -> None:
     """An answer of one second that begins 3 s before its call of two: the middles are 3.5 s apart."""
     assert skew_of(7, 1) == -3_500_000_000
     assert skew_of(20, 1) == 9_500_000_000
+    assert skew_of(7, 2) == -3_000_000_000
 
 
 def test_an_enclosed_answer_shows_no_skew() -> None:

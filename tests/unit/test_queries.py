@@ -1,0 +1,235 @@
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import polars as pl
+import pytest
+
+from baton import queries
+from baton.errors import InputError, NotFoundError, UsageError
+from baton.queries import Question
+from baton.schema import EXPECTATIONS, HANDOFFS
+from baton.store.writer import Writer
+from recording import LATER, Recording, Span, ns
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+OWNERS = """
+version: "1"
+teams:
+  - name: trade
+    escalation: "#trade"
+    owns: {services: [trading]}
+  - name: messages
+    owns: {services: [notify], queues: [sms-q]}
+  - name: platform
+    owns: {channels: [orders]}
+journey_types:
+  - {name: purchase, entry: {service: trading, span: buy}, owner: trade, criticality: high}
+"""
+
+ENTRY = Span("e" * 32, "e" * 16)
+
+
+def bank() -> Recording:
+    """Ten orders, the one at 4 lost; the first is part of a declared journey that goes on to `sms`."""
+    recording = Recording()
+    recording.span("trading", 0, "buy", own=ENTRY)
+    first = recording.send(at=0, under=ENTRY, message="m-0", correlation="twice")
+    receive = recording.receive(at=0.1, under=first)
+    recording.receive("gateway", 0.3, "sms-q", under=recording.send("notify", 0.2, "sms", under=receive))
+    recording.flow(range(1, 10), lost=[4])
+    recording.send("other", 20, "lonely", correlation="twice")
+    return recording
+
+
+@pytest.fixture(scope="module")
+def question(tmp_path_factory: pytest.TempPathFactory) -> Question:
+    """All of the bank's handoffs, long after."""
+    folder = tmp_path_factory.mktemp("bank")
+    owners = folder / "owners.yaml"
+    owners.write_text(OWNERS)
+    return Question(_stored(folder / "store", bank()), owners, as_of_ns=ns(LATER))
+
+
+def _stored(store: Path, recording: Recording, expectations: pl.DataFrame | None = None) -> Path:
+    with Writer(store) as writer:
+        writer.append(recording.frame(), None)
+        if expectations is not None:
+            writer.save_expectations(expectations)
+    return store
+
+
+def sent(rows: pl.DataFrame) -> list[float]:
+    """When each row was sent, seconds."""
+    return [(at - ns(0)) / 1e9 for at in rows["sent_at"].dt.timestamp("ns")]
+
+
+def test_handoffs_are_the_public_rows(question: Question) -> None:
+    """HANDOFFS of the whole store, learned on the spot, in their order."""
+    rows = queries.handoffs(question)
+    assert rows.schema == HANDOFFS.schema
+    assert sent(rows) == [0, 0.2, *range(1, 10), 20]
+    assert rows["verdict"].value_counts().sort("verdict").rows() == [
+        ("delivered", 10),
+        ("dropped", 1),
+        ("unobserved", 1),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("asked", "times"),
+    [
+        ({"since_ns": ns(9)}, [9, 20]),
+        ({"until_ns": ns(1)}, [0, 0.2]),
+        ({"since_ns": ns(2), "until_ns": ns(4)}, [2, 3]),
+        ({"verdicts": ("dropped", "unobserved")}, [4, 20]),
+        ({"journey_type": "purchase"}, [0, 0.2]),
+        ({"journey_type": "unheard"}, []),
+        ({"team": "trade"}, [0, *range(1, 10)]),
+        ({"team": "messages"}, [0, 0.2, *range(1, 10)]),
+        ({"team": "platform"}, [0, *range(1, 10)]),
+        ({"team": "unowned"}, [0.2, 20]),
+        ({"team": "trade", "verdicts": ("dropped",)}, [4]),
+    ],
+)
+def test_a_question_narrows_the_rows(question: Question, asked: dict[str, object], times: list[float]) -> None:
+    """By the window on `sent_at` (from, and before), verdict, journey type, and any of a row's teams."""
+    assert sent(queries.handoffs(replace(question, **asked))) == times
+
+
+def test_a_narrowed_question_judges_no_otherwise(question: Question) -> None:
+    """The window narrows what is shown, and not what is known."""
+    every = queries.handoffs(question)
+    narrowed = queries.handoffs(replace(question, since_ns=ns(4), until_ns=ns(5)))
+    assert narrowed.equals(every.filter(pl.Series(sent(every)) == 4))
+
+
+def test_without_owners_the_verdicts_stand(question: Question) -> None:
+    """All is unowned, nothing else changes."""
+    bare = queries.handoffs(replace(question, owners=None))
+    assert bare["verdict"].equals(queries.handoffs(question)["verdict"])
+    assert set(bare["from_team"]) == {"unowned"}
+
+
+def test_the_past_can_be_asked(question: Question) -> None:
+    """As of five seconds the lost one is pending, and nothing later is there."""
+    rows = queries.handoffs(replace(question, as_of_ns=ns(4.5)))
+    assert sent(rows)[-1] == 4
+    assert rows["verdict"][-1] == "pending"
+
+
+def test_now_is_the_default(question: Question, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without `as_of` it is judged as of the clock: spans that end later are unseen."""
+    monkeypatch.setattr("baton.queries.time.time_ns", lambda: ns(4.5))
+    past = queries.handoffs(replace(question, as_of_ns=ns(4.5)))
+    assert queries.handoffs(replace(question, as_of_ns=None)).equals(past)
+
+
+def test_what_was_learned_last_is_used(question: Question, tmp_path: Path) -> None:
+    """A store that has learned is judged by that, and a store that learned nothing expects nothing."""
+    store = _stored(tmp_path / "store", bank(), EXPECTATIONS.empty())
+    rows = queries.handoffs(replace(question, store=store))
+    assert rows.filter(verdict="unobserved").height == 2
+    learned = pl.read_ipc(io.BytesIO(queries.learn(store, None)))
+    assert learned.schema == EXPECTATIONS.schema
+    with Writer(store) as writer:
+        writer.save_expectations(learned)
+    assert queries.handoffs(replace(question, store=store)).equals(queries.handoffs(question))
+    assert queries.report(replace(question, store=store)).profile == learned["version"][0]
+
+
+def test_the_journey_keys_are_a_setting(tmp_path: Path) -> None:
+    """baton.toml in the store names them; the ownership file comes before it."""
+    recording = Recording()
+    for at, key in ((1, "a.id"), (2, "a.id"), (3, "b.id"), (4, "b.id")):
+        recording.send(at=at, more={key: "7"})
+    store = _stored(tmp_path / "store", recording)
+    (store / "baton.toml").write_text('journey_keys = ["a.id"]')
+    owners = tmp_path / "owners.yaml"
+    owners.write_text('version: "1"\njourney_keys: [b.id]\n')
+    one, two, three, four = queries.handoffs(Question(store, as_of_ns=ns(LATER)))["journey_id"]
+    assert one == two
+    assert three != four
+    one, two, three, four = queries.handoffs(Question(store, owners, as_of_ns=ns(LATER)))["journey_id"]
+    assert one != two
+    assert three == four
+
+
+def test_a_report_is_about_the_question(question: Question) -> None:
+    """Counts, findings and window are those of what was asked; totals of the boundary too."""
+    report = queries.report(replace(question, until_ns=ns(5)))
+    assert (report.store, report.since_ns, report.until_ns, report.as_of_ns) == (
+        question.store,
+        None,
+        ns(5),
+        ns(LATER),
+    )
+    assert (report.counts["dropped"], report.counts["delivered"], report.counts["stuck"]) == (1, 5, 0)
+    (finding,) = report.findings
+    assert (finding.from_team, finding.to_team, finding.channel_team) == ("trade", "messages", "platform")
+    assert (finding.count, finding.handoffs) == (1, 5)
+
+
+def test_boundaries_are_those_of_the_question(question: Question) -> None:
+    """Worst first."""
+    rows = queries.boundaries(question)
+    assert rows.select("channel", "handoffs", "dropped").rows() == [("orders", 10, 1), ("sms", 1, 0), ("lonely", 1, 0)]
+    assert queries.boundaries(replace(question, team="nobody")).is_empty()
+
+
+@pytest.mark.parametrize("name", [ENTRY.trace, ENTRY.trace.upper(), f" {ENTRY.trace} ", "m-0"])
+def test_a_journey_is_found_by_any_of_its_ids(question: Question, name: str) -> None:
+    """Trace id, in any case and with blanks around it, message id."""
+    journey = queries.journey(question, name)
+    assert (journey.journey_id, journey.journey_type, journey.owner) == (ENTRY.trace, "purchase", "trade")
+    assert len(journey.spans) == 5
+
+
+def test_an_unknown_journey_is_not_found(question: Question) -> None:
+    """The error names the value, the store and the next step."""
+    with pytest.raises(NotFoundError, match=r"'nothing\\x1b': `baton handoffs` lists") as raised:
+        queries.journey(question, "nothing\x1b")
+    assert str(question.store) in str(raised.value)
+
+
+def test_an_id_of_two_journeys_has_to_be_told_apart(question: Question) -> None:
+    """A correlation id in two journeys: the error names them."""
+    with pytest.raises(UsageError, match=r"'twice' names 2 journeys.*" + ENTRY.trace):
+        queries.journey(question, "twice")
+
+
+def test_who_answers_for_names_in_the_store(question: Question) -> None:
+    """A service, and nobody for an unknown one."""
+    assert queries.who(question, "trading").team == "trade"
+    with pytest.raises(NotFoundError, match="'unheard'"):
+        queries.who(question, "unheard")
+
+
+def test_a_store_that_is_not_there(question: Question, tmp_path: Path) -> None:
+    """Every question says so."""
+    nowhere = replace(question, store=tmp_path / "nowhere")
+    for ask in (queries.handoffs, queries.report, queries.boundaries):
+        with pytest.raises(NotFoundError, match="nowhere"):
+            ask(nowhere)
+
+
+def test_a_faulty_ownership_file(question: Question, tmp_path: Path) -> None:
+    """An error with the file's name, before anything is judged."""
+    bad = tmp_path / "bad.yaml"
+    bad.write_text("teams: 7")
+    with pytest.raises(InputError, match=r"bad\.yaml"):
+        queries.handoffs(replace(question, owners=bad))
+
+
+def test_an_empty_store_has_no_handoffs(tmp_path: Path) -> None:
+    """No spans: no rows, no findings, nothing learned."""
+    with Writer(tmp_path / "store"):
+        pass
+    question = Question(tmp_path / "store", as_of_ns=ns(LATER))
+    assert queries.handoffs(question).is_empty()
+    assert queries.report(question).findings == ()
+    assert pl.read_ipc(io.BytesIO(queries.learn(question.store, None))).is_empty()
