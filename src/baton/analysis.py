@@ -22,7 +22,7 @@ from baton.handoffs.deadline import deadlines
 from baton.handoffs.expected import SUBSCRIPTION, expected
 from baton.handoffs.order import overtaken
 from baton.handoffs.signs import signs
-from baton.handoffs.telemetry import gaps, vouch, watch
+from baton.handoffs.telemetry import Watched, gaps, vouch, watch
 from baton.journeys.stitch import stitch
 from baton.ownership import declared
 from baton.ownership.assign import assign, owners
@@ -118,7 +118,7 @@ def analyze(
     """
     journeys, hot = stitch(paired.spans, paired.pairs, journey_keys)
     journeys = _typed(paired.spans, journeys, catalog)
-    telemetry, pauses = watch(paired.spans), gaps(paired.spans)
+    watched = Watched(watch(paired.spans), gaps(paired.spans))
 
     rows = expected(paired.sends, paired.receipts, expectations)
     rows = declared.deadlines(_in_journeys(rows, journeys).lazy(), catalog).collect()
@@ -127,8 +127,8 @@ def analyze(
     rows = rows.join(pressed(pressures), on=SUBSCRIPTION, how="left").with_columns(
         pl.col("pressed").fill_null(value=False)
     )
-    rows = message_law.judge(vouch(rows, telemetry, pauses, as_of_ns), as_of_ns)
-    answered = call_law.judge(paired.calls, expectations, telemetry, pauses, as_of_ns)
+    rows = message_law.judge(vouch(rows, watched, as_of_ns), as_of_ns)
+    answered = call_law.judge(paired.calls, expectations, paired.spans, watched, as_of_ns)
     answered = _in_journeys(answered, journeys)
 
     fits = limits(pressures, _services(rows))

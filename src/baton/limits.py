@@ -42,6 +42,9 @@ TRACE_ID_BYTES = 16
 SPAN_ID_BYTES = 8
 # Times are Int64 nanoseconds since 1970: the end of that range is in the year 2262.
 TIME_NS_MAX = 2**63 - 1
+# Instants and durations are held to these before they are added, so that no span's time, however absurd, overflows.
+INSTANT_NS_MAX = TIME_NS_MAX - 2**60
+DURATION_NS_MAX = 31 * 24 * 3600 * SECOND_NS
 
 # --- pairing -------------------------------------------------------------------------------------------------------
 
@@ -53,6 +56,7 @@ MESSAGE_ID_WINDOW_NS = 72 * 3600 * SECOND_NS
 CORRELATION_WINDOW_NS = 12 * 3600 * SECOND_NS
 # A receive this much before its send is skew, not another message: clocks of banks are held to a second, VMs drift
 # to minutes after a pause.
+SKEW_NS_USUAL = 1 * SECOND_NS
 SKEW_NS_MAX = 10 * 60 * SECOND_NS
 # A journey key that would join more traces than this is hot: it joins nothing and is reported.
 HOT_KEY_TRACES_MAX = 200
@@ -76,6 +80,8 @@ REORDER_MARGIN = 3.0
 # Two subscriptions fan out if they share at least this part of the smaller one's messages; competing consumers share
 # only redeliveries.
 FAN_OUT_SHARE_MIN = 0.2
+# A place that takes this part or more of what another takes well is a second receiver, whatever it is called.
+FAN_OUT_WHOLE_SHARE = 0.8
 # Subscriptions learned of one channel; auto-named queues of short-lived clients can make thousands. Beyond it further
 # takers share the last one, which expects less and so accuses less.
 TAKERS_MAX = 64
@@ -92,6 +98,10 @@ QUEUE_DEPTH_MIN = 5
 QUEUE_SPREAD_MAX = 0.15
 # ... or this many times longer than messages sent in calm.
 QUEUE_WAIT_RATIO_MIN = 5.0
+
+# A queue is empty if every instance that takes from it polled it this often and found nothing: brokers' short polls ask
+# a part of their servers only, so one empty answer proves nothing.
+IDLE_POLLS_MIN = 3
 
 # --- telemetry -----------------------------------------------------------------------------------------------------
 

@@ -114,10 +114,10 @@ def boundaries(question: Question) -> pl.DataFrame:
     """One row a boundary, worst first; raises as `handoffs`.
 
     Returns:
-        `from_team`, `from_service`, `to_team`, `to_service`, `channel`, `channel_team` (String; the services null
-        where the side is owned: they stand for it where it is not), `handoffs` and one count a verdict and `late`
-        (UInt32), `drop_rate` (Float64, dropped of all), `p50_ms`, `p99_ms` (Float64, sent to received; null where
-        nothing was received).
+        `tenant`, `environment`, `from_team`, `from_service`, `to_team`, `to_service`, `channel`, `channel_team`
+        (String; the services null where the side is owned: they stand for it where it is not), `handoffs` and one count
+        a verdict and `late` (UInt32), `drop_rate` (Float64, dropped of all), `p50_ms`, `p99_ms` (Float64, sent to
+        received; null where nothing was received).
     """
     return summaries.boundaries(_asked(_answer(question).analysis.handoffs, question))
 

@@ -266,7 +266,7 @@ SENDS = Frame(
         Column("returned", BOOL, "The sender says that the broker returned it."),
         Column("message_id", STRING, "Its own, else the nest's."),
         Column("correlation_id", STRING, "Its own, else the nest's."),
-        Column("channel", STRING, "Its own, else the nest's; empty where none is said."),
+        Column("channel", STRING, "Its own, else the nest's; where none is said, UNSAID and what it is of."),
         Column("tenant", STRING, "Tenant."),
         Column("environment", STRING, "Environment."),
         Column("broker", STRING, "Broker address; empty where none is stated."),
@@ -306,6 +306,7 @@ RECEIPTS = Frame(
             "taker", STRING, "Who takes independently of others: group, subscription, queue, else service at place."
         ),
         Column("service", STRING, "Receiver, of the last delivery."),
+        Column("lane", STRING, "Taker and partition: within it, messages come in the order of a queue."),
         Column("service_instance", STRING, "Its instance."),
         Column("destination", STRING, "What the receiver calls the place."),
         Column("queue", STRING, "Queue, where the receiver names it apart."),
@@ -399,6 +400,7 @@ EXPECTATIONS = Frame(
         Column("services", STRINGS, "Their services."),
         Column("destination", STRING, "The destination as the receivers say it."),
         Column("relation", STRING, "expected: each message goes there; onward: dead-letter or park."),
+        Column("routing_keys", STRINGS, "Routing keys that it takes; null where they are not known, or tell nothing."),
         Column("sends", I64, "Messages or calls sent while it was known."),
         Column("pairs", I64, "Of them received."),
         Column("first_ns", I64, "First send that it received."),
@@ -459,6 +461,9 @@ VERDICTS: tuple[str, ...] = ("delivered", "retried", "dropped", "unobserved", "p
 
 DEFAULT_TENANT = "default"
 """Whose telemetry it is where the sender names nobody."""
+
+UNSAID = "? "
+"""What the channel of a send begins with that says no destination: sender and span name stand for it."""
 
 UNOWNED = "unowned"
 """A known thing without an owner; null is an unknown thing."""

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from baton.analysis import Analysis
     from baton.ownership.catalog import Catalog, Team
 
-_BOUNDARY = ("from_team", "from_service", "to_team", "to_service", "channel", "channel_team")
+_BOUNDARY = ("tenant", "environment", "from_team", "from_service", "to_team", "to_service", "channel", "channel_team")
 _URGENCY = ("critical", "high", "normal", "low")
 _STATUS = {0: "unset", 1: "ok", 2: "error"}
 
@@ -129,7 +129,7 @@ def _crowding(first: dict[str, Any], analysis: Analysis) -> tuple[tuple[str, str
     shares = analysis.crowding.filter(
         (pl.col("tenant") == first["tenant"])
         & (pl.col("environment") == first["environment"])
-        & (pl.col("channel") == (first["channel"] or ""))
+        & (pl.col("channel") == first["channel"])
     )
     return tuple(
         (name, teams.get(name, UNOWNED), share) for name, share in shares.select("sender", "share").iter_rows()
@@ -236,7 +236,11 @@ def journey(analysis: Analysis, catalog: Catalog, journey_id: str) -> Journey:
     """One journey by its id (hex)."""
     members = analysis.journeys.filter(pl.col("journey_id") == bytes.fromhex(journey_id))
     spans = analysis.spans.join(members, on="row", how="semi").sort("start_ns", "row")
+    # A forged id may stand in several tenants and environments: a journey lies within one.
+    home = spans.select("tenant", "environment").sort(pl.all()).head(1)
+    spans = spans.join(home, on=home.columns, how="semi", maintain_order="left")
     rows = analysis.handoffs.filter(pl.col("journey_id") == journey_id)
+    rows = rows.join(home, on=home.columns, how="semi", maintain_order="left")
     kinds, correlations = rows["journey_type"].drop_nulls().unique(), rows["correlation_id"].drop_nulls().unique()
     kind = kinds[0] if len(kinds) else None
     handoffs = tuple(rows.to_dicts())
@@ -269,10 +273,10 @@ def _lines(spans: pl.DataFrame) -> Iterator[SpanLine]:
 
 def _depth(row: int, parents: dict[int, int | None], depths: dict[int, int]) -> int:
     """Parents above a span within its journey; a cycle of forged parents ends where it began."""
-    path: list[int] = []
+    path: dict[int, None] = {}
     here: int | None = row
     while here is not None and here in parents and here not in depths and here not in path:
-        path.append(here)
+        path[here] = None
         here = parents[here]
     base = depths.get(here, -1) if here is not None else -1
     for above, one in enumerate(reversed(path), start=1):

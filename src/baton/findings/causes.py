@@ -49,11 +49,9 @@ _FULL = pl.format(
 
 _UNTAKEN = (_PROOF == "waiting") & ~(pl.col("last_receipt_ns") > pl.col("deadline_at_ns")).fill_null(value=False)
 _DOWN = pl.format(
-    "{} sent other spans meanwhile, and took nothing from this channel; {} wait",
+    "{} sent other spans meanwhile, and took nothing from this channel; {}",
     pl.col("services").list.join(", "),
-    pl.format(
-        "{} {}", "waiting", pl.when(pl.col("waiting") == 1).then(pl.lit("message")).otherwise(pl.lit("messages"))
-    ),
+    pl.when(pl.col("waiting") == 1).then(pl.lit("1 message waits")).otherwise(pl.format("{} messages wait", "waiting")),
 )
 
 CAUSES: tuple[Cause, ...] = (
@@ -142,9 +140,12 @@ def convict(rows: pl.DataFrame) -> pl.DataFrame:
     accused = pl.col("verdict").is_in(["dropped", "stuck"])
     holds = [pl.when(accused & cause.when.fill_null(value=False)) for cause in CAUSES]
     first = pl.coalesce(*(hold.then(pl.lit(number)) for number, hold in enumerate(holds)))
+    named = pl.col("_cause").replace_strict(_NAMES, default=None, return_dtype=pl.String)
     runner_up = pl.coalesce(
         *(
-            hold.then(pl.when(pl.col("_cause") < number).then(pl.lit(f"runner-up: {cause.name}")))
+            hold.then(
+                pl.when((pl.col("_cause") < number) & (named != cause.name)).then(pl.lit(f"runner-up: {cause.name}"))
+            )
             for number, (hold, cause) in enumerate(zip(holds, CAUSES, strict=True))
             if cause.name != "unknown"
         )

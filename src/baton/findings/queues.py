@@ -91,7 +91,7 @@ def crowding(rows: pl.DataFrame, fits: pl.DataFrame) -> pl.DataFrame:
 
 
 def _shares(key: tuple[object, ...], part: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
-    depth = int(part["depth"][0])
+    depth = round(part["depth"][0])
     lost = part.filter(pl.col("proof").is_in(["overtaken", "drained", "sidelined", "failed"]))
     accepted = (
         part

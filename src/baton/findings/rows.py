@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from baton.schema import HANDOFFS, UNOWNED
+from baton.schema import HANDOFFS, UNOWNED, UNSAID
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -50,10 +50,12 @@ def _party(side: str) -> pl.Expr:
 
 
 def _places() -> tuple[pl.Expr, ...]:
+    said = ~pl.col("channel").str.starts_with(UNSAID)
     elsewhere = pl.when(pl.col("place") != pl.col("channel")).then("place")
     return (
         pl.coalesce("queue", elsewhere).alias("queue"),
-        pl.when(pl.col("channel") != "").then("channel").alias("channel"),
+        pl.when(said).then("channel").alias("channel"),
+        pl.when(said).then("channel_team").alias("channel_team"),
         pl.col("journey_id").bin.encode("hex"),
     )
 

@@ -5,17 +5,20 @@ from __future__ import annotations
 import polars as pl
 
 from baton.handoffs.expected import CHANNEL, SUBSCRIPTION
+from baton.limits import MESSAGE_ID_WINDOW_NS
 
 _KEY = ["send", *SUBSCRIPTION]
+_RETRY = r"(?i)retry|retries|redeliver"
 
 
 def sidelined(rows: pl.DataFrame) -> pl.DataFrame:
     """Marks the expected rows whose message went to a dead-letter or parking place (`sidelined`, `held_at`).
 
-    It is held against the one subscription that has no receipt; where all have one, against the one that failed it, or
-    the only one. Where several could have sent it there, none is named. A receipt that began after the onward hop made
-    up for it.
+    One that its receiver then took well from a retry place was made up for (`mended`). Else it is held against the one
+    subscription that has no receipt; where all have one, against the one that failed it, or the only one. Where several
+    could have sent it there, none is named. A receipt that began after the onward hop made up for it.
     """
+    retried = pl.col("place").str.contains(_RETRY) & ~pl.col("lapsed")
     hops = (
         rows.filter((pl.col("relation") == "onward") & pl.col("row").is_not_null())
         .sort("first_ns", "subscription")
@@ -23,6 +26,7 @@ def sidelined(rows: pl.DataFrame) -> pl.DataFrame:
         .agg(
             pl.coalesce("queue", "destination").last().alias("held_at"),
             pl.col("first_ns").first().alias("hop_ns"),
+            pl.col("receiver").filter(retried).alias("_retriers"),
         )
     )
     expected = pl.col("relation") == "expected"
@@ -32,6 +36,8 @@ def sidelined(rows: pl.DataFrame) -> pl.DataFrame:
         & pl.col("subscription").is_not_null()
         & ~(pl.col("received_ns") > pl.col("hop_ns")).fill_null(value=False)
     )
+    mended = (expected & (pl.col("_retriers").list.set_intersection("services").list.len() > 0)).fill_null(value=False)
+    suspect &= ~mended
     missing = suspect & pl.col("row").is_null()
     lapsed = suspect & pl.col("lapsed").fill_null(value=False)
 
@@ -45,7 +51,8 @@ def sidelined(rows: pl.DataFrame) -> pl.DataFrame:
     )
     return (
         rows.join(hops, on="send", how="left")
-        .with_columns(named.fill_null(value=False).alias("sidelined"))
+        .with_columns(named.fill_null(value=False).alias("sidelined"), mended.alias("mended"))
+        .drop("_retriers")
         .with_columns(pl.when(pl.col("sidelined")).then("held_at").alias("held_at"))
     )
 
@@ -87,6 +94,7 @@ def _later(bad: pl.DataFrame, good: pl.DataFrame, by: list[str]) -> pl.DataFrame
             right_on="made_good_ns",
             by=by,
             strategy="forward",
+            tolerance=MESSAGE_ID_WINDOW_NS,
             allow_exact_matches=False,
             check_sortedness=False,
         )

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import polars as pl
 
-from baton.handoffs.telemetry import INSTANCE, SERVICE
-from baton.limits import SILENCE_TAIL_NS, SILENT_FOR_GOOD_NS
+from baton.handoffs.signs import open_receipts
+from baton.handoffs.telemetry import INSTANCE, SERVICE, Watched
+from baton.limits import OPEN_RECEIPT_NS_MAX, SILENCE_TAIL_NS, SILENT_FOR_GOOD_NS
 
 GATEWAY_STATUSES = (502, 503, 504)
 """HTTP answers that a proxy gives in the place of a server that did not."""
@@ -20,6 +21,8 @@ CLAUSES: dict[str, str] = {
     "unknown receiver": "unobserved",
     "sampled": "unobserved",
     "answered": "unobserved",
+    "lost receipt": "unobserved",
+    "open": "pending",
     "silent": "unobserved",
     "awaited": "pending",
     "lost": "dropped",
@@ -27,15 +30,15 @@ CLAUSES: dict[str, str] = {
 
 
 def judge(
-    calls: pl.DataFrame, expectations: pl.DataFrame, telemetry: pl.DataFrame, pauses: pl.DataFrame, as_of_ns: int
+    calls: pl.DataFrame, expectations: pl.DataFrame, spans: pl.DataFrame, watched: Watched, as_of_ns: int
 ) -> pl.DataFrame:
     """One row a call with its verdict.
 
     Args:
         calls: CALLS.
         expectations: EXPECTATIONS.
-        telemetry: TELEMETRY.
-        pauses: the frame of `telemetry.gaps`.
+        spans: SPANS and SIGHTINGS.
+        watched: what is known of the servers' telemetry.
         as_of_ns: event time of the judgement.
 
     Returns:
@@ -49,7 +52,9 @@ def judge(
     rows = calls.join(known, on=["tenant", "environment", "channel"], how="left").with_columns(
         pl.coalesce("subscription", "to_service").alias("subscription"), pl.col("tossed").fill_null(value=False)
     )
-    rows = rows.join(_heard(rows, telemetry, pauses, as_of_ns), on="send", how="left")
+    missing = rows.filter(pl.col("receive").is_null() & pl.col("failed") & pl.col("services").is_not_null())
+    rows = rows.join(_heard(missing, watched, as_of_ns), on="send", how="left")
+    rows = rows.join(open_receipts(missing.select("send", "services", "sent_ns"), spans), on="send", how="left")
     rows = rows.join(_made_good(rows), on="send", how="left")
     answered = pl.col("http_status").is_not_null() & ~pl.col("http_status").is_in(GATEWAY_STATUSES)
     clause = (
@@ -63,6 +68,10 @@ def judge(
         .then(pl.lit("sampled"))
         .when(~pl.col("failed") | answered)
         .then(pl.lit("answered"))
+        .when(pl.col("open_ns") < as_of_ns - OPEN_RECEIPT_NS_MAX)
+        .then(pl.lit("lost receipt"))
+        .when(pl.col("open_ns").is_not_null())
+        .then(pl.lit("open"))
         .when(pl.col("silent").fill_null(value=True))
         .then(pl.lit("silent"))
         .when(pl.col("awaited"))
@@ -82,20 +91,20 @@ def judge(
             _evidence().alias("evidence"),
         )
         .rename({"receive": "row", "to_service": "receiver"})
-        .drop("silent", "awaited", "parent_row", "name", "http_status")
+        .drop("silent", "awaited", "open_ns", "parent_row", "name", "http_status")
     )
 
 
-def _heard(rows: pl.DataFrame, telemetry: pl.DataFrame, pauses: pl.DataFrame, as_of_ns: int) -> pl.DataFrame:
+def _heard(missing: pl.DataFrame, watched: Watched, as_of_ns: int) -> pl.DataFrame:
     """Whether the server's telemetry vouches for the time of each unanswered failed call.
 
     `silent`: no instance vouches for it, or one of them fell silent, or paused, around it. `awaited`: one may still
     report.
     """
-    missing = rows.filter(pl.col("receive").is_null() & pl.col("failed") & pl.col("services").is_not_null()).select(
+    wanted = missing.select(
         "send", "tenant", "environment", pl.col("services").alias("service"), "sent_ns", "sent_end_ns"
     )
-    seen = missing.explode("service").join(telemetry, on=SERVICE)
+    seen = wanted.explode("service").join(watched.telemetry, on=SERVICE)
     alive = (pl.col("watermark_ns") >= pl.col("sent_end_ns")) & (pl.col("first_ns") <= pl.col("sent_ns"))
     near = (pl.col("watermark_ns") < pl.col("sent_end_ns")) & (
         pl.col("watermark_ns") + SILENCE_TAIL_NS >= pl.col("sent_ns")
@@ -104,7 +113,7 @@ def _heard(rows: pl.DataFrame, telemetry: pl.DataFrame, pauses: pl.DataFrame, as
     paused = (
         seen.sort("sent_end_ns")
         .join_asof(
-            pauses,
+            watched.pauses,
             left_on="sent_end_ns",
             right_on="gap_from_ns",
             by=INSTANCE,
@@ -153,6 +162,8 @@ def _evidence() -> pl.Expr:
         when("unknown receiver", pl.lit("no server span ever answered this caller and target: it is not instrumented")),
         when("sampled", pl.format("server spans of {} are often missing: it samples its spans", who)),
         when("answered", pl.format("an answer came, but no server span of {} arrived", who)),
+        when("lost receipt", pl.format("spans under the missing answer exist: {} took the call", who)),
+        when("open", pl.format("spans under an open answer exist: {} is still at it", who)),
         when("silent", pl.format("the telemetry of {} does not cover the call", who)),
         when("awaited", pl.format("the telemetry of {} has not moved past the call", who)),
         when("lost", pl.format("the call failed: {}", pl.col("failure").fill_null("an error status"))),

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import polars as pl
 
+from baton.limits import INSTANT_NS_MAX
+
 
 def deadlines(rows: pl.DataFrame) -> pl.DataFrame:
     """Adds `deadline_at_ns`.
@@ -18,13 +20,9 @@ def deadlines(rows: pl.DataFrame) -> pl.DataFrame:
     Returns:
         The rows with `deadline_at_ns` (Int64, sender's clock).
     """
-    declared = pl.coalesce(
-        pl.col("sent_ns") + pl.col("declared_ns"), pl.max_horizontal("sent_ns", pl.col("journey_deadline_ns"))
-    )
+    sent = pl.col("sent_ns").clip(upper_bound=INSTANT_NS_MAX)
+    declared = pl.coalesce(sent + pl.col("declared_ns"), pl.max_horizontal("sent_ns", pl.col("journey_deadline_ns")))
     has_declared = pl.col("declared_ns").is_not_null() | pl.col("journey_deadline_ns").is_not_null()
     return rows.with_columns(
-        pl.when(has_declared)
-        .then(declared)
-        .otherwise(pl.col("sent_ns") + pl.col("deadline_ns"))
-        .alias("deadline_at_ns")
+        pl.when(has_declared).then(declared).otherwise(sent + pl.col("deadline_ns")).alias("deadline_at_ns")
     )

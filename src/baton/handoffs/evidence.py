@@ -32,6 +32,7 @@ def _by_clause() -> dict[str, tuple[pl.Expr, ...]]:
     several = pl.col("deliveries") > 1
     return {
         "received": (
+            pl.when(pl.col("mended")).then(pl.format("{} took it again from a retry queue, and well", who)),
             pl.when(several).then(pl.format("it was delivered {} times", "deliveries")),
             pl.when(pl.col("failed")).then(pl.format("the sender saw a failure ({}), yet it was received", "failure")),
             pl.when(pl.col("received_ns") < pl.col("sent_ns")).then(
@@ -72,12 +73,15 @@ def _by_clause() -> dict[str, tuple[pl.Expr, ...]]:
                 )
             )
             .otherwise(pl.lit("this subscription was never seen to reorder")),
+            pl.format(
+                "no receipt of this subscription was ever seen to take longer than {}", seconds(pl.col("processing_ns"))
+            ),
         ),
         "drained": (
             pl.format(
-                "{} found the queue empty {} after the deadline",
+                "{} found the queue empty again and again, {} after the last receipt before it",
                 who,
-                seconds(pl.col("idle_ns") - pl.col("deadline_at_ns")),
+                seconds(pl.col("idle_ns") - pl.col("before_ns")),
             ),
         ),
         "waiting": (
@@ -123,6 +127,7 @@ def _unseen(who: pl.Expr) -> dict[str, tuple[pl.Expr, ...]]:
                 seconds(pl.col("gap_until_ns") - pl.col("gap_from_ns")),
             ),
         ),
+        "unborn": (pl.format("no telemetry of {} from before the expected receipt", who),),
         "deaf": (
             pl.format(
                 "no telemetry of {} since {} the send",

@@ -24,8 +24,8 @@ def expected(sent: pl.DataFrame, receipts: pl.DataFrame, expectations: pl.DataFr
     Returns:
         All columns of `sent`; `subscription`, `relation`, `services`, `place` (what receivers call it), `deadline_ns`
         (Int64, after the send), `expected_by`, `reorder_ns`, `processing_ns`, `tossed`; the columns of the last receipt
-        (`row`, `receiver`, `instance`, `destination`, `queue`, `step`, `lapsed` (it failed), `lapse` (why), `first_ns`,
-        `received_ns`, `deliveries`), null without one.
+        (`row`, `receiver`, `instance`, `lane`, `destination`, `queue`, `step`, `lapsed` (it failed), `lapse` (why),
+        `first_ns`, `received_ns`, `deliveries`), null without one.
     """
     profile = expectations.filter(pl.col("kind") == "message").select(
         *SUBSCRIPTION,
@@ -37,6 +37,7 @@ def expected(sent: pl.DataFrame, receipts: pl.DataFrame, expectations: pl.DataFr
         "reorder_ns",
         "processing_ns",
         "tossed",
+        "routing_keys",
         pl.col("first_ns").alias("since_ns"),
     )
     taken = _taken(sent, receipts, profile)
@@ -45,9 +46,12 @@ def expected(sent: pl.DataFrame, receipts: pl.DataFrame, expectations: pl.DataFr
     # others later is not held to what was sent before.
     lead_ns = pl.when(pl.len().over(CHANNEL) == 1).then(SUBSCRIPTION_LEAD_NS).otherwise(0)
     meant = (
-        sent.select("send", *CHANNEL, "sent_ns")
+        sent.select("send", *CHANNEL, "sent_ns", "routing_key")
         .join(profile.filter(pl.col("relation") == "expected").with_columns(lead_ns.alias("lead_ns")), on=CHANNEL)
-        .filter(pl.col("sent_ns") >= pl.col("since_ns") - pl.col("lead_ns"))
+        .filter(
+            (pl.col("sent_ns") >= pl.col("since_ns") - pl.col("lead_ns"))
+            & pl.col("routing_key").is_in(pl.col("routing_keys")).fill_null(value=True)
+        )
         .select("send", *SUBSCRIPTION)
     )
     rows = pl.concat([meant, taken.select("send", *SUBSCRIPTION)]).unique()
@@ -60,7 +64,7 @@ def expected(sent: pl.DataFrame, receipts: pl.DataFrame, expectations: pl.DataFr
             pl.coalesce("services", pl.when(pl.col("receiver").is_not_null()).then(pl.concat_list("receiver"))).alias(
                 "services"
             ),
-            pl.coalesce("place", "destination").alias("place"),
+            pl.coalesce("destination", "place").alias("place"),
             pl.col("deadline_ns").fill_null(DEADLINE_DEFAULT_NS),
             pl.when((pl.col("relation") == "expected") & pl.col("since_ns").is_not_null())
             .then(pl.lit("learned"))
@@ -69,7 +73,7 @@ def expected(sent: pl.DataFrame, receipts: pl.DataFrame, expectations: pl.DataFr
             pl.col("processing_ns").fill_null(0),
             pl.col("tossed").fill_null(value=False),
         )
-        .drop("since_ns")
+        .drop("since_ns", "routing_keys")
         .sort("send", "subscription")
     )
 
@@ -87,6 +91,7 @@ def _taken(sent: pl.DataFrame, receipts: pl.DataFrame, profile: pl.DataFrame) ->
             pl.col("row").last(),
             pl.col("service").last().alias("receiver"),
             pl.col("service_instance").last().alias("instance"),
+            pl.col("lane").last(),
             pl.col("destination").last(),
             pl.col("queue").last(),
             pl.col("step").last(),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from baton.handoffs.expected import SUBSCRIPTION
+from baton.limits import IDLE_POLLS_MIN
 
 _KEY = ["send", *SUBSCRIPTION]
 
@@ -13,59 +14,85 @@ def signs(rows: pl.DataFrame, spans: pl.DataFrame, unnamed: pl.DataFrame) -> pl.
     """Adds `open_ns`, `idle_ns`, `unnamed_sent`, `unnamed_received`, null where not so.
 
     Args:
-        rows: the frame of `expected.expected`.
-        spans: SPANS after `conventions.normalise`, with `row` and `parent_row`.
+        rows: the frame of `order.overtaken`.
+        spans: SPANS and SIGHTINGS.
         unnamed: UNNAMED.
 
     Returns:
-        The rows with `open_ns` (Int64: last end of a span of the receiver's in the message's trace, after the send,
-        whose parent has not arrived), `idle_ns` (Int64: last time a receiver polled this place and found nothing) and
-        the two counts.
+        The rows with `open_ns` (Int64, see `open_receipts`), `idle_ns` (Int64: until when every instance that takes
+        from the place had polled it IDLE_POLLS_MIN times and found nothing, null if one did not) and the two counts.
     """
     counts = unnamed.rename({"sent": "unnamed_sent", "received": "unnamed_received"})
+    missing = rows.filter(pl.col("row").is_null() & pl.col("subscription").is_not_null())
     return (
-        rows.join(_open(rows, spans), on=_KEY, how="left", nulls_equal=True)
+        rows.join(
+            open_receipts(missing.select(*_KEY, "services", "sent_ns"), spans), on=_KEY, how="left", nulls_equal=True
+        )
         .join(_idle(rows, spans), on=SUBSCRIPTION, how="left", nulls_equal=True)
         .join(counts, on="send", how="left")
     )
 
 
-def _missing(rows: pl.DataFrame) -> pl.LazyFrame:
-    return rows.lazy().filter(pl.col("row").is_null() & pl.col("subscription").is_not_null())
+def open_receipts(missing: pl.DataFrame, spans: pl.DataFrame) -> pl.DataFrame:
+    """Receipts, or answers, that are under way: a child was exported, its parent ends last and comes last.
 
+    Args:
+        missing: `send`, `services` (who should have received it), `sent_ns`, and any further key columns.
+        spans: SPANS and SIGHTINGS.
 
-def _open(rows: pl.DataFrame, spans: pl.DataFrame) -> pl.DataFrame:
-    """A child was exported before its parent: the receipt's own span ends last and comes last."""
-    traces = spans.lazy().select(pl.col("row").alias("send"), "trace_key", "trace_id")
+    Returns:
+        The key columns and `open_ns` (Int64): the last end of a span of the receiver's in the send's trace, after the
+        send, whose parent has not arrived.
+    """
+    key = [name for name in missing.columns if name not in ("services", "sent_ns")]
+    traces = spans.lazy().select(
+        pl.col("row").alias("send"), pl.col("tenant").alias("_tenant"), "trace_key", "trace_id"
+    )
     orphans = spans.lazy().filter(pl.col("parent_row").is_null() & pl.col("parent_span_id").is_not_null())
     return (
-        _missing(rows)
-        .select(*_KEY, "services", "sent_ns")
+        missing.lazy()
         .explode("services")
         .join(traces, on="send")
         .join(
-            orphans.select("tenant", "environment", "trace_key", "trace_id", "start_ns", "end_ns", services="service"),
-            on=["tenant", "environment", "trace_key", "trace_id", "services"],
+            orphans.select("trace_key", "trace_id", "start_ns", "end_ns", _tenant="tenant", services="service"),
+            on=["_tenant", "trace_key", "trace_id", "services"],
         )
         .filter(pl.col("start_ns") >= pl.col("sent_ns"))
-        .group_by(_KEY)
+        .group_by(key)
         .agg(pl.col("end_ns").max().alias("open_ns"))
         .collect()
     )
 
 
 def _idle(rows: pl.DataFrame, spans: pl.DataFrame) -> pl.DataFrame:
-    polls = spans.lazy().filter((pl.col("step") == "receive") & (pl.col("batch_count") == 0))
+    """Empty polls, per instance that takes from the subscription. Polls of one partition say nothing of others."""
+    polls = (
+        spans.lazy()
+        .filter((pl.col("step") == "receive") & (pl.col("batch_count") == 0) & pl.col("partition").is_null())
+        .group_by("tenant", "environment", "service", "service_instance", "channel")
+        .agg(pl.col("start_ns").sort(descending=True).head(IDLE_POLLS_MIN).alias("idle_ns"))
+        .filter(pl.col("idle_ns").list.len() >= IDLE_POLLS_MIN)
+        .with_columns(pl.col("idle_ns").list.min())
+    )
+    takers = (
+        rows.lazy()
+        .filter(pl.col("row").is_not_null())
+        .select(
+            *SUBSCRIPTION,
+            pl.col("receiver").alias("service"),
+            pl.col("instance").alias("service_instance"),
+            pl.col("place"),
+        )
+    )
     return (
-        _missing(rows)
-        .select(*SUBSCRIPTION, "services", "place")
-        .unique()
-        .explode("services")
+        takers.unique()
         .join(
-            polls.select("tenant", "environment", "end_ns", services="service", place="channel"),
-            on=["tenant", "environment", "services", "place"],
+            polls,
+            left_on=["tenant", "environment", "service", "service_instance", "place"],
+            right_on=["tenant", "environment", "service", "service_instance", "channel"],
+            how="left",
         )
         .group_by(SUBSCRIPTION)
-        .agg(pl.col("end_ns").max().alias("idle_ns"))
+        .agg(pl.when(pl.col("idle_ns").is_not_null().all()).then(pl.col("idle_ns").min()).alias("idle_ns"))
         .collect()
     )

@@ -6,15 +6,19 @@ frames; all times are Int64 nanoseconds on the receiver's clock.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import polars as pl
 
 from baton.handoffs.expected import SUBSCRIPTION
 from baton.limits import (
+    DURATION_NS_MAX,
     GAP_MESSAGES_MIN,
     GAP_NS_LONG,
     GAP_NS_MIN,
     GAP_USUAL_QUANTILE,
     GAP_USUAL_RATIO,
+    INSTANT_NS_MAX,
     REORDER_MARGIN,
     SILENCE_TAIL_NS,
     SILENT_FOR_GOOD_NS,
@@ -22,6 +26,13 @@ from baton.limits import (
 
 INSTANCE = ["tenant", "environment", "service", "service_instance"]
 SERVICE = ["tenant", "environment", "service"]
+
+
+class Watched(NamedTuple):
+    """What is known of every instance's telemetry: TELEMETRY, and the frame of `gaps`."""
+
+    telemetry: pl.DataFrame
+    pauses: pl.DataFrame
 
 
 def watch(spans: pl.DataFrame) -> pl.DataFrame:
@@ -54,7 +65,7 @@ def gaps(spans: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def vouch(rows: pl.DataFrame, telemetry: pl.DataFrame, pauses: pl.DataFrame, as_of_ns: int) -> pl.DataFrame:
+def vouch(rows: pl.DataFrame, watched: Watched, as_of_ns: int) -> pl.DataFrame:
     """Says for every message without a receipt what the receivers' telemetry is worth there.
 
     A message's receipt is looked for between `lo_ns` (the last receipt before it in order, else its send) and `hi_ns`
@@ -63,36 +74,36 @@ def vouch(rows: pl.DataFrame, telemetry: pl.DataFrame, pauses: pl.DataFrame, as_
     Args:
         rows: the frame of `order.overtaken` with `deadline_at_ns` and `pressed` (Boolean: survivors of the losses stood
             in a queue, which explains the losses).
-        telemetry: TELEMETRY.
-        pauses: the frame of `gaps`.
+        watched: what is known of the receivers' telemetry.
         as_of_ns: event time of the judgement.
 
     Returns:
         The same rows with `hi_ns`, and, null where there is a receipt: `silent_instance`, `silent_ns` (an instance that
         took from it fell silent for good near the expected receipt), `gap_from_ns`, `gap_until_ns` (a pause that took
         several messages with it and ended with fresh ones), `moved` (Boolean: an instance that takes from it was heard
-        after `hi_ns`), `awaited` (Boolean: one is still to be heard), `service_ns` (last sign of the service).
+        after `hi_ns`), `born` (Boolean: one was heard before `lo_ns`), `awaited` (Boolean: one is still to be heard),
+        `service_ns` (last sign of the service).
     """
-    slack = pl.col("reorder_ns").cast(pl.Float64) * REORDER_MARGIN
+    slack = (pl.col("reorder_ns").clip(upper_bound=DURATION_NS_MAX) * REORDER_MARGIN).cast(pl.Int64)
     rows = rows.with_columns(
-        pl.coalesce(pl.col("overtaken_ns") + slack.cast(pl.Int64) + pl.col("processing_ns"), "deadline_at_ns").alias(
-            "hi_ns"
-        ),
-        pl.max_horizontal("sent_ns", pl.col("before_ns") - slack.cast(pl.Int64)).alias("lo_ns"),
+        pl.coalesce(
+            pl.col("overtaken_ns").clip(upper_bound=INSTANT_NS_MAX) + slack + pl.col("processing_ns"), "deadline_at_ns"
+        ).alias("hi_ns"),
+        pl.max_horizontal("sent_ns", pl.col("before_ns") - slack).alias("lo_ns"),
     )
     missing = _chained(
         rows.filter(pl.col("first_ns").is_null() & pl.col("subscription").is_not_null()).select(
             "send", *SUBSCRIPTION, "services", "lo_ns", "hi_ns", "deadline_ns", "pressed"
         )
     )
-    takers = _takers(rows).join(telemetry, on=INSTANCE, how="left")
+    takers = _takers(rows).join(watched.telemetry, on=INSTANCE, how="left")
     heard = _heard(missing.join(takers, on=SUBSCRIPTION), as_of_ns)
-    paused = _paused(missing.join(takers, on=SUBSCRIPTION), pauses, rows)
+    paused = _paused(missing.join(takers, on=SUBSCRIPTION), watched.pauses, rows)
     key = ["send", *SUBSCRIPTION]
     return (
         rows.join(heard, on=key, how="left", nulls_equal=True)
         .join(paused, on=key, how="left", nulls_equal=True)
-        .join(_signs(missing, telemetry), on=key, how="left", nulls_equal=True)
+        .join(_signs(missing, watched.telemetry), on=key, how="left", nulls_equal=True)
         .drop("lo_ns")
     )
 
@@ -136,6 +147,7 @@ def _heard(candidates: pl.DataFrame, as_of_ns: int) -> pl.DataFrame:
             pl.col("service_instance").filter(silent).last().alias("silent_instance"),
             pl.col("watermark_ns").filter(silent).last().alias("silent_ns"),
             alive.any().alias("moved"),
+            (pl.col("first_ns") <= pl.col("lo_ns")).any().alias("born"),
             (near & ~for_good).any().alias("awaited"),
         )
     )

@@ -59,9 +59,11 @@ def judge(rows: pl.DataFrame, as_of_ns: int) -> pl.DataFrame:
 def law(as_of_ns: int) -> tuple[Clause, ...]:
     """The clauses, in the order in which they are tried; the last always holds. Times compare on raw clocks."""
     received, lapsed = pl.col("row").is_not_null(), pl.col("lapsed").fill_null(value=False)
+    # The deadline on the receiver's clock, told from the last receipt before it: clocks may differ by minutes.
+    idle_from = pl.col("before_ns") + (pl.col("deadline_at_ns") - pl.col("before_sent_ns"))
     passed = pl.col("moved") & pl.col("overtaken_ns").is_not_null()
     return (
-        Clause("received", "delivered", received & ~lapsed & ~pl.col("sidelined")),
+        Clause("received", "delivered", (received & ~lapsed & ~pl.col("sidelined")) | pl.col("mended")),
         Clause("resent", "retried", pl.col("failed") & pl.col("made_good").is_not_null() & ~received),
         Clause("refused", "dropped", received & lapsed),
         Clause("sidelined", "dropped", pl.col("sidelined")),
@@ -74,10 +76,11 @@ def law(as_of_ns: int) -> tuple[Clause, ...]:
         Clause("open", "pending", pl.col("open_ns").is_not_null()),
         Clause("silent", "unobserved", pl.col("silent_instance").is_not_null()),
         Clause("gap", "unobserved", pl.col("gap_from_ns").is_not_null()),
+        Clause("unborn", "unobserved", ~pl.col("born")),
         Clause("early", "pending", pl.col("deadline_at_ns") > as_of_ns),
         Clause("awaited", "pending", pl.col("awaited")),
         Clause("overtaken", "dropped", passed),
-        Clause("drained", "dropped", pl.col("idle_ns") > pl.col("deadline_at_ns")),
+        Clause("drained", "dropped", pl.col("idle_ns") > idle_from),
         Clause("deaf", "unobserved", (pl.col("service_ns") < pl.col("deadline_at_ns")).fill_null(value=True)),
         Clause("waiting", "stuck", pl.lit(value=True)),
     )

@@ -11,18 +11,24 @@ candidates with the same id an equal name is preferred, nothing more.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import polars as pl
 
-from baton.limits import CORRELATION_WINDOW_NS, MESSAGE_ID_WINDOW_NS, PARENT_CHAIN_MAX, SKEW_NS_MAX
+from baton.limits import CORRELATION_WINDOW_NS, MESSAGE_ID_WINDOW_NS, PARENT_CHAIN_MAX, SKEW_NS_MAX, SKEW_NS_USUAL
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _SYSTEM = ["tenant", "environment", "messaging_system"]
 _PAIR = pl.Schema({"send": pl.UInt32(), "receive": pl.UInt32(), "method": pl.String()})
+_ID_STEPS: tuple[tuple[Literal["backward", "forward"], int], ...] = (
+    ("backward", SKEW_NS_MAX),
+    ("forward", SKEW_NS_USUAL),
+    ("backward", MESSAGE_ID_WINDOW_NS),
+)
+_TALKED = ["send", "receive", "at_ns", "at_ns_right"]
 _STRENGTH = {"parent": 0, "link": 1, "message_id": 2, "correlation": 3}
 
 
@@ -115,10 +121,12 @@ def _by_link(receives: pl.DataFrame, spans: pl.DataFrame, sends: pl.DataFrame) -
 
 
 def _by_message_id(receives: pl.DataFrame, sends: pl.DataFrame) -> pl.DataFrame:
-    """The latest send of that id at or before the receive; only where there is none, one shortly after it (skew).
+    """The latest send of that id at or before the receive; where there is none near, one shortly after it (skew).
 
-    Ids travel on: a service that forwards a message may keep its id, so of several sends the one with the receive's
-    own destination is preferred, and a later send by the receiving service itself is its next hop, not its origin.
+    Ids come again: producers restart their counters, so a send within a second after the receive is likelier its own
+    than one of an hour ago. Ids travel on: a service that forwards a message may keep its id, so of several sends the
+    one with the receive's own destination is preferred, and a later send by the receiving service itself is its next
+    hop, not its origin.
     """
     key = [*_SYSTEM, "message_id"]
     sent = (
@@ -132,10 +140,10 @@ def _by_message_id(receives: pl.DataFrame, sends: pl.DataFrame) -> pl.DataFrame:
         .select(*key, "channel", pl.col("row").alias("receive"), "start_ns", "service")
         .sort("start_ns", "receive")
     )
+    named = [*key, "channel"]
     for by, strategy, tolerance_ns in (
-        ([*key, "channel"], "backward", MESSAGE_ID_WINDOW_NS),
-        (key, "backward", MESSAGE_ID_WINDOW_NS),
-        ([*key, "channel"], "forward", SKEW_NS_MAX),
+        *((by, *step) for by in (named, key) for step in _ID_STEPS),
+        (named, "forward", SKEW_NS_MAX),
         (key, "forward", SKEW_NS_MAX),
     ):
         near = rest.join_asof(
@@ -143,7 +151,7 @@ def _by_message_id(receives: pl.DataFrame, sends: pl.DataFrame) -> pl.DataFrame:
             left_on="start_ns",
             right_on="sent_ns",
             by=by,
-            strategy=strategy,  # type: ignore[arg-type]  # the literals above
+            strategy=strategy,
             tolerance=tolerance_ns,
             check_sortedness=False,
         ).filter(pl.col("send").is_not_null())
@@ -178,11 +186,11 @@ def _inherited(spans: pl.DataFrame, receives: pl.DataFrame, under: pl.DataFrame,
 def _by_correlation(
     receives: pl.DataFrame, sends: pl.DataFrame, found: pl.DataFrame
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """The i-th receive of a correlation id took the i-th send of it, if all were received.
+    """The i-th receive of a correlation id took the i-th send of it, if there are as many of both.
 
     Only messages that nothing finer tells apart take part: a talk in which both sides bear message ids, none of them
     shared, is not theirs. Conversations of the same id more than CORRELATION_WINDOW_NS apart are different ones. Where
-    fewer were received than sent, none is named.
+    more or fewer were received than sent (a redelivery, a loss), none is named; of a single send all are receipts.
     """
     key = [*_SYSTEM, "correlation_id", "channel"]
     talk = [*key, "talk"]
@@ -215,14 +223,14 @@ def _by_correlation(
     both = numbered.join(
         ranked.select(*talk, "service", "received", "received_ids").unique(), on=talk, nulls_equal=True
     ).filter(~(pl.col("sent_ids") & pl.col("received_ids")))
-    whole = both.filter(pl.col("received") >= pl.col("sent"))
-    pairs = whole.join(ranked, on=[*talk, "service", "nth"], nulls_equal=True).filter(
+    even = pl.col("received") == pl.col("sent")
+    one = both.filter(pl.col("sent") == 1).join(ranked.drop("nth"), on=[*talk, "service"], nulls_equal=True)
+    each = both.filter(even & (pl.col("sent") > 1)).join(ranked, on=[*talk, "service", "nth"], nulls_equal=True)
+    pairs = pl.concat([one.select(_TALKED), each.select(_TALKED)]).filter(
         pl.col("at_ns_right") >= pl.col("at_ns") - SKEW_NS_MAX
     )
     unnamed = (
-        both.filter(pl.col("received") < pl.col("sent"))
-        .group_by("send")
-        .agg(pl.col("sent").first(), pl.col("received").max())
+        both.filter(~even & (pl.col("sent") > 1)).group_by("send").agg(pl.col("sent").first(), pl.col("received").max())
     )
     return pairs.select("send", "receive", pl.lit("correlation").alias("method")).cast(_PAIR), unnamed.join(
         pairs.select("send"), on="send", how="anti"
@@ -241,20 +249,19 @@ def _as_sent(receives: pl.DataFrame, sent: pl.DataFrame) -> pl.DataFrame:
     A name that some sender uses stays. For another name the channel with which it shares the most correlation ids is
     taken; this orders candidates that correlate already, and decides no pair by itself.
     """
-    known = sent["channel"].unique()
-    strange = receives.filter(~pl.col("channel").is_in(known.implode()).fill_null(value=False))
+    strange = receives.join(sent.select(*_SYSTEM, "channel").unique(), on=[*_SYSTEM, "channel"], how="anti")
     shared = (
         strange.select(*_SYSTEM, "correlation_id", pl.col("channel").alias("destination"))
         .join(sent.select(*_SYSTEM, "correlation_id", "channel"), on=[*_SYSTEM, "correlation_id"])
         .unique()
-        .group_by("destination", "channel")
+        .group_by(*_SYSTEM, "destination", "channel")
         .len()
         .sort("len", "channel", descending=[True, False])
-        .unique("destination", keep="first", maintain_order=True)
+        .unique([*_SYSTEM, "destination"], keep="first", maintain_order=True)
     )
     told = receives.join(
-        shared.select(pl.col("destination").alias("channel"), pl.col("channel").alias("_told")),
-        on="channel",
+        shared.select(*_SYSTEM, pl.col("destination").alias("channel"), pl.col("channel").alias("_told")),
+        on=[*_SYSTEM, "channel"],
         how="left",
         nulls_equal=True,
     )

@@ -31,6 +31,7 @@ def receipts(spans: pl.DataFrame, pairs: pl.DataFrame) -> pl.DataFrame:
         pl.col("channel").alias("destination"),
         "queue",
         _named().alias("named"),
+        "partition",
         "start_ns",
         "end_ns",
         (pl.col("status_code") == 2).alias("error"),  # noqa: PLR2004 - OTLP's STATUS_CODE_ERROR
@@ -74,38 +75,40 @@ def _delivered(touched: pl.LazyFrame) -> pl.LazyFrame:
     """Numbers the deliveries, in time order.
 
     A span begins a new one unless it settles, stands under a receive, processes what was just received, or runs inside
-    an earlier span of the same instance.
+    an earlier span of the same instance. A second `process` after the first is a new attempt, wherever it stands.
     """
     same = [*_OF_TAKER, "service_instance"]
-    inside = (pl.col("start_ns") < pl.col("end_ns").cum_max().shift().over(same)).fill_null(value=False)
+    ends = pl.col("end_ns").cum_max().shift().over(same)
+    processed = pl.when(pl.col("step") == "process").then("end_ns").cum_max().forward_fill().shift().over(same)
+    inside = (pl.col("start_ns") < pl.coalesce(processed, ends)).fill_null(value=False)
     before = pl.col("step").shift().over(_OF_TAKER)
     follows = ((before == "receive") & (pl.col("step") == "process")).fill_null(value=False)
-    begins = (pl.col("step") != "settle") & ~pl.col("nested") & ~inside & ~follows
+    nested = pl.col("nested") & (processed.is_null() | (pl.col("step") != "process"))
+    begins = (pl.col("step") != "settle") & ~nested & ~inside & ~follows
     return touched.with_columns(begins.cum_sum().over(_OF_TAKER).alias("delivery"))
 
 
 def _last(delivered: pl.LazyFrame) -> pl.LazyFrame:
     settles = pl.col("step") == "settle"
     failed = (pl.col("error") & ~pl.col("batched")) | pl.col("refused")
-    taking = pl.col("receive").filter(~settles)
-    deliveries = (
-        delivered.group_by(_DELIVERY, maintain_order=True)
-        .agg(
-            *(pl.col(name).first() for name in ("service", "service_instance", "destination", "queue", "method")),
-            taking.first().alias("row"),
-            pl.when(settles.any())
-            .then(pl.lit("settled"))
-            .when((pl.col("step") == "process").any())
-            .then(pl.lit("processed"))
-            .otherwise(pl.lit("received"))
-            .alias("step"),
-            failed.any().alias("failed"),
-            pl.when(failed).then(pl.col("failure").fill_null("an error status")).drop_nulls().first().alias("failure"),
-            pl.col("start_ns").min().alias("received_ns"),
-            pl.col("end_ns").max().alias("done_ns"),
-            pl.col("batched").any(),
-        )
-        .filter(pl.col("row").is_not_null())
+    taking = pl.coalesce(pl.col("receive").filter(~settles).first(), pl.col("receive").first())
+    deliveries = delivered.group_by(_DELIVERY, maintain_order=True).agg(
+        *(pl.col(name).first() for name in ("service", "service_instance", "destination", "queue", "method")),
+        taking.alias("row"),
+        pl.concat_str("taker", pl.lit(" "), pl.col("partition").drop_nulls().first().fill_null(""))
+        .first()
+        .alias("lane"),
+        pl.when(settles.any())
+        .then(pl.lit("settled"))
+        .when((pl.col("step") == "process").any())
+        .then(pl.lit("processed"))
+        .otherwise(pl.lit("received"))
+        .alias("step"),
+        failed.any().alias("failed"),
+        pl.when(failed).then(pl.col("failure").fill_null("an error status")).drop_nulls().first().alias("failure"),
+        pl.col("start_ns").min().alias("received_ns"),
+        pl.col("end_ns").max().alias("done_ns"),
+        pl.col("batched").any(),
     )
     return (
         deliveries.sort(_DELIVERY)

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import polars as pl
 
+from baton.schema import UNSAID
+
 CLIENT = 3  # OTLP's SPAN_KIND_CLIENT
 NEST_DEPTH_MAX = 4
 """Producers within producers: framework, client, driver, broker plugin."""
@@ -70,7 +72,7 @@ def sends(spans: pl.DataFrame) -> pl.DataFrame:
             *(pl.col(name).drop_nulls().first() for name in ("message_id", "correlation_id", "channel")),
         )
         .join(producers.select(pl.col("row").alias("send"), *_OWN), on="send")
-        .with_columns(pl.col("channel").fill_null(""))
+        .with_columns(pl.coalesce("channel", pl.concat_str(pl.lit(UNSAID), "service", pl.lit(" "), "span_name")))
         .sort("send")
         .collect()
     )
@@ -85,7 +87,9 @@ def _nested(producers: pl.LazyFrame) -> pl.LazyFrame:
         producers.select(pl.col("row").alias("inner"), pl.col("parent_row").alias("outer"), "service", "channel")
         .join(outer, on="outer")
         .filter(
-            (pl.col("service") == pl.col("_service")) & (pl.col("channel") == pl.col("_channel")).fill_null(value=True)
+            (pl.col("outer") != pl.col("inner"))
+            & (pl.col("service") == pl.col("_service"))
+            & (pl.col("channel") == pl.col("_channel")).fill_null(value=True)
         )
         .select("outer", "inner")
     )
@@ -137,4 +141,9 @@ def _nests(rows: pl.LazyFrame, outer_of: pl.LazyFrame) -> pl.LazyFrame:
             .with_columns(pl.lit(depth).alias("depth"))
         )
         levels.append(reached)
-    return pl.concat(levels).group_by("send", "member").agg(pl.col("depth").min())
+    nests = pl.concat(levels).group_by("send", "member").agg(pl.col("depth").min())
+    # Forged parents can make producers each other's outer: what then stands in no nest stands for itself.
+    alone = rows.join(nests.select(pl.col("member").alias("row")), on="row", how="anti")
+    return pl.concat(
+        [nests, alone.select(pl.col("row").alias("send"), pl.col("row").alias("member"), pl.lit(0).alias("depth"))]
+    )

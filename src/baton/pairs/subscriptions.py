@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import polars as pl
 
-from baton.limits import FAN_OUT_SHARE_MIN, TAKERS_MAX
+from baton.limits import FAN_OUT_SHARE_MIN, FAN_OUT_WHOLE_SHARE, TAKERS_MAX
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -44,17 +44,18 @@ class Taker(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """Messages that two takers both took, and of them those whose first taker failed."""
+    """Messages that two takers both took; of them those that the first failed, and those the second took later."""
 
-    both: int
-    failed: int
+    both: int = 0
+    failed: int = 0
+    after: int = 0
 
 
 def subscriptions(takes: pl.DataFrame) -> pl.DataFrame:
     """Groups the takers of every channel.
 
     Args:
-        takes: one row a (send, taker): CHANNEL columns, `send`, `taker`, `destination`, `failed`.
+        takes: one row a (send, taker): CHANNEL columns, `send`, `taker`, `destination`, `failed`, `first_ns`.
 
     Returns:
         CHANNEL columns, `taker`, `subscription`, `relation` (expected or onward).
@@ -80,15 +81,21 @@ def _shared(takes: pl.DataFrame) -> dict[tuple[str, ...], dict[tuple[str, str], 
     """Channel -> (taker, other) -> what both took; only channels with several takers are joined."""
     several = takes.lazy().filter(pl.col("taker").n_unique().over(CHANNEL) > 1)
     rows = (
-        several.join(several.select("send", pl.col("taker").alias("other")), on="send")
+        several.join(
+            several.select("send", pl.col("taker").alias("other"), pl.col("first_ns").alias("other_ns")), on="send"
+        )
         .filter(pl.col("taker") != pl.col("other"))
         .group_by(*CHANNEL, "taker", "other")
-        .agg(pl.len().alias("both"), pl.col("failed").sum())
+        .agg(
+            pl.len().alias("both"),
+            pl.col("failed").sum(),
+            (pl.col("other_ns") > pl.col("first_ns")).sum().alias("after"),
+        )
         .collect()
     )
     shared: dict[tuple[str, ...], dict[tuple[str, str], Shared]] = {}
-    for *channel, taker, other, both, failed in rows.iter_rows():
-        shared.setdefault(tuple(channel), {})[taker, other] = Shared(both, failed)
+    for *channel, taker, other, both, failed, after in rows.iter_rows():
+        shared.setdefault(tuple(channel), {})[taker, other] = Shared(both, failed, after)
     return shared
 
 
@@ -119,19 +126,29 @@ def _exclusive(taker: Taker, group: Iterable[Taker], shared: dict[tuple[str, str
 
 
 def _share(taker: Taker, other: Taker, shared: dict[tuple[str, str], Shared]) -> float:
-    both = shared.get((taker.label, other.label), Shared(0, 0)).both
+    both = shared.get((taker.label, other.label), Shared()).both
     return both / min(taker.messages, other.messages)
 
 
 def _is_onward(channel: str, taker: Taker, takers: list[Taker], shared: dict[tuple[str, str], Shared]) -> bool:
-    """A place of another name that is called a dead-letter place, or that took only what another taker had failed."""
+    """A place of another name that took only what another taker had failed, or that is called a dead-letter place.
+
+    The name alone convicts nobody: such a place must have taken its messages after the others that took them, and must
+    not simply take what another one takes (a plain fan-out to `audit` and `dlt-settlements`).
+    """
     if taker.destination is None or taker.destination == channel:
         return False
-    place = taker.label if taker.label.startswith("queue ") else taker.destination
-    if ONWARD.search(place) and not ONWARD.search(channel):
-        return True
-    return any(
-        other.destination != taker.destination
-        and taker.messages <= shared.get((other.label, taker.label), Shared(0, 0)).failed
+    others = [
+        (other, shared.get((other.label, taker.label), Shared()))
         for other in takers
+        if other.destination != taker.destination
+    ]
+    if any(taker.messages <= both.failed for _, both in others):
+        return True
+    place = taker.label if taker.label.startswith("queue ") else taker.destination
+    if not ONWARD.search(place) or ONWARD.search(channel):
+        return False
+    return all(
+        both.after == both.both and both.both - both.failed < FAN_OUT_WHOLE_SHARE * other.messages
+        for other, both in others
     )

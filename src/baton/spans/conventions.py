@@ -45,6 +45,8 @@ _ROLE_OF = {"create": "send", "send": "send", "receive": "receive", "process": "
 def normalise(spans: pl.LazyFrame) -> pl.LazyFrame:
     """Adds `step`, `role`, `refused`, `channel`, `queue`, `broker` and `target` (see schema.SIGHTINGS).
 
+    A routing key that the destination's name carries goes into `routing_key`.
+
     Args:
         spans: SPANS, repaired.
 
@@ -108,8 +110,8 @@ def _refused() -> pl.Expr:
     return (pl.col("step") == "settle") & word.is_in(REFUSALS).fill_null(value=False)
 
 
-def _places() -> tuple[pl.Expr, pl.Expr]:
-    """Channel and queue.
+def _places() -> tuple[pl.Expr, ...]:
+    """Channel, routing key and queue.
 
     RabbitMQ's names come in three shapes: aio-pika's `exchange,key` at the sender and `exchange` at the receiver;
     conventions since 1.27 `exchange:key` at the sender and `exchange:key:queue` at the receiver; all others plain.
@@ -119,7 +121,7 @@ def _places() -> tuple[pl.Expr, pl.Expr]:
     commas = name.str.splitn(",", 2)
     exchange = commas.struct.field("field_0")
     colons = name.str.splitn(":", 3)
-    at_receiver = colons.struct.field("field_2").is_not_null() & (pl.col("role") == "receive")
+    at_receiver = colons.struct.field("field_2").is_not_null() & pl.col("role").is_in(["receive", "settle"])
     named = (
         pl.when(rabbit & name.str.contains(",", literal=True))
         .then(pl.when(exchange == "").then(commas.struct.field("field_1")).otherwise(exchange))
@@ -130,8 +132,9 @@ def _places() -> tuple[pl.Expr, pl.Expr]:
     # Queues that the broker names itself live as long as one connection: as channels they are one.
     one = named.str.replace(r"^amq\.gen-.*$", "amq.gen-*")
     channel = pl.when(one != "").then(one).alias("channel")
+    key = pl.when(rabbit & (exchange != "")).then(commas.struct.field("field_1"))
     queue = pl.when(rabbit & at_receiver).then(colons.struct.field("field_2")).alias("queue")
-    return channel, queue
+    return channel, pl.coalesce("routing_key", key).alias("routing_key"), queue
 
 
 def _address() -> pl.Expr:
