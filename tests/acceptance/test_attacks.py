@@ -1,0 +1,345 @@
+"""What would make a verdict wrong: inputs that once did, each with what the design wants.
+
+Every test here failed when it was written.
+"""
+
+from __future__ import annotations
+
+from baton import summaries
+from baton.analysis import expect
+from baton.ownership.catalog import EMPTY
+from recording import CLIENT, CONSUMER, LATER, PRODUCER, SERVER, Recording, Span, analysed, judged, of, paired
+
+
+def verdicts(recording: Recording, send: Span, at: float = LATER) -> dict[str | None, tuple[str, str | None]]:
+    """Receiver -> (verdict, cause) of one send."""
+    return {row["to_service"]: (row["verdict"], row["cause"]) for row in of(judged(recording, at), send)}
+
+
+def dropped(recording: Recording, at: float = LATER) -> int:
+    """How many rows are dropped."""
+    return judged(recording, at).filter(verdict="dropped").height
+
+
+def rows_of_b(*tenants: tuple[str, str, int]) -> list[str]:
+    """Verdicts of tenant b, each tenant sending to its own exchange and receiving from a queue `q`."""
+    recording = Recording()
+    for tenant, exchange, count in tenants:
+        for at in range(count):
+            recording.send(at=at, channel=exchange, correlation=f"{tenant}{at}", tenant=tenant)
+            recording.receive(at=at + 0.1, channel="q", correlation=f"{tenant}{at}", tenant=tenant)
+    return judged(recording).filter(tenant="b")["verdict"].to_list()
+
+
+def test_one_start_of_2262_kills_learning() -> None:
+    """One span that starts in 2262 stops neither learning nor judging."""
+    recording = Recording()
+    list(recording.flow(range(30)).values())
+    recording.receive(at=31, under=recording.send(at=31))
+    recording.bodies[-1][1]["startTimeUnixNano"] = str(2**63 - 1)  # end is in the past: passes decode and as_of
+    judged(recording)
+
+
+def test_the_same_kills_vouch_by_reorder() -> None:
+    """Nor does it through the reordering that it seems to show."""
+    recording = Recording()
+    a, b = recording.send(at=0), recording.send(at=1)
+    recording.receive(at=2, under=a)
+    recording.bodies[-1][1]["startTimeUnixNano"] = str(2**63 - 1)
+    recording.receive(at=3, under=b)
+    judged(recording)
+
+
+def test_receivers_telemetry_begins_later() -> None:
+    """A receiver whose telemetry begins later than the sender's is not held to what was sent before."""
+    recording = Recording()
+    recording.flow(range(100), lost=range(40))
+    assert dropped(recording) == 0
+
+
+def test_rate_limited_sampler() -> None:
+    """A rate-limited sampler, more regular than chance, is no losing queue."""
+    recording = Recording()
+    t = [i / 10 for i in range(1500)]
+    recording.flow(t, lost=[x for i, x in enumerate(t) if i % 10])
+    assert dropped(recording) == 0
+
+
+def test_fan_out_that_filters_every_other() -> None:
+    """A fan-out subscription that takes every other message filters."""
+    recording = Recording()
+    for at, s in recording.flow(range(60), taker="audit").items():
+        if at % 2:
+            recording.receive("billing", at + 0.1, "billing", under=s)
+    assert dropped(recording) == 0
+
+
+def test_aio_pika_key_that_nobody_instrumented_takes() -> None:
+    """A routing key that no instrumented service takes accuses nobody, in aio-pika's `exchange,key` too."""
+    recording = Recording()
+    for i in range(60):
+        s = recording.send(at=i, channel="events," + ("trade" if i % 10 else "tick"))
+        if i % 10:
+            recording.receive(at=i + 0.1, channel="events", under=s)
+    assert dropped(recording) == 0
+
+
+def test_routing_key_never_received_is_unobserved_not_stuck() -> None:
+    """A routing key that the subscription never received is not expected of it: unobserved, not stuck."""
+    recording = Recording()
+    for i in range(60):
+        s = recording.send(
+            at=i, channel="events", more={"messaging.rabbitmq.destination.routing_key": "trade" if i % 10 else "tick"}
+        )
+        if i % 10:
+            recording.receive(at=i + 0.1, channel="trade-q", under=s)
+    assert judged(recording).filter(verdict="stuck").is_empty()
+
+
+def test_two_queues_of_one_service_one_backed_up() -> None:
+    """One service reading two queues of one exchange: the backed-up one is not overtaken by the other."""
+    recording = Recording()
+    for i in range(60):
+        s = recording.send(at=i, channel="events")
+        if i % 3 or i < 30:
+            recording.receive(at=i + 0.1, channel="fast" if i % 3 else "slow", under=s)
+    assert dropped(recording, 120) == 0
+
+
+def test_kafka_partition_known_to_the_receiver_only() -> None:
+    """A Kafka partition that only the receivers name waits; other partitions do not overtake it."""
+    recording = Recording()
+    for i in range(60):
+        p = (i * 7) % 3
+        s = recording.send(at=i, channel="events", system="kafka")
+        if p or i < 30:
+            recording.receive(
+                at=i + 0.1,
+                channel="events",
+                system="kafka",
+                under=s,
+                instance=str(p),
+                more={"messaging.consumer.group.name": "g", "messaging.destination.partition.id": str(p)},
+            )
+        else:  # instance 0 answers its probes and takes nothing: partition 0 waits
+            recording.span("notify", i + 0.1, "GET /health", kind=SERVER, instance="0")
+    assert dropped(recording, 120) == 0
+
+
+def test_empty_poll_of_another_partition_is_no_drain() -> None:
+    """An empty poll of another partition is no drained queue."""
+    recording = Recording()
+    group = {"messaging.consumer.group.name": "g"}
+    for i in range(30):
+        s = recording.send(at=i, channel="events", system="kafka")
+        recording.receive(
+            at=i + 0.1,
+            channel="events",
+            system="kafka",
+            under=s,
+            instance=str(i % 2),
+            more={**group, "messaging.destination.partition.id": str(i % 2)},
+        )
+    s = recording.send(at=31, channel="events", system="kafka")
+    for i in range(100):
+        recording.span("notify", 31 + i, "GET", kind=SERVER, instance="1")
+    for i in range(20):
+        recording.receive(
+            at=31 + 5 * i,
+            channel="events",
+            system="kafka",
+            step="receive",
+            instance="0",
+            more={**group, "messaging.batch.message_count": 0, "messaging.destination.partition.id": "0"},
+        )
+    assert verdicts(recording, s, 200)["notify"][0] != "dropped"
+
+
+def test_drained_compares_two_clocks() -> None:
+    """A receiver's clock minutes ahead makes no queue look drained."""
+    recording = Recording()
+    recording.flow(range(5), wait=600.1)  # the receiver's clock runs 10 min ahead
+    recording.receive(at=612, step="receive", more={"messaging.batch.message_count": 0})  # truly at 12, before the send
+    s = recording.send(at=40)
+    recording.span("notify", 1500)
+    assert verdicts(recording, s, 2000)["notify"][0] != "dropped"
+
+
+def test_attempts_within_one_receipt_the_last_decides() -> None:
+    """Of two attempts within one receipt the last decides."""
+    recording = Recording()
+    recording.flow(range(30))
+    s = recording.send(at=40)
+    receive = recording.receive(at=40.1, step="receive", under=s, took=3)
+    recording.receive(at=40.2, under=receive, error="boom")
+    recording.receive(at=41.2, under=receive)
+    assert verdicts(recording, s)["notify"][0] == "delivered"
+
+
+def test_a_settlement_proves_the_receipt() -> None:
+    """A settlement alone proves the receipt."""
+    recording = Recording()
+    s = recording.flow(range(30), lost=[20])[20]
+    recording.receive(at=20.1, step="settle", kind=CLIENT, links=[s], more={"messaging.operation.name": "ack"})
+    assert verdicts(recording, s)["notify"][0] != "dropped"
+
+
+def test_an_onward_name_alone_sidelines_nobody() -> None:
+    """A place that is called like a dead-letter queue and takes what all take is a plain receiver."""
+    recording = Recording()
+    sends = recording.flow(range(30), taker="audit", channel="settlements")
+    for at, s in sends.items():
+        recording.receive("ledger", at + 0.2, "dlt-settlements", under=s)  # DLT: distributed ledger; a plain fan-out
+    assert dropped(recording) == 0
+
+
+def test_of_correlated_redeliveries_none_is_named() -> None:
+    """Of two correlated sends and three receives none is named."""
+    recording = Recording()
+    recording.flow(range(5))
+    s1, _s2 = recording.send(at=10, correlation="c"), recording.send(at=11, correlation="c")
+    for at, error in ((10.1, "boom"), (10.3, None), (11.1, None)):
+        recording.receive(at=at, correlation="c", error=error)
+    assert verdicts(recording, s1)["notify"][0] != "dropped"
+
+
+def test_an_open_server_span_is_no_lost_call() -> None:
+    """A child of an unfinished server span proves that the call arrived."""
+    recording = Recording()
+    api = {"server.address": "api"}
+    for i in range(5):
+        c = recording.span("web", i, "GET", kind=CLIENT, took=0.5, attributes=api)
+        recording.span("api", i + 0.1, kind=SERVER, under=c, took=0.1)
+    for i in range(60):
+        recording.span("api", 5 + i, "tick")
+    c = recording.span("web", 10, "GET", kind=CLIENT, took=5, error="timeout", attributes=api)
+    recording.span("api", 10.2, "select", kind=CLIENT, under=Span(c.trace, "f" * 16), attributes={"db.system": "pg"})
+    assert verdicts(recording, c, 60)["api"][0] == "pending"
+
+
+def test_instances_without_an_id_cannot_vouch() -> None:
+    """Replicas without an instance id may fall silent one by one: random losses there prove nothing."""
+    recording = Recording()
+    for i in range(200):  # two replicas without service.instance.id; one is cut off after 150, its tenth goes unseen
+        s = recording.send(at=i)
+        if i < 150 or i % 10:
+            recording.receive(at=i + 0.1, under=s, instance=None)
+    assert dropped(recording) == 0
+
+
+def test_an_ids_second_life_with_20_ms_of_skew() -> None:
+    """An id used again an hour later pairs with its second life, 20 ms of skew or not."""
+    recording = Recording()
+    for run, late in ((0, 0.02), (3600, -0.02)):
+        for i in range(30):
+            recording.send(at=run + i, message=str(i))
+            recording.receive(at=run + i + late, message=str(i))
+    assert set(judged(recording, 9000)["verdict"]) == {"delivered"}
+
+
+def test_nack_under_rabbitmqs_three_part_name() -> None:
+    """A nack under RabbitMQ's `exchange:key:queue` name refuses the receipt it belongs to."""
+    recording = Recording()
+    s = recording.send(channel="ex:key")
+    recording.receive(at=0.1, channel="ex:key:q", under=s)
+    recording.receive(
+        at=0.3, channel="ex:key:q", step="settle", kind=CLIENT, links=[s], more={"messaging.operation.name": "nack"}
+    )
+    assert verdicts(recording, s)["notify"] == ("dropped", "rejected")
+
+
+def test_made_good_has_a_window() -> None:
+    """A send of the same id ten days later makes nothing good."""
+    recording = Recording()
+    recording.flow(range(5))
+    s = recording.send(at=10, message="7", error="nack")
+    day = 10 * 86400
+    recording.receive(at=day + 0.1, under=recording.send(at=day, message="7"))  # the counter started again
+    assert verdicts(recording, s, day + 1000)["notify"][0] == "dropped"
+
+
+def test_a_send_that_is_its_own_parent_has_a_row() -> None:
+    """A send that is its own parent has a row."""
+    recording = Recording()
+    own = Span("1" * 32, "1" * 16)
+    s = recording.send(own=own, under=own)
+    assert of(judged(recording), s)
+
+
+def test_sends_that_are_each_others_parents_have_rows() -> None:
+    """Sends that are each other's parents have rows."""
+    recording = Recording()
+    a, b = Span("1" * 32, "1" * 16), Span("1" * 32, "2" * 16)
+    recording.send(own=a, under=b)
+    recording.send(own=b, under=a)
+    assert judged(recording).height
+
+
+def test_the_queue_is_this_receipts_own() -> None:
+    """A row's queue is its own receipt's."""
+    recording = Recording()
+    sends = {i: recording.send(at=i, channel="ex") for i in range(10)}
+    for i, s in sends.items():
+        recording.receive(at=i + 0.1, channel="q1" if i % 2 else "q2", under=s)
+    rows = judged(recording)
+    assert [of(rows, sends[i])[0]["queue"] for i in (1, 2)] == ["q1", "q2"]
+
+
+def test_a_failed_receipt_made_good_from_the_retry_queue() -> None:
+    """A failed receipt made good from the retry queue is no drop."""
+    recording = Recording()
+    recording.flow(range(10))
+    s = recording.send(at=10)
+    recording.receive(at=10.1, under=s, error="boom")
+    recording.receive(at=15, channel="orders.retry", under=s)
+    assert "dropped" not in {x["verdict"] for x in of(judged(recording), s)}
+
+
+def test_another_tenants_names_do_not_tell_mine() -> None:
+    """Another tenant's names do not tell mine."""
+    assert rows_of_b(("b", "ex2", 3)) == rows_of_b(("a", "ex1", 5), ("b", "ex2", 3))
+
+
+def test_a_journey_is_one_tenants() -> None:
+    """A journey is one tenant's, whatever ids were forged."""
+    recording = Recording()
+    for t in ("acme", "evil"):
+        recording.receive(at=1, tenant=t, under=recording.send(tenant=t, own=Span("a" * 32, "b" * 16)))
+    a = analysed(recording)
+    assert len(summaries.journey(a, EMPTY, "a" * 32).spans) == 2
+
+
+def test_boundaries_are_one_tenants() -> None:
+    """Boundaries are one tenant's."""
+    recording = Recording()
+    for t in ("acme", "evil"):
+        recording.receive(at=1, tenant=t, under=recording.send(tenant=t))
+    assert summaries.boundaries(judged(recording)).height == 2
+
+
+def test_a_cause_is_not_its_own_runner_up() -> None:
+    """A cause is not its own runner-up."""
+    recording = Recording()
+    recording.flow(range(20), lost=range(10, 20))
+    for at in range(10, 100):
+        recording.span("notify", at)
+    rows = judged(recording).filter(cause="receiver_down")
+    assert rows.height
+    assert not any("runner-up: receiver_down" in s for e in rows["evidence"] for s in e)
+
+
+def test_one_block_of_five_is_no_coin_toss() -> None:
+    """Losses after the last receipt are no coin toss."""
+    recording = Recording()
+    recording.flow(range(10), lost=range(5, 10))
+    assert not expect(paired(recording))["tossed"][0]
+
+
+def test_a_message_of_an_unsaid_channel_is_nobody_elses() -> None:
+    """A message of an unsaid channel is not expected of somebody else's receiver."""
+    recording = Recording()
+    for at in range(30):
+        s = recording.span("jobs", at, kind=PRODUCER)
+        recording.span("worker", at + 0.1, kind=CONSUMER, under=s)
+    s = recording.span("webhooks", 5.5, kind=PRODUCER)
+    assert verdicts(recording, s) == {None: ("unobserved", None)}
