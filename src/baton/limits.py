@@ -92,6 +92,9 @@ COIN_TOSS_SHARE_MAX = 0.8
 COIN_TOSS_Z_MAX = 3.0
 # Fewer receipts or losses than this have no pattern.
 COIN_TOSS_COUNT_MIN = 3
+# A clean stretch this many times longer than the usual distance between two losses is none of chance's making (a chance
+# of e^-3, 5 %, for an exponential distance).
+ONSET_RATIO = 3.0
 # Survivors of a queue that lost messages stood at least this deep in it,
 QUEUE_DEPTH_MIN = 5
 # ... and either evenly (interquartile range over median; measured 0.00-0.02 on full queues, over 0.6 in calm)

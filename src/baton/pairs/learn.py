@@ -18,6 +18,7 @@ from baton.limits import (
     DEADLINE_PAIRS_MIN,
     DEADLINE_QUANTILE,
     DURATION_NS_MAX,
+    ONSET_RATIO,
 )
 from baton.pairs.pressure import pressed, pressure
 from baton.pairs.subscriptions import CHANNEL, subscriptions
@@ -163,8 +164,8 @@ def _tossed(base: pl.LazyFrame, profile: pl.LazyFrame, queued: pl.LazyFrame) -> 
     runs, a sampler at random. A full queue may lose at random too, but its survivors have waited in it, and a sampled
     receiver's have not.
 
-    Where several subscriptions share the channel one may filter, and instances without an id may fall silent one by
-    one unseen: there any share counts, elsewhere only what samplers are set to.
+    What samplers are set to is little. Where several subscriptions share the channel one may filter, from the first
+    message on; and of instances without an id one may fall silent unseen, for good: there any share counts.
     """
     got = pl.col("first_ns").is_not_null()
     edge = (got != got.shift()).over(_SUBSCRIPTION).fill_null(value=True)
@@ -174,6 +175,10 @@ def _tossed(base: pl.LazyFrame, profile: pl.LazyFrame, queued: pl.LazyFrame) -> 
     deviation = ((expected - 1) * (expected - 2) / (n - 1)).sqrt()
     # Only too few runs tell of a cause: more than chance makes is what a rate limit or a filter does.
     random = pl.col("edge").sum() - expected >= -COIN_TOSS_Z_MAX * deviation
+    place = pl.int_range(pl.len())
+    first, last = place.filter(~got).min(), place.filter(~got).max()
+    # Losses that come and go at random come this soon after the first message, and as near to the last.
+    usual = ONSET_RATIO * (last - first) / (n2 - 1)
     enough = pl.min_horizontal(n1, n2) >= COIN_TOSS_COUNT_MIN
     several = profile.filter(pl.col("relation") == "expected").group_by(CHANNEL).agg((pl.len() > 1).alias("several"))
     return (
@@ -181,7 +186,13 @@ def _tossed(base: pl.LazyFrame, profile: pl.LazyFrame, queued: pl.LazyFrame) -> 
         .filter(pl.col("sent_ns") <= pl.col("sent_ns").filter(got).max().over(_SUBSCRIPTION))
         .with_columns(edge.alias("edge"))
         .group_by(_SUBSCRIPTION)
-        .agg((enough & random).alias("random"), (n1 / n).alias("share"), pl.col("nameless").first())
+        .agg(
+            (enough & random).alias("random"),
+            (n1 / n).alias("share"),
+            (first > usual).alias("onset"),
+            (pl.len() - last <= usual).alias("lasting"),
+            pl.col("nameless").first(),
+        )
         .join(several, on=CHANNEL)
         .join(queued, on=_SUBSCRIPTION, how="left")
         .select(
@@ -189,7 +200,11 @@ def _tossed(base: pl.LazyFrame, profile: pl.LazyFrame, queued: pl.LazyFrame) -> 
             (
                 pl.col("random")
                 & ~pl.col("pressed").fill_null(value=False)
-                & (pl.col("several") | pl.col("nameless") | (pl.col("share") <= COIN_TOSS_SHARE_MAX))
+                & (
+                    (pl.col("share") <= COIN_TOSS_SHARE_MAX)
+                    | (pl.col("several") & ~pl.col("onset"))
+                    | (pl.col("nameless") & pl.col("onset") & pl.col("lasting"))
+                )
             ).alias("tossed"),
         )
     )
