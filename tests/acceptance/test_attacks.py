@@ -343,3 +343,30 @@ def test_a_message_of_an_unsaid_channel_is_nobody_elses() -> None:
         recording.span("worker", at + 0.1, kind=CONSUMER, under=s)
     s = recording.span("webhooks", 5.5, kind=PRODUCER)
     assert verdicts(recording, s) == {None: ("unobserved", None)}
+
+
+def test_polls_before_the_send_prove_no_drain() -> None:
+    """Of two messages sent at one moment, the one not received is not drained by polls of long before."""
+    recording = Recording()
+    recording.flow([0])
+    for at in (500, 600, 700):
+        recording.receive(at=at, step="receive", more={"messaging.batch.message_count": 0})
+    first, second = recording.send(at=1000), recording.send(at=1000)
+    recording.receive(at=1000.1, under=first)
+    for at in range(1001, 1100):
+        recording.span("notify", at)
+    assert verdicts(recording, second, 2000)["notify"][0] != "dropped"
+
+
+def test_a_retry_that_mended_one_is_not_held_against_another() -> None:
+    """Fan-out: what `a` took again from its retry queue says nothing of `b`."""
+    recording = Recording()
+    for at, send in recording.flow(range(30), taker="a", channel="ev").items():
+        if at != 28:
+            recording.receive("b", at + 0.1, "b-q", under=send)
+    send = recording.send(at=40, channel="ev")
+    recording.receive("a", 40.1, "ev", under=send, error="boom")
+    recording.receive("a", 45, "ev.retry", under=send)
+    for at in range(41, 300):
+        recording.span("b", at)
+    assert verdicts(recording, send, 2000)["b"][0] != "dropped"

@@ -62,6 +62,12 @@ def test_times_in_nanoseconds_are_whole() -> None:
     assert all(isinstance(value, int) for name, value in BOUNDS.items() if "_NS" in name)
 
 
+def test_an_instant_and_its_durations_stay_within_int64() -> None:
+    """A receipt at the last instant, reordering by its margin, and the longest receipt: what is ever added to one."""
+    later_ns = (limits.REORDER_MARGIN + 1) * limits.DURATION_NS_MAX
+    assert later_ns <= limits.TIME_NS_MAX - limits.INSTANT_NS_MAX
+
+
 def test_shares_are_shares() -> None:
     """Parts of a whole lie between 0 and 1."""
     assert all(0 < value < 1 for name, value in BOUNDS.items() if "SHARE" in name or "SPREAD" in name)

@@ -236,6 +236,19 @@ def test_boundaries_stand_worst_first() -> None:
     assert rows["p50_ms"].is_null().to_list() == [False, False, True]
 
 
+def test_tenants_and_environments_are_boundaries_of_their_own() -> None:
+    """The same teams, services and channel in each: one row each."""
+    recording = Recording()
+    for place in ({"tenant": "acme"}, {"tenant": "evil"}, {"environment": "test"}):
+        recording.receive(at=1, under=recording.send(**place), **place)
+    rows = summaries.boundaries(analysed(recording).handoffs).sort("tenant")
+    assert rows.select("tenant", "environment", "handoffs").rows() == [
+        ("acme", "", 1),
+        ("default", "test", 1),
+        ("evil", "", 1),
+    ]
+
+
 # --- a journey
 
 
@@ -288,6 +301,21 @@ def test_a_trace_that_is_a_journeys_name_is_that_journey() -> None:
     analysis = analysed(recording)
     assert summaries.journeys_of(analysis, send.trace) == [send.trace]
     assert summaries.journeys_of(analysis, "unheard") == []
+
+
+def test_a_journey_is_one_tenants_and_environments() -> None:
+    """A trace id forged to equal another's: spans and handoffs of the first tenant, or environment, alone."""
+    for home, other in (({"tenant": "acme"}, {"tenant": "evil"}), ({}, {"environment": "test"})):
+        recording = Recording()
+        sends = [
+            recording.send(own=Span("a" * 32, id_), name=id_, **place)
+            for id_, place in (("b" * 16, other), ("c" * 16, home))
+        ]
+        for send, place in zip(sends, (other, home), strict=True):
+            recording.receive(at=1, under=send, name=f"of {send.id}", **place)
+        journey = journey_of(recording, "a" * 32)
+        assert [line.name for line in journey.spans] == ["c" * 16, f"of {'c' * 16}"]
+        assert [row["span_id"] for row in journey.handoffs] == ["c" * 16]
 
 
 def test_forged_parents_have_a_depth() -> None:

@@ -37,7 +37,7 @@ def sidelined(rows: pl.DataFrame) -> pl.DataFrame:
         & ~(pl.col("received_ns") > pl.col("hop_ns")).fill_null(value=False)
     )
     mended = (expected & (pl.col("_retriers").list.set_intersection("services").list.len() > 0)).fill_null(value=False)
-    suspect &= ~mended
+    suspect &= ~mended.any().over("send")
     missing = suspect & pl.col("row").is_null()
     lapsed = suspect & pl.col("lapsed").fill_null(value=False)
 

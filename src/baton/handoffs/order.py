@@ -48,6 +48,7 @@ def overtaken(rows: pl.DataFrame) -> pl.DataFrame:
         .with_columns(
             pl.col("later_ns").last().over([*ordered, "sent_ns"]),
             pl.col("earlier_ns").first().over([*ordered, "sent_ns"]),
+            pl.col("earlier_sent_ns").first().over([*ordered, "sent_ns"]),
         )
         .group_by("send", *SUBSCRIPTION)
         .agg(

@@ -92,6 +92,12 @@ def test_the_runner_up_goes_into_the_evidence(row: Row, cause: str, runner_up: s
     assert found["evidence"][-1] == f"runner-up: {runner_up}"
 
 
+def test_a_cause_is_not_its_own_runner_up() -> None:
+    """Two rows of the table bear one name, the surer first: the second says nothing new."""
+    assert [cause.name for cause in CAUSES].count("receiver_down") == 2
+    assert not any("runner-up" in sentence for sentence in convicted(STUCK)["evidence"])
+
+
 def test_unknown_is_no_runner_up() -> None:
     """The honest last stands in no evidence but its own."""
     assert not any("runner-up" in sentence for sentence in convicted({**OVERTAKEN, **FULL})["evidence"])
@@ -154,7 +160,7 @@ def test_overflow_says_its_figures() -> None:
         (STUCK, "notify sent other spans meanwhile, and took nothing from this channel; 3 messages wait"),
         (
             {**STUCK, "waiting": 1},
-            "notify sent other spans meanwhile, and took nothing from this channel; 1 message wait",
+            "notify sent other spans meanwhile, and took nothing from this channel; 1 message waits",
         ),
     ],
 )

@@ -159,6 +159,12 @@ def test_the_hand_made_example() -> None:
     assert shares(judged(*EVICTED)) == [("ticks", 0.75), ("trades", 0.25)]
 
 
+def test_a_depth_is_rounded_to_whole_messages() -> None:
+    """Between two counts the nearer one: 1.6 behind an evicted message are two."""
+    assert shares(judged(*EVICTED), depth=1.6) == shares(judged(*EVICTED))
+    assert shares(judged(*EVICTED), depth=1.4) == [("ticks", 1.0)]
+
+
 def test_a_refused_message_met_what_came_before_it() -> None:
     """Reject-publish: the queue then held the messages accepted right before; what was refused never entered."""
     told = ((0, "ticks", "received"), (1, "trades", "received"), (1.5, "ticks", "failed"), (2, "trades", "failed"))

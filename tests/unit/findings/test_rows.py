@@ -104,12 +104,13 @@ def test_the_queue_is_the_receivers_word() -> None:
 
 
 def test_an_unsaid_channel_is_null() -> None:
-    """A message that names no destination has no channel; nor has a call."""
+    """A message that names no destination has no channel, and nobody owns it; nor has a call."""
     recording = Recording()
     send = recording.span("a", kind=PRODUCER)
     client = recording.span("web", kind=CLIENT, attributes={"server.address": "api"})
     rows = judged(recording)
-    assert [of(rows, span)[0]["channel"] for span in (send, client)] == [None, None]
+    told = [of(rows, span)[0] for span in (send, client)]
+    assert [(row["channel"], row["channel_team"]) for row in told] == [(None, None)] * 2
 
 
 def test_nothing_is_expected_of_the_unknown() -> None:

@@ -13,13 +13,14 @@ if TYPE_CHECKING:
 _TEXT = ("tenant", "environment", "broker", "channel", "subscription", "relation", "service", "span_name")
 _SCHEMA = {
     **dict.fromkeys((*_TEXT, "message_id", "correlation_id", "queue", "destination", "place"), pl.String),
-    **dict.fromkeys(("partition", "routing_key", "receiver", "instance"), pl.String),
+    **dict.fromkeys(("partition", "routing_key", "receiver", "instance", "lane"), pl.String),
     **dict.fromkeys(("failure", "lapse", "silent_instance", "held_at", "proof"), pl.String),
-    **dict.fromkeys(("failed", "returned", "lapsed", "tossed", "moved", "awaited", "pressed"), pl.Boolean),
+    **dict.fromkeys(("failed", "returned", "lapsed", "tossed", "moved", "born", "awaited", "pressed"), pl.Boolean),
+    "mended": pl.Boolean,
     **dict.fromkeys(("send", "row", "deliveries", "unnamed_sent", "unnamed_received"), pl.UInt32),
     **dict.fromkeys(("sent_ns", "first_ns", "received_ns", "deadline_at_ns", "overtaken_ns", "idle_ns"), pl.Int64),
     **dict.fromkeys(("open_ns", "silent_ns", "gap_from_ns", "gap_until_ns", "service_ns", "reorder_ns"), pl.Int64),
-    **dict.fromkeys(("processing_ns", "before_ns", "deadline_ns"), pl.Int64),
+    **dict.fromkeys(("processing_ns", "before_ns", "before_sent_ns", "deadline_ns"), pl.Int64),
     "services": pl.List(pl.String),
 }
 _WAITING = {
@@ -34,8 +35,8 @@ _WAITING = {
     "service_ns": ns(900),
     "reorder_ns": 0,
     "processing_ns": 0,
-    **dict.fromkeys(("failed", "returned", "tossed", "awaited", "pressed"), False),
-    "moved": True,
+    **dict.fromkeys(("failed", "returned", "tossed", "awaited", "pressed", "mended"), False),
+    **dict.fromkeys(("moved", "born"), True),
     "send": 1,
 }
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from baton.handoffs.amends import made_good, sidelined
+from baton.limits import MESSAGE_ID_WINDOW_NS
 from recording import ns
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 Row = dict[str, Any]
 HOP: Row = {"relation": "onward", "subscription": "reader", "destination": "dlq", "row": 8, "first_ns": ns(20)}
-ADDED = ("held_at",)
+ADDED = ("held_at", "mended")
 TAKEN: Row = {"row": 9, "lapsed": False, "first_ns": ns(1), "received_ns": ns(1)}
 FAILED: Row = {**TAKEN, "lapsed": True}
 
@@ -83,6 +84,40 @@ def test_the_queue_names_the_place_before_the_destination(messages: Messages) ->
     assert found.filter("sidelined")["held_at"].to_list() == ["dlq-a"]
 
 
+# --- retry places
+
+
+RETRY: Row = {**HOP, "destination": "orders.retry", "place": "orders.retry", "receiver": "notify", "lapsed": False}
+
+
+def mended(messages: Messages, *rows: Row) -> list[str]:
+    """The subscriptions whose message was made up for from a retry place."""
+    return sidelined(messages(*rows, without=ADDED)).filter("mended")["subscription"].to_list()
+
+
+@pytest.mark.parametrize("place", ["orders.retry", "RETRIES-5m", "orders.redelivery"])
+@pytest.mark.parametrize("row", [{}, FAILED])
+def test_a_receipt_from_a_retry_place_makes_up_for_it(messages: Messages, row: Row, place: str) -> None:
+    """The same receiver took it well from there: no hop is held against it."""
+    hop = {**RETRY, "place": place}
+    assert mended(messages, row, hop) == ["notify at orders"]
+    assert held(messages, row, hop) == []
+
+
+@pytest.mark.parametrize(
+    "other", [{"receiver": "audit"}, {"lapsed": True}, {"place": "orders.dlq"}, {"send": 2}, {"row": None}]
+)
+def test_what_makes_up_for_nothing(messages: Messages, other: Row) -> None:
+    """Another receiver's, one that failed again, a dead-letter place, another message, and no receipt at all."""
+    assert mended(messages, FAILED, {**RETRY, **other}) == []
+
+
+def test_a_retry_that_failed_again_is_still_held(messages: Messages) -> None:
+    """It stands in the retry queue, and nothing made up for it."""
+    (row,) = sidelined(messages(FAILED, {**RETRY, "lapsed": True}, without=ADDED)).filter("sidelined").to_dicts()
+    assert (row["subscription"], row["held_at"]) == ("notify at orders", "orders.retry")
+
+
 # --- later sends
 
 
@@ -121,6 +156,13 @@ def test_a_later_send_of_the_same_message_makes_good(messages: Messages) -> None
 def test_what_makes_nothing_good(messages: Messages, other: Row) -> None:
     """A send not later, not delivered, failed at its receiver, of another id, channel, tenant or environment."""
     assert repaired_by(messages, BAD, {**GOOD, **other}) is None
+
+
+def test_a_send_days_later_is_another_message(messages: Messages) -> None:
+    """Producers restart their counters: within MESSAGE_ID_WINDOW_NS an id is the same message, and no longer."""
+    late = ns(0) + MESSAGE_ID_WINDOW_NS
+    assert repaired_by(messages, BAD, {**GOOD, "sent_ns": late}) == 1
+    assert repaired_by(messages, BAD, {**GOOD, "sent_ns": late + 1}) is None
 
 
 def test_a_received_message_needs_nothing_made_good(messages: Messages) -> None:

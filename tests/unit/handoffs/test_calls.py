@@ -6,11 +6,13 @@ import pytest
 
 from baton.analysis import expect
 from baton.handoffs import calls as law
-from baton.handoffs.telemetry import gaps, watch
+from baton.handoffs.telemetry import Watched, gaps, watch
+from baton.limits import OPEN_RECEIPT_NS_MAX, SECOND_NS
 from baton.schema import EXPECTATIONS
 from recording import CLIENT, SERVER, Recording, Span, ns, paired
 
 AS_OF = 2000.0
+ABSENT = "f" * 16
 API = {"server.address": "api"}
 
 
@@ -36,7 +38,8 @@ def rows(recording: Recording, at: float = AS_OF, *, learn: bool = True) -> dict
     """The judged calls by their client span."""
     known = paired(recording, at)
     expectations = expect(known) if learn else EXPECTATIONS.empty()
-    judged = law.judge(known.calls, expectations, watch(known.spans), gaps(known.spans), ns(at))
+    watched = Watched(watch(known.spans), gaps(known.spans))
+    judged = law.judge(known.calls, expectations, known.spans, watched, ns(at))
     spans = known.spans.select("row", "trace_id", "span_id").iter_rows()
     ids = {row: Span(trace.hex(), span.hex()) for row, trace, span in spans}
     return {ids[row["send"]]: row for row in judged.to_dicts()}
@@ -177,6 +180,27 @@ def test_a_server_that_may_still_report_is_awaited() -> None:
     span = call(recording, 50, error="x")
     assert judged(recording, span, 60) == ("awaited", "pending")
     assert judged(recording, span, 120) == ("silent", "unobserved")
+
+
+def test_an_open_answer_is_pending() -> None:
+    """A span under the server's arrived, its own has not; after an hour it will not come, and was lost."""
+    recording = bank()
+    span = call(recording, 50, error="timeout")
+    recording.span("api", 50.2, "select", took=0.8, under=Span(span.trace, ABSENT))
+    hour = OPEN_RECEIPT_NS_MAX / SECOND_NS
+    assert judged(recording, span, 51 + hour) == ("open", "pending")
+    assert rows(recording, 51 + hour)[span]["evidence"] == ["spans under an open answer exist: api is still at it"]
+    assert judged(recording, span, 51.1 + hour) == ("lost receipt", "unobserved")
+    assert rows(recording, 51.1 + hour)[span]["evidence"] == ["spans under the missing answer exist: api took the call"]
+
+
+def test_what_opens_no_answer() -> None:
+    """Another service's span in that trace, the server's own under a parent that is there, and another tenant's."""
+    for service, parent, tenant in (("other", ABSENT, "default"), ("api", None, "default"), ("api", ABSENT, "evil")):
+        recording = bank()
+        span = call(recording, 50, error="timeout")
+        recording.span(service, 50.2, under=Span(span.trace, parent or span.id), tenant=tenant)
+        assert judged(recording, span) == ("lost", "dropped")
 
 
 def test_other_tenants_servers_vouch_for_nothing() -> None:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 CASES: list[tuple[dict[str, Any], list[str]]] = [
     ({"proof": "received", "deliveries": 1}, []),
     ({"proof": "received", "deliveries": 3}, ["it was delivered 3 times"]),
+    ({"proof": "received", "mended": True}, ["notify took it again from a retry queue, and well"]),
     (
         {"proof": "received", "failed": True, "failure": "nack"},
         ["the sender saw a failure (nack), yet it was received"],
@@ -83,6 +84,7 @@ CASES: list[tuple[dict[str, Any], list[str]]] = [
             )
         ],
     ),
+    ({"proof": "unborn"}, ["no telemetry of notify from before the expected receipt"]),
     ({"proof": "early"}, ["its deadline has not passed"]),
     ({"proof": "awaited"}, ["the telemetry of notify has not moved past it"]),
     (
@@ -90,16 +92,21 @@ CASES: list[tuple[dict[str, Any], list[str]]] = [
         [
             "notify received a message that was sent later, 4.0 s after this one was sent",
             "this subscription was never seen to reorder",
+            "no receipt of this subscription was ever seen to take longer than 0.0 ms",
         ],
     ),
     (
-        {"proof": "overtaken", "overtaken_ns": ns(4), "reorder_ns": 20_000_000},
+        {"proof": "overtaken", "overtaken_ns": ns(4), "reorder_ns": 20_000_000, "processing_ns": 5_000_000_000},
         [
             "notify received a message that was sent later, 4.0 s after this one was sent",
             "no message of this subscription was ever received more than 20.0 ms after being overtaken",
+            "no receipt of this subscription was ever seen to take longer than 5.0 s",
         ],
     ),
-    ({"proof": "drained", "idle_ns": ns(37)}, ["notify found the queue empty 7.0 s after the deadline"]),
+    (
+        {"proof": "drained", "idle_ns": ns(37), "before_ns": ns(-2)},
+        ["notify found the queue empty again and again, 39.0 s after the last receipt before it"],
+    ),
     ({"proof": "deaf", "service_ns": ns(-1)}, ["no telemetry of notify since before the send"]),
     ({"proof": "deaf", "service_ns": ns(1)}, ["no telemetry of notify since shortly after the send"]),
     ({"proof": "deaf", "service_ns": None}, ["no telemetry of notify since shortly after the send"]),

@@ -96,6 +96,48 @@ def test_a_subscription_that_joined_others_is_not_held_to_what_was_sent_before()
     assert [len(rows_of(rows, sends[at])) for at in range(10)] == [1] * 5 + [2] * 5
 
 
+KEY = "messaging.rabbitmq.destination.routing_key"
+
+
+def keyed(**other: str | int) -> tuple[list[dict[str, Any]], Span]:
+    """Ten messages of key `trade`, received; the rows of these and of one that is not, and that one."""
+    recording = Recording()
+    for at in range(10):
+        recording.receive(at=at + 0.1, under=recording.send(at=at, more={KEY: "trade"}))
+    send = recording.send(at=5.5, more=other)
+    return laid_out(recording), send
+
+
+def test_a_message_of_a_key_never_taken_is_not_expected() -> None:
+    """The subscription takes the keys that it was seen to take; a message without a key may be meant for it."""
+    for other, subscription in (
+        ({KEY: "tick"}, None),
+        ({KEY: "trade"}, "notify at orders"),
+        ({}, "notify at orders"),
+    ):
+        assert rows_of(*keyed(**other)) == [(subscription, "expected", False)]
+
+
+def test_where_keys_tell_nothing_every_key_is_expected() -> None:
+    """Each message bears a key of its own: an id, not a kind."""
+    recording = Recording()
+    for at in range(10):
+        recording.receive(at=at + 0.1, under=recording.send(at=at, more={KEY: str(at)}))
+    send = recording.send(at=5.5, more={KEY: "new"})
+    assert rows_of(laid_out(recording), send) == [("notify at orders", "expected", False)]
+
+
+def test_the_place_is_this_receipts_own() -> None:
+    """One service takes from two queues of an exchange; where nothing was received, the first stands for both."""
+    recording = Recording()
+    sends = recording.flow(range(0, 10, 2), channel="orders")
+    for at in range(1, 10, 2):
+        sends[at] = recording.send(at=at)
+        recording.receive(at=at + 0.1, channel="q2", under=sends[at])
+    places = {row["id"]: row["place"] for row in laid_out(recording)}
+    assert [places[sends[at].id] for at in range(4)] == ["orders", "q2"] * 2
+
+
 def test_the_receipt_lies_beside_the_expectation() -> None:
     """Who received, when, how often, and how it ended, of the last delivery."""
     recording = Recording()
@@ -108,14 +150,14 @@ def test_the_receipt_lies_beside_the_expectation() -> None:
 
 
 def test_of_competing_services_the_last_receipt_decides() -> None:
-    """A message that one service failed and another took over was taken."""
+    """A message that one service failed and another took over was taken, in the lane of the other."""
     recording = Recording()
     recording.flow(range(10), taker="a")
     sends = recording.flow(range(10, 20), taker="b")
     recording.receive("a", 12.01, under=sends[12], error="boom", step="receive")
     (row,) = [row for row in laid_out(recording) if row["id"] == sends[12].id]
     assert (row["receiver"], row["lapsed"], row["deliveries"], row["step"]) == ("b", False, 2, "processed")
-    assert row["first_ns"] == ns(12.01)
+    assert (row["lane"], row["first_ns"]) == ("b at orders ", ns(12.01))
 
 
 def test_deadlines_are_learned_else_the_default() -> None:

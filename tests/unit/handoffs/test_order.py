@@ -13,16 +13,16 @@ if TYPE_CHECKING:
     Messages = Callable[..., pl.DataFrame]
 
 
-ADDED = ("overtaken_ns", "before_ns")
+ADDED = ("overtaken_ns", "before_ns", "before_sent_ns")
 
 
 def ordered(messages: Messages, *told: tuple[Any, ...], **common: str) -> list[tuple[float | None, float | None]]:
     """(overtaken, before) in seconds of messages told as (sent, received or null, other columns)."""
     rows = []
     for number, (sent, received, *rest) in enumerate(told):
-        row = {"send": number, "sent_ns": ns(sent), "receiver": "a", "services": ["a"], **common, **(rest or [{}])[0]}
+        row = {"send": number, "sent_ns": ns(sent), "lane": "a", "services": ["a"], **common, **(rest or [{}])[0]}
         if received is None:
-            row["receiver"] = None
+            row["lane"] = None
         else:
             row["first_ns"] = ns(received)
         rows.append(row)
@@ -60,7 +60,7 @@ def test_of_one_moment_none_is_later(messages: Messages) -> None:
     assert ordered(messages, (1, None), (1, 2)) == [(None, None), (None, None)]
 
 
-def test_partitions_and_keys_are_lanes(messages: Messages) -> None:
+def test_partitions_and_keys_are_sequences(messages: Messages) -> None:
     """Another partition's, routing key's, subscription's and another sender's messages overtake nothing here."""
     for other in (
         {"partition": "1"},
@@ -78,20 +78,44 @@ def test_what_is_received_elsewhere_overtakes_nothing(messages: Messages) -> Non
     assert ordered(messages, (0, None), (1, 2, {"relation": "onward"}))[0] == (None, None)
 
 
-def test_each_sharing_service_has_to_pass(messages: Messages) -> None:
-    """Two services may stand at different queues: overtaken once both received a later one."""
-    both = [(0, 0.5), (0.1, 0.6, {"receiver": "b"})]
-    only_a = ordered(messages, *both, (1, None), (2, 3), (3, 8), (0.2, 9, {"receiver": "b"}))
+def test_each_sharing_lane_has_to_pass(messages: Messages) -> None:
+    """Two takers, or partitions, may be different queues: overtaken once both received a later one."""
+    both = [(0, 0.5), (0.1, 0.6, {"lane": "b"})]
+    only_a = ordered(messages, *both, (1, None), (2, 3), (3, 8), (0.2, 9, {"lane": "b"}))
     assert only_a[2] == (None, 9)
-    assert ordered(messages, *both, (1, None), (2, 3), (3, 8, {"receiver": "b"}))[2] == (8, 0.6)
+    assert ordered(messages, *both, (1, None), (2, 3), (3, 8, {"lane": "b"}))[2] == (8, 0.6)
 
 
-def test_the_slower_of_two_services_decides(messages: Messages) -> None:
+def test_a_lane_that_takes_no_such_message_is_not_waited_for(messages: Messages) -> None:
+    """Lane b takes another key, and another sender's: it never had this one to pass."""
+    for other in ({"routing_key": "k"}, {"service": "x"}, {"partition": "1"}):
+        told = [(0, 0.5), (0.1, 0.6, {"lane": "b", **other}), (1, None), (2, 3), (3, 9, {"lane": "b", **other})]
+        assert ordered(messages, *told)[2] == (3, 0.5)
+
+
+def test_the_slower_of_two_lanes_decides(messages: Messages) -> None:
     """Both still take: the later of their receipts is when it was passed."""
-    told = [(0, 0.5), (0.1, 0.6, {"receiver": "b"}), (1, None), (2, 3, {"receiver": "b"}), (3, 8)]
+    told = [(0, 0.5), (0.1, 0.6, {"lane": "b"}), (1, None), (2, 3, {"lane": "b"}), (3, 8)]
     assert ordered(messages, *told)[2] == (8, 0.6)
 
 
-def test_a_service_that_another_replaced_is_not_waited_for(messages: Messages) -> None:
+def test_a_lane_that_another_replaced_is_not_waited_for(messages: Messages) -> None:
     """Its receipts ended before the other's began."""
-    assert ordered(messages, (0, 1, {"receiver": "old"}), (2, None), (3, 4), (5, 6))[1][0] == 4
+    assert ordered(messages, (0, 1, {"lane": "old"}), (2, None), (3, 4), (5, 6))[1][0] == 4
+
+
+def test_the_send_before_it_is_told_beside_the_receipt(messages: Messages) -> None:
+    """Of the messages sent earlier and received, the last send; the lost, the later and the onward do not count."""
+    received = [(0, 9.0), (1, 4.0), (4, 5.0)]
+    rows = [
+        {"send": number, "sent_ns": ns(sent), "first_ns": ns(at), "lane": "a"}
+        for number, (sent, at) in enumerate(received)
+    ]
+    rows += [
+        {"send": 3, "sent_ns": ns(1.5)},
+        {"send": 4, "sent_ns": ns(2), "first_ns": ns(3), "lane": "b", "relation": "onward"},
+        {"send": 5, "sent_ns": ns(3)},
+    ]
+    found = overtaken(messages(*rows, without=ADDED)).sort("send").select("before_ns", "before_sent_ns").rows()
+    assert found[0] == (None, None)
+    assert found[5] == (ns(9), ns(1))

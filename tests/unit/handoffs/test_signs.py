@@ -5,19 +5,26 @@ from typing import Any
 import polars as pl
 import pytest
 
-from baton.analysis import expect
+from baton.analysis import Paired, expect
 from baton.handoffs.expected import expected
+from baton.handoffs.order import overtaken
 from baton.handoffs.signs import signs
+from baton.limits import IDLE_POLLS_MIN
 from recording import Recording, Span, ns, paired
 
 EMPTY_POLL = {"messaging.batch.message_count": 0}
 ABSENT = "f" * 16
 
 
+def with_signs(known: Paired) -> pl.DataFrame:
+    """The messages of a recording, with their signs."""
+    return signs(overtaken(expected(known.sends, known.receipts, expect(known))), known.spans, known.unnamed)
+
+
 def signed(recording: Recording, send: Span) -> dict[str, Any]:
     """The only row of that send, with its signs."""
     known = paired(recording)
-    rows = signs(expected(known.sends, known.receipts, expect(known)), known.spans, known.unnamed)
+    rows = with_signs(known)
     row = known.spans.filter(pl.col("span_id") == pl.lit(send.raw[1]))["row"][0]
     (found,) = rows.filter(pl.col("send") == row).to_dicts()
     return found
@@ -33,7 +40,7 @@ def lossy() -> tuple[Recording, Span, Span]:
 def test_no_rows_have_no_signs() -> None:
     """Nothing in, nothing out, with the columns promised."""
     known = paired(Recording())
-    rows = signs(expected(known.sends, known.receipts, expect(known)), known.spans, known.unnamed)
+    rows = with_signs(known)
     assert rows.is_empty()
     assert {"open_ns", "idle_ns", "unnamed_sent", "unnamed_received"} <= set(rows.columns)
 
@@ -58,10 +65,10 @@ def test_children_of_an_absent_parent_prove_an_open_receipt() -> None:
 
 @pytest.mark.parametrize(
     "other",
-    [{"service": "audit"}, {"at": 4.9}, {"environment": "test"}, {"tenant": "evil"}, {"trace": "e" * 32}],
+    [{"service": "audit"}, {"at": 4.9}, {"tenant": "evil"}, {"trace": "e" * 32}],
 )
 def test_what_opens_no_receipt(other: dict[str, Any]) -> None:
-    """Another service's span, one from before the send, or of another environment, tenant or trace."""
+    """Another service's span, one from before the send, or of another tenant or trace."""
     recording, lost, _ = lossy()
     told = {"service": "notify", "at": 6, "trace": lost.trace, **other}
     recording.span(told.pop("service"), told.pop("at"), under=Span(told.pop("trace"), ABSENT), **told)
@@ -85,30 +92,58 @@ def test_a_received_message_is_not_open() -> None:
 # --- empty polls
 
 
-def test_an_empty_poll_of_the_place_is_a_sign() -> None:
-    """The last time a receiver found the place empty."""
+def poll(recording: Recording, *times: float, **other: Any) -> None:  # noqa: ANN401 - the parts of a receive
+    """Empty polls of a minute each at these times."""
+    for at in times:
+        recording.receive(**{"at": at, "step": "receive", "took": 60, "more": EMPTY_POLL, **other})
+
+
+def test_empty_polls_of_the_place_are_a_sign() -> None:
+    """Empty since the start of the last three: a poll that waits says nothing of its end."""
     recording, lost, _ = lossy()
-    for at in (20, 30):
-        recording.receive(at=at, step="receive", took=1, more=EMPTY_POLL)
-    assert signed(recording, lost)["idle_ns"] == ns(31)
+    poll(recording, 30, 20, 50, 40)
+    assert IDLE_POLLS_MIN == 3
+    assert signed(recording, lost)["idle_ns"] == ns(30)
+
+
+def test_fewer_empty_polls_prove_nothing() -> None:
+    """Short polls ask a part of the broker only."""
+    recording, lost, _ = lossy()
+    poll(recording, 20, 30)
+    assert signed(recording, lost)["idle_ns"] is None
+
+
+def test_every_instance_that_takes_has_to_find_it_empty() -> None:
+    """Two instances take: until both polled in vain it may lie with the other; then the earlier of the two counts."""
+    recording = Recording()
+    sends = recording.flow(range(10), lost=[5])
+    recording.flow(range(10, 20), instance="2")
+    poll(recording, 30, 40, 50)
+    poll(recording, 21, 22)
+    poll(recording, 23, 24, instance="2")
+    assert signed(recording, sends[5])["idle_ns"] is None
+    poll(recording, 25, instance="2")
+    assert signed(recording, sends[5])["idle_ns"] == ns(23)
 
 
 @pytest.mark.parametrize(
     "other",
     [
         {"service": "audit"},
+        {"instance": "2"},
         {"channel": "elsewhere"},
         {"step": "process"},
         {"more": {"messaging.batch.message_count": 1}},
         {"more": {}},
+        {"more": {**EMPTY_POLL, "messaging.destination.partition.id": "0"}},
         {"environment": "test"},
         {"tenant": "evil"},
     ],
 )
 def test_what_is_no_empty_poll(other: dict[str, Any]) -> None:
-    """Another service's, another place's, one that took something or does not say."""
+    """Another service's, instance's or place's, of one partition only, one that took something or does not say."""
     recording, lost, _ = lossy()
-    recording.receive(**{"at": 20, "step": "receive", "more": EMPTY_POLL, **other})
+    poll(recording, 20, 30, 40, **other)
     assert signed(recording, lost)["idle_ns"] is None
 
 

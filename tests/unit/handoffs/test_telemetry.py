@@ -5,8 +5,16 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 import pytest
 
-from baton.handoffs.telemetry import gaps, vouch, watch
-from baton.limits import GAP_MESSAGES_MIN, SECOND_NS, SILENCE_TAIL_NS, SILENT_FOR_GOOD_NS
+from baton.handoffs.telemetry import Watched, gaps, vouch, watch
+from baton.limits import (
+    DURATION_NS_MAX,
+    GAP_MESSAGES_MIN,
+    INSTANT_NS_MAX,
+    SECOND_NS,
+    SILENCE_TAIL_NS,
+    SILENT_FOR_GOOD_NS,
+    TIME_NS_MAX,
+)
 from baton.schema import TELEMETRY
 from recording import Recording, mended, ns
 
@@ -115,9 +123,9 @@ def test_one_span_and_forged_times_make_no_gap() -> None:
 # --- vouching
 
 
-def heard(*instances: tuple[str, float], service: str = "notify") -> pl.DataFrame:
-    """TELEMETRY of instances by their last sign (seconds)."""
-    rows = [("", "", service, name, ns(0), ns(last)) for name, last in instances]
+def heard(*instances: tuple[str, float], first: float = 0) -> pl.DataFrame:
+    """TELEMETRY of instances by their last sign, all since `first` (seconds)."""
+    rows = [("", "", "notify", name, ns(first), ns(last)) for name, last in instances]
     return pl.DataFrame(rows, schema=TELEMETRY.schema, orient="row")
 
 
@@ -135,7 +143,7 @@ def taken(send: int, at: float, instance: str = "1", **more: object) -> Row:
     return {"send": send, "row": send, "receiver": "notify", "instance": instance, **moment, **more}
 
 
-ADDED = ("silent_instance", "silent_ns", "gap_from_ns", "gap_until_ns", "moved", "awaited", "service_ns")
+ADDED = ("silent_instance", "silent_ns", "gap_from_ns", "gap_until_ns", "moved", "born", "awaited", "service_ns")
 
 
 def vouched(
@@ -143,7 +151,7 @@ def vouched(
 ) -> list[Row]:
     """The missing messages, vouched for."""
     frame = messages(*({"send": number, **row} for number, row in enumerate(rows, start=100)), without=ADDED)
-    found = vouch(frame, telemetry, quiet() if pauses is None else pauses, ns(as_of))
+    found = vouch(frame, Watched(telemetry, quiet() if pauses is None else pauses), ns(as_of))
     assert found.height == len(rows)
     return found.filter(pl.col("first_ns").is_null()).sort("send").to_dicts()
 
@@ -159,7 +167,7 @@ MISSING: Row = {"sent_ns": ns(100), "deadline_at_ns": ns(130), "before_ns": ns(9
 
 def test_no_messages_need_no_vouching(messages: Messages) -> None:
     """Nothing in, nothing out."""
-    assert vouch(messages(without=ADDED), heard(), quiet(), ns(AS_OF)).is_empty()
+    assert vouch(messages(without=ADDED), Watched(heard(), quiet()), ns(AS_OF)).is_empty()
 
 
 @pytest.mark.parametrize(
@@ -208,6 +216,38 @@ def test_every_taker_near_must_vouch(messages: Messages) -> None:
     (row,) = vouched(messages, *rows, telemetry=heard(("1", 500), ("2", 99), ("3", 98)))
     assert said(row) == ("2", True, False)
     assert row["silent_ns"] == ns(99)
+
+
+@pytest.mark.parametrize(("first", "born"), [(0, True), (100, True), (100.1, False)])
+def test_a_taker_is_born_by_its_first_sign(messages: Messages, first: float, born: bool) -> None:  # noqa: FBT001 - a table's column
+    """Heard at, or before, the moment from which the receipt is looked for."""
+    (row,) = vouched(messages, BEFORE, MISSING, telemetry=heard(("1", 500), first=first))
+    assert row["born"] is born
+
+
+def test_one_taker_that_was_born_is_enough(messages: Messages) -> None:
+    """A new instance beside an old one makes no blind spot; one that takes nothing here vouches for no birth."""
+    old, new = heard(("1", 500)), heard(("2", 500), first=200)
+    rows = [BEFORE, taken(2, 300, "2"), MISSING]
+    assert vouched(messages, *rows, telemetry=pl.concat([old, new]))[0]["born"] is True
+    elsewhere = [taken(2, 300, "2"), MISSING]
+    assert vouched(messages, *elsewhere, telemetry=pl.concat([old, new]))[0]["born"] is False
+
+
+def test_reordering_looks_for_births_earlier(messages: Messages) -> None:
+    """The stretch begins at the last receipt before it, less three times the reordering, if later than the send."""
+    slow = {**MISSING, "before_ns": ns(120), "reorder_ns": 2 * SECOND_NS}
+    for first, born in ((114, True), (114.1, False)):
+        (row,) = vouched(messages, BEFORE, slow, telemetry=heard(("1", 500), first=first))
+        assert row["born"] is born
+
+
+def test_absurd_times_overflow_nothing(messages: Messages) -> None:
+    """A receipt at the end of all time and a reordering of centuries: the stretch still ends after it began."""
+    absurd = {**MISSING, "overtaken_ns": TIME_NS_MAX, "reorder_ns": TIME_NS_MAX, "processing_ns": DURATION_NS_MAX}
+    (row,) = vouched(messages, BEFORE, absurd, telemetry=heard(("1", 500)))
+    assert row["hi_ns"] > INSTANT_NS_MAX
+    assert row["moved"] is False
 
 
 def test_an_instance_that_never_took_vouches_for_nothing(messages: Messages) -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     Messages = Callable[..., pl.DataFrame]
 
 AS_OF = ns(10_000)
-ADDED = ("held_at", "proof")
+ADDED = ("held_at", "mended", "proof")
 Row = dict[str, Any]
 
 ONWARD = {"relation": "onward", "subscription": "reader at dlq", "destination": "dlq", "row": 8, "lapsed": False}
@@ -37,10 +37,11 @@ LAW: dict[str, tuple[str, Row]] = {
     "open": ("pending", {"open_ns": AS_OF - OPEN_RECEIPT_NS_MAX}),
     "silent": ("unobserved", {"silent_instance": "1", "silent_ns": ns(1)}),
     "gap": ("unobserved", {"gap_from_ns": ns(1), "gap_until_ns": ns(2)}),
+    "unborn": ("unobserved", {"born": False}),
     "early": ("pending", {"deadline_at_ns": AS_OF + 1}),
     "awaited": ("pending", {"awaited": True}),
     "overtaken": ("dropped", {"overtaken_ns": ns(2)}),
-    "drained": ("dropped", {"idle_ns": AS_OF + 2}),
+    "drained": ("dropped", {"idle_ns": AS_OF + 2, "before_ns": ns(-1), "before_sent_ns": ns(-1)}),
     "deaf": ("unobserved", {"service_ns": ns(29)}),
     "waiting": ("stuck", {}),
 }
@@ -52,6 +53,7 @@ EXCLUSIVE = {
     frozenset({"received", "sidelined"}),  # tested below: the hop takes the receipt's place
     frozenset({"received", "unknown receiver"}),
     frozenset({"resent", "refused"}),
+    frozenset({"resent", "no time"}),  # what bears no time is near no later send
     frozenset({"refused", "unknown receiver"}),
     frozenset({"sidelined", "unknown receiver"}),  # a hop instead of nobody's receipt is no hop instead
     frozenset({"lost receipt", "open"}),
@@ -100,13 +102,10 @@ def test_of_two_clauses_the_first_wins(messages: Messages) -> None:
 
 def test_no_message_is_left_without_a_verdict(messages: Messages) -> None:
     """A row of nulls gets one too."""
-    nothing = dict.fromkeys(
-        ("moved", "awaited", "tossed", "failed", "service_ns", "deadline_at_ns", "services", "subscription")
-    )
-    assert told(messages, nothing) == [("unknown receiver", "unobserved")]
-    assert told(messages, dict.fromkeys(("moved", "awaited", "tossed", "failed", "service_ns", "deadline_at_ns"))) == [
-        ("deaf", "unobserved")
-    ]
+    nothing = dict.fromkeys(("moved", "born", "awaited", "tossed", "failed", "service_ns", "deadline_at_ns"))
+    unknown = {**nothing, "services": None, "subscription": None}
+    assert told(messages, unknown) == [("unknown receiver", "unobserved")]
+    assert told(messages, nothing) == [("deaf", "unobserved")]
 
 
 def test_no_messages_make_no_verdicts(messages: Messages) -> None:
@@ -144,12 +143,31 @@ def test_being_overtaken_needs_telemetry_that_moved_past(messages: Messages) -> 
 
 
 def test_the_deadline_is_an_edge(messages: Messages) -> None:
-    """At its deadline a message is not early; a queue found empty at it, and a receiver heard at it, prove nothing."""
+    """At its deadline a message is not early; a receiver last heard right before it is deaf."""
     due = {"deadline_at_ns": AS_OF}
     assert told(messages, {**due, "service_ns": AS_OF}) == [("waiting", "stuck")]
     assert told(messages, {**due, "service_ns": AS_OF - 1}) == [("deaf", "unobserved")]
-    assert told(messages, {**due, "idle_ns": AS_OF, "service_ns": AS_OF}) == [("waiting", "stuck")]
-    assert told(messages, {**due, "idle_ns": AS_OF + 1}) == [("drained", "dropped")]
+
+
+@pytest.mark.parametrize("ahead", [-600, 0, 600])
+def test_an_empty_queue_is_told_by_the_receivers_clock(messages: Messages, ahead: float) -> None:
+    """Empty after the deadline, told from the last receipt before it, however far the receiver's clock runs."""
+    before = {"before_sent_ns": ns(-5), "before_ns": ns(-5 + ahead)}
+    assert told(messages, {**before, "idle_ns": ns(30 + ahead)}) == [("waiting", "stuck")]
+    assert told(messages, {**before, "idle_ns": ns(30 + ahead) + 1}) == [("drained", "dropped")]
+
+
+def test_without_a_receipt_before_it_an_empty_queue_proves_nothing(messages: Messages) -> None:
+    """Nothing ties the two clocks."""
+    assert told(messages, {"idle_ns": ns(900)}) == [("waiting", "stuck")]
+
+
+def test_a_receipt_from_a_retry_place_is_a_delivery(messages: Messages) -> None:
+    """Failed, or never seen, at its usual place, then taken well from the retry queue by the same receiver."""
+    retry = {**ONWARD, "send": 1, "place": "orders.retry", "receiver": "notify", "first_ns": ns(20)}
+    for story in ({}, LAW["refused"][1]):
+        judged = judge(messages({**story, "send": 1}, retry, without=ADDED), AS_OF)
+        assert judged["verdict"].to_list() == ["delivered"] * 2
 
 
 def test_a_receiver_never_heard_of_is_deaf(messages: Messages) -> None:
