@@ -294,7 +294,7 @@ UNNAMED = Frame(
     (
         Column("send", ROW, "Row of a send that shares nothing finer than a correlation id."),
         Column("sent", ROW, "How many share it."),
-        Column("received", ROW, "How many of them were received: fewer, and nothing tells which."),
+        Column("received", ROW, "How many receipts share it: not as many, and nothing tells which."),
     ),
 )
 

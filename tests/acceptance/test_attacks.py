@@ -370,3 +370,31 @@ def test_a_retry_that_mended_one_is_not_held_against_another() -> None:
     for at in range(41, 300):
         recording.span("b", at)
     assert verdicts(recording, send, 2000)["b"][0] != "dropped"
+
+
+def test_a_retry_place_before_a_dead_letter_place_is_onward_too() -> None:
+    """What goes on from `orders.retry` to `orders.dlq` makes neither of them a place where messages are expected."""
+    recording = Recording()
+    for at, send in recording.flow(range(200)).items():
+        if 50 <= at < 70:
+            recording.receive("retry", at + 1, "orders.retry", under=send)
+            recording.receive("dlq", at + 2, "orders.dlq", under=send)
+        if 150 <= at < 160:
+            recording.receive("retry", at + 1, "orders.retry", under=send)
+    for at in range(300):
+        recording.span("retry", at, "health", kind=SERVER)
+    rows = judged(recording).filter(to_service="retry")
+    assert set(rows["verdict"]) == {"delivered"}
+    assert rows.height == 30
+
+
+def test_an_early_acknowledgement_makes_no_third_delivery() -> None:
+    """Receive, acknowledge at once, then process; and the same again as a redelivery: two deliveries."""
+    recording = Recording()
+    send = recording.send()
+    for at in (1, 10):
+        received = recording.receive(at=at, step="receive", under=send)
+        ack = {"messaging.operation.name": "ack"}
+        recording.receive(at=at + 0.1, step="settle", kind=CLIENT, links=[send], more=ack)
+        recording.receive(at=at + 0.2, under=received)
+    assert paired(recording).receipts["deliveries"].to_list() == [2]

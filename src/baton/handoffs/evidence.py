@@ -98,7 +98,7 @@ def _unseen(who: pl.Expr) -> dict[str, tuple[pl.Expr, ...]]:
         "no time": (pl.lit("the send bears no time"),),
         "unnamed": (
             pl.format(
-                "of {} messages with this correlation id {} were received; nothing tells which",
+                "messages with this correlation id: {} sent, {} received; nothing tells which",
                 "unnamed_sent",
                 "unnamed_received",
             ),

@@ -75,7 +75,8 @@ def _delivered(touched: pl.LazyFrame) -> pl.LazyFrame:
     """Numbers the deliveries, in time order.
 
     A span begins a new one unless it settles, stands under a receive, processes what was just received, or runs inside
-    an earlier span of the same instance. A second `process` after the first is a new attempt, wherever it stands.
+    an earlier span of the same instance. A second `process` after the first under one receive is a
+    new attempt.
     """
     same = [*_OF_TAKER, "service_instance"]
     ends = pl.col("end_ns").cum_max().shift().over(same)
@@ -83,7 +84,8 @@ def _delivered(touched: pl.LazyFrame) -> pl.LazyFrame:
     inside = (pl.col("start_ns") < pl.coalesce(processed, ends)).fill_null(value=False)
     before = pl.col("step").shift().over(_OF_TAKER)
     follows = ((before == "receive") & (pl.col("step") == "process")).fill_null(value=False)
-    nested = pl.col("nested") & (processed.is_null() | (pl.col("step") != "process"))
+    sibling = pl.when(pl.col("step") == "process").then("end_ns").cum_max().forward_fill().shift()
+    nested = pl.col("nested") & (sibling.over([*same, "parent_row"]).is_null() | (pl.col("step") != "process"))
     begins = (pl.col("step") != "settle") & ~nested & ~inside & ~follows
     return touched.with_columns(begins.cum_sum().over(_OF_TAKER).alias("delivery"))
 

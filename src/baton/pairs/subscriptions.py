@@ -134,7 +134,8 @@ def _is_onward(channel: str, taker: Taker, takers: list[Taker], shared: dict[tup
     """A place of another name that took only what another taker had failed, or that is called a dead-letter place.
 
     The name alone convicts nobody: such a place must have taken its messages after the others that took them, and must
-    not simply take what another one takes (a plain fan-out to `audit` and `dlt-settlements`).
+    not simply take what another one takes (a plain fan-out to `audit` and `dlt-settlements`). Places that are called so
+    may follow each other (a retry, then a dead-letter queue).
     """
     if taker.destination is None or taker.destination == channel:
         return False
@@ -145,10 +146,15 @@ def _is_onward(channel: str, taker: Taker, takers: list[Taker], shared: dict[tup
     ]
     if any(taker.messages <= both.failed for _, both in others):
         return True
-    place = taker.label if taker.label.startswith("queue ") else taker.destination
-    if not ONWARD.search(place) or ONWARD.search(channel):
-        return False
-    return all(
+    return _sounds_onward(channel, taker) and all(
         both.after == both.both and both.both - both.failed < FAN_OUT_WHOLE_SHARE * other.messages
         for other, both in others
+        if not _sounds_onward(channel, other)
     )
+
+
+def _sounds_onward(channel: str, taker: Taker) -> bool:
+    if taker.destination is None or taker.destination == channel or ONWARD.search(channel):
+        return False
+    place = taker.label if taker.label.startswith("queue ") else taker.destination
+    return ONWARD.search(place) is not None

@@ -46,7 +46,7 @@ CASES: list[tuple[dict[str, Any], list[str]]] = [
     ({"proof": "no time"}, ["the send bears no time"]),
     (
         {"proof": "unnamed", "unnamed_sent": 3, "unnamed_received": 2},
-        ["of 3 messages with this correlation id 2 were received; nothing tells which"],
+        ["messages with this correlation id: 3 sent, 2 received; nothing tells which"],
     ),
     (
         {"proof": "sampled"},

@@ -67,6 +67,27 @@ def test_a_batch_merges_nothing() -> None:
     assert groups(recording) == {frozenset({"a"}), frozenset({"b"}), frozenset({"batch"})}
 
 
+def test_a_trace_that_gathers_merges_nothing() -> None:
+    """A poll with a `process` for each message takes messages of several traces together, and joins none of them."""
+    recording = Recording()
+    linked = [recording.send(name=name, more={"order.id": f"o-{name}"}) for name in "ab"]
+    poll = recording.span("notify", 1, "poll")
+    for name, send in zip("ab", linked, strict=True):
+        recording.receive(at=1, under=poll, links=[send], name=f"r {name}", more={"order.id": f"o-{name}"})
+    assert groups(recording) == {frozenset({"a"}), frozenset({"b"}), frozenset({"poll", "r a", "r b"})}
+
+
+def test_a_trace_that_takes_twice_from_one_other_is_its_journey() -> None:
+    """Two messages of one trace are one undertaking's."""
+    recording = Recording()
+    root = recording.span("trading", name="root")
+    linked = [recording.send(name=name, under=root) for name in "ab"]
+    poll = recording.span("notify", 1, "poll")
+    for name, send in zip("ab", linked, strict=True):
+        recording.receive(at=1, under=poll, links=[send], name=f"r {name}")
+    assert groups(recording) == {frozenset({"root", "a", "b", "poll", "r a", "r b"})}
+
+
 def test_a_journey_key_joins_traces() -> None:
     """The same order in two traces is one undertaking; another order is not."""
     recording = Recording()

@@ -2,7 +2,14 @@ from __future__ import annotations
 
 import pytest
 
-from baton.limits import CORRELATION_WINDOW_NS, MESSAGE_ID_WINDOW_NS, PARENT_CHAIN_MAX, SECOND_NS, SKEW_NS_MAX
+from baton.limits import (
+    CORRELATION_WINDOW_NS,
+    MESSAGE_ID_WINDOW_NS,
+    PARENT_CHAIN_MAX,
+    SECOND_NS,
+    SKEW_NS_MAX,
+    SKEW_NS_USUAL,
+)
 from baton.pairs.pair import pair
 from baton.pairs.sends import sends
 from baton.schema import PAIRS
@@ -196,6 +203,28 @@ def test_an_id_reused_later_means_the_latest_send() -> None:
     assert pairs_of(recording) == {("s0", "r0", "message_id"), ("s86400", "r86400", "message_id")}
 
 
+def test_an_ids_second_life_outweighs_its_first() -> None:
+    """Both clocks within SKEW_NS_USUAL, a send just after the receive is its own, and not one of an hour ago."""
+    usual = SKEW_NS_USUAL / SECOND_NS
+    for early, expected in ((usual, "second"), (usual + 0.001, "first")):
+        recording = Recording()
+        recording.send(at=0, message="1", name="first")
+        recording.receive(at=3600, message="1", name="r")
+        recording.send(at=3600 + early, message="1", name="second")
+        assert pairs_of(recording) == {(expected, "r", "message_id")}
+
+
+def test_a_near_send_before_outweighs_a_nearer_one_after() -> None:
+    """Within SKEW_NS_MAX before the receive is no second life: the send before it is its own."""
+    skew = SKEW_NS_MAX // SECOND_NS
+    for before, expected in ((skew, "before"), (skew + 1, "after")):
+        recording = Recording()
+        recording.send(at=0, message="1", name="before")
+        recording.receive(at=before, message="1", name="r")
+        recording.send(at=before + 0.5, message="1", name="after")
+        assert pairs_of(recording) == {(expected, "r", "message_id")}
+
+
 def test_an_id_carried_on_means_the_hop_before() -> None:
     """A service that forwards under the same id: equal names tell the hops apart, whatever the times."""
     recording = Recording()
@@ -304,13 +333,23 @@ def talk(sent: int, received: int, *, messages: bool = False) -> Recording:
 
 
 def test_a_correlation_id_pairs_in_time_order() -> None:
-    """The i-th receive took the i-th send, if all were received."""
+    """The i-th receive took the i-th send, if there are as many of both."""
     assert pairs_of(talk(3, 3)) == {(f"s{number}", f"r{number}", "correlation") for number in range(3)}
 
 
 def test_too_few_receives_name_nobody() -> None:
     """Of three sends two were received: the loss has a number and no name."""
     assert both(talk(3, 2)) == (set(), {f"s{number}": (3, 2) for number in range(3)})
+
+
+def test_too_many_receives_name_nobody() -> None:
+    """Of three receives of two messages one is a redelivery, and nothing tells of which."""
+    assert both(talk(2, 3)) == (set(), {f"s{number}": (2, 3) for number in range(2)})
+
+
+def test_of_a_single_send_all_receives_are_receipts() -> None:
+    """One message of the conversation: however often it was received, it was that one."""
+    assert pairs_of(talk(1, 3)) == {("s0", f"r{number}", "correlation") for number in range(3)}
 
 
 def test_no_receive_at_all_leaves_the_sends_to_the_law() -> None:
@@ -373,6 +412,27 @@ def test_a_receivers_own_name_is_told_in_the_senders_words() -> None:
         recording.receive(at=number + 0.5, channel="queue", correlation=f"c{number}", name=f"r{number}")
     recording.send(at=10, channel="other", correlation="c0", name="other")
     assert pairs_of(recording) == {(f"s{number}", f"r{number}", "correlation") for number in range(3)}
+
+
+@pytest.mark.parametrize("other", [{"tenant": "a"}, {"environment": "a"}, {"system": "kafka"}])
+def test_another_systems_words_tell_nothing(other: dict[str, str]) -> None:
+    """Five of another tenant's, environment's or system's messages by that name do not say what it means here."""
+    recording = Recording()
+    for number in range(5):
+        recording.send(at=number, channel="theirs", correlation=f"c{number}", name=f"t{number}", **other)
+        recording.receive(at=number + 0.5, channel="queue", correlation=f"c{number}", name=f"u{number}", **other)
+    recording.send(at=0, channel="ours", correlation="c0", name="s")
+    recording.receive(at=0.5, channel="queue", correlation="c0", name="r")
+    assert ("s", "r", "correlation") in pairs_of(recording)
+
+
+def test_another_systems_channel_is_a_strange_name_here() -> None:
+    """A name that only another tenant sends to is translated, though it is a channel there."""
+    recording = Recording()
+    recording.send(tenant="evil", channel="queue", correlation="x", name="theirs")
+    recording.send(channel="exchange", correlation="c", name="s")
+    recording.receive(at=1, channel="queue", correlation="c", name="r")
+    assert pairs_of(recording) == {("s", "r", "correlation")}
 
 
 def test_a_message_paired_otherwise_leaves_the_conversation() -> None:

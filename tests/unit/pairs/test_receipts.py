@@ -123,6 +123,10 @@ def test_a_span_inside_another_of_the_instance_is_the_same_delivery() -> None:
         recording.receive(at=1, took=5, under=send)
         recording.receive(at=2, took=1, under=send, instance=instance)
         assert one(recording)["deliveries"] == deliveries
+    recording, send = sent()
+    for at, took in ((1, 5), (2, 1)):
+        recording.receive(at=at, took=took, step="receive", under=send)
+    assert one(recording)["deliveries"] == 1
 
 
 def test_an_error_on_a_batch_condemns_no_message() -> None:
@@ -180,3 +184,65 @@ def test_a_group_said_once_holds_for_the_place() -> None:
     recording.receive(at=1, step="receive", under=send, more={"messaging.consumer.group.name": "g"})
     recording.receive(at=2, under=send)
     assert one(recording)["taker"] == "group g"
+
+
+def test_attempts_under_one_receive_are_deliveries() -> None:
+    """Processed with an error and then again, both under the one receive that lasts: two attempts, the last decides."""
+    recording, send = sent()
+    receive = recording.receive(at=1, took=5, step="receive", name="receive", under=send)
+    recording.receive(at=2, took=1, name="first", under=receive, error="boom")
+    recording.receive(at=4, took=1, name="second", under=receive)
+    row = one(recording)
+    assert (row["row"], row["deliveries"], row["failed"]) == ("second", 2, False)
+    assert (row["first_ns"], row["received_ns"]) == (ns(1), ns(4))
+
+
+def test_a_process_within_a_process_is_the_same_attempt() -> None:
+    """A listener's span inside the framework's, both under the receive: it failed once, and that stands."""
+    recording, send = sent()
+    receive = recording.receive(at=1, took=5, step="receive", under=send)
+    recording.receive(at=2, took=3, under=receive, error="boom")
+    recording.receive(at=3, took=1, under=receive)
+    row = one(recording)
+    assert (row["deliveries"], row["failed"], row["failure"]) == (1, True, "boom")
+
+
+def test_a_settlement_alone_proves_the_receipt() -> None:
+    """Who settles has received: the settling span stands for the receipt that was not seen."""
+    for more, failed in ((ACK, False), (NACK, True)):
+        recording, send = sent()
+        recording.receive(at=2, step="settle", kind=CLIENT, name="settle", links=[send], more=more)
+        row = one(recording)
+        assert (row["row"], row["step"], row["failed"]) == ("settle", "settled", failed)
+        assert (row["taker"], row["first_ns"], row["deliveries"]) == ("notify at orders", ns(2), 1)
+
+
+def test_a_lane_is_a_takers_partition() -> None:
+    """Taker and partition by the receiver's word; one without partitions has one lane."""
+    recording = Recording()
+    for number, partition in enumerate((None, "0", "1")):
+        said = {} if partition is None else {"messaging.destination.partition.id": partition}
+        recording.receive(at=number, under=recording.send(), more=said)
+    assert [row["lane"] for row in taken(recording)] == [
+        "notify at orders ",
+        "notify at orders 0",
+        "notify at orders 1",
+    ]
+
+
+def test_a_partition_said_once_holds_for_the_delivery() -> None:
+    """The receive names it, the process under it does not."""
+    recording, send = sent()
+    receive = recording.receive(at=1, step="receive", under=send, more={"messaging.destination.partition.id": "3"})
+    recording.receive(at=2, under=receive)
+    assert one(recording)["lane"] == "notify at orders 3"
+
+
+def test_a_nack_by_a_three_part_name_is_of_the_receipt() -> None:
+    """RabbitMQ's `exchange:key:queue` on receive and settlement is one place: one taker, which refused."""
+    recording, send = sent()
+    recording.receive(at=1, channel="ex:key:q", under=send)
+    recording.receive(at=2, channel="ex:key:q", step="settle", kind=CLIENT, links=[send], more=NACK)
+    row = one(recording)
+    assert (row["taker"], row["queue"], row["destination"]) == ("queue q", "q", "ex:key")
+    assert (row["deliveries"], row["failed"]) == (1, True)

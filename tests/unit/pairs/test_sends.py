@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from baton.pairs.sends import sends
+from baton.schema import UNSAID
 from recording import CLIENT, INTERNAL, Recording, Span, mended, ns
 
 CREATE = {"messaging.operation.type": "create"}
@@ -35,7 +36,15 @@ def test_a_send_says_what_the_span_says() -> None:
     assert (full["service"], full["messaging_system"]) == ("a", "kafka")
     assert full["sent_ns"] == ns(1)
     assert (full["failed"], full["failure"], full["returned"]) == (False, None, False)
-    assert (bare["channel"], bare["messaging_system"], bare["message_id"]) == ("", "", None)
+    assert (bare["messaging_system"], bare["message_id"]) == ("", None)
+
+
+def test_an_unsaid_channel_is_the_senders_own() -> None:
+    """Where no destination is said, sender and span name stand for it: two jobs of two services are not one channel."""
+    recording = Recording()
+    for service, name in (("a", "one"), ("a", "two"), ("b", "one")):
+        recording.send(service, channel=None, name=name)
+    assert [row["channel"] for row in sent(recording)] == [f"{UNSAID}a one", f"{UNSAID}a two", f"{UNSAID}b one"]
 
 
 def test_nested_producers_are_one_send_and_the_worst_status_counts() -> None:
@@ -189,3 +198,36 @@ def test_a_creation_that_links_itself_is_a_send() -> None:
     own = Span("a" * 32, "b" * 16)
     recording.send(name="self", own=own, links=[own], more=CREATE)
     assert [row["send"] for row in sent(recording)] == ["self"]
+
+
+def test_forged_parents_lose_no_send() -> None:
+    """A send that is its own parent, two that are each other's, and one under those each stand for themselves."""
+    recording = Recording()
+    alone, one, two = Span("a" * 32, "a" * 16), Span("b" * 32, "1" * 16), Span("b" * 32, "2" * 16)
+    recording.send(name="alone", own=alone, under=alone)
+    recording.send(name="one", own=one, under=two)
+    recording.send(name="two", own=two, under=one)
+    assert {row["send"]: row["nest"] for row in sent(recording)} == {
+        "alone": ["alone"],
+        "one": ["one"],
+        "two": ["two"],
+    }
+
+
+def test_a_send_under_forged_parents_is_found() -> None:
+    """The inner of two that are each other's outer is a send, with both in its nest."""
+    recording = Recording()
+    one, two = Span("b" * 32, "1" * 16), Span("b" * 32, "2" * 16)
+    recording.send(name="one", own=one, under=two)
+    recording.send(name="two", own=two, under=one)
+    recording.send(name="inner", under=two)
+    assert [(row["send"], row["nest"]) for row in sent(recording)] == [("inner", ["inner", "two", "one"])]
+
+
+def test_a_creation_that_is_its_own_parent_is_still_its_sends() -> None:
+    """A forged parent takes no nest apart: the send that links the creation carries it."""
+    recording = Recording()
+    own = Span("a" * 32, "a" * 16)
+    recording.send(name="create", own=own, under=own, more=CREATE)
+    recording.send(name="send", links=[own], kind=CLIENT, more=SEND, error="refused")
+    assert [(row["nest"], row["failed"]) for row in sent(recording)] == [(["create", "send"], True)]

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 import pytest
 
-from baton.limits import FAN_OUT_SHARE_MIN, TAKERS_MAX
+from baton.limits import FAN_OUT_SHARE_MIN, FAN_OUT_WHOLE_SHARE, TAKERS_MAX
 from baton.pairs.subscriptions import CHANNEL, ONWARD, PARKED, subscriptions
 
 if TYPE_CHECKING:
@@ -17,13 +17,16 @@ _SCHEMA = {
     "taker": pl.String,
     "destination": pl.String,
     "failed": pl.Boolean,
+    "first_ns": pl.Int64,
 }
-Take = tuple[int, str, str | None, bool]
+Take = tuple[int, str, str | None, bool, int]
 
 
-def takes(service: str, sends: Iterable[int], at: str | None = "q", *, failed: bool = False) -> list[Take]:
-    """The service takes these sends from that destination."""
-    return [(send, f"{service} at {at}", at, failed) for send in sends]
+def takes(
+    service: str, sends: Iterable[int], at: str | None = "q", *, failed: bool = False, first_ns: int = 0
+) -> list[Take]:
+    """The service takes these sends from that destination, at that time."""
+    return [(send, f"{service} at {at}", at, failed, first_ns) for send in sends]
 
 
 def grouped(*told: list[Take], channel: str = "orders", tenant: str = "t") -> dict[str, tuple[str, str]]:
@@ -94,9 +97,36 @@ def test_a_fan_out_to_competing_consumers() -> None:
 )
 def test_a_dead_letter_place_is_onward_by_its_name(name: str) -> None:
     """Operators' names for places after or instead of the usual one."""
-    found = grouped(takes("a", range(5)), takes("reader", range(5, 8), name))
-    assert found[f"reader at {name}"] == (f"reader at {name}", "onward")
-    assert found["a at q"] == ("a at q", "expected")
+    for sends in (range(5, 8), range(3, 8)):
+        found = grouped(takes("a", range(5)), takes("reader", sends, name, first_ns=1))
+        assert found[f"reader at {name}"] == (f"reader at {name}", "onward")
+        assert found["a at q"] == ("a at q", "expected")
+
+
+@pytest.mark.parametrize("first_ns", [0, 1])
+def test_a_place_that_came_first_is_not_onward(first_ns: int) -> None:
+    """Whatever its name: a dead letter comes after the receipt that it follows, and one that did not disproves it."""
+    told = takes("reader", [0], "orders.dlq", first_ns=first_ns), takes("reader", [1], "orders.dlq", first_ns=2)
+    found = grouped(takes("a", range(9), first_ns=1), *told)
+    assert found["reader at orders.dlq"] == ("reader at orders.dlq", "expected")
+
+
+@pytest.mark.parametrize(
+    ("both", "failed", "relation"), [(7, 0, "onward"), (8, 0, "expected"), (8, 1, "onward"), (10, 0, "expected")]
+)
+def test_a_whole_fan_out_is_not_onward(both: int, failed: int, relation: str) -> None:
+    """A place that takes FAN_OUT_WHOLE_SHARE of what another took well is a second receiver, though it is slower."""
+    assert FAN_OUT_WHOLE_SHARE == 0.8
+    usual = takes("a", range(failed), failed=True), takes("a", range(failed, 10))
+    found = grouped(*usual, takes("ledger", range(both), "dlt-settlements", first_ns=1))
+    assert found["ledger at dlt-settlements"] == ("ledger at dlt-settlements", relation)
+
+
+def test_a_queues_name_counts_before_its_destination() -> None:
+    """Where the receiver names the queue apart, the queue's name is the place's."""
+    rows = [("t", "", "", "orders", send, "queue orders.dlq", "ex:key", False, 0) for send in range(3)]
+    found = subscriptions(pl.DataFrame(rows, schema=_SCHEMA, orient="row"))
+    assert found["relation"].to_list() == ["onward"]
 
 
 @pytest.mark.parametrize("name", ["deadline", "terror", "spark", "sparking", "retryable", "dlquery", "ideal"])

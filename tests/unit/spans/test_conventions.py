@@ -165,6 +165,7 @@ def test_other_operations_refuse_nothing() -> None:
         ("trades:key", "send", "trades:key", None),
         ("trades:key:notify", "process", "trades:key", "notify"),
         ("trades:key:a:b", "receive", "trades:key", "a:b"),
+        ("trades:key:notify", "settle", "trades:key", "notify"),
         ("trades:key:more", "send", "trades:key:more", None),
         ("  orders ", "send", "orders", None),
         (" ", "send", None, None),
@@ -180,6 +181,19 @@ def test_rabbitmq_names_come_in_three_shapes(said: str, operation: str, channel:
         }
     )
     assert (span["channel"], span["queue"]) == (channel, queue)
+
+
+@pytest.mark.parametrize(
+    ("said", "key"),
+    [("trades,key.a", "key.a"), ("trades,a,b", "a,b"), (",notify", None), ("trades", None), ("trades:key", None)],
+)
+def test_a_key_in_the_name_is_the_routing_key(said: str, key: str | None) -> None:
+    """aio-pika's `exchange,key`; under the nameless exchange the key is the queue; an attribute of its own wins."""
+    named = {"messaging.system": "rabbitmq", "messaging.destination.name": said}
+    assert seen(named, PRODUCER)["routing_key"] == key
+    own = {**named, "messaging.rabbitmq.destination.routing_key": "own"}
+    assert seen(own, PRODUCER)["routing_key"] == "own"
+    assert seen({**named, "messaging.system": "kafka"}, PRODUCER)["routing_key"] is None
 
 
 def test_other_systems_names_are_plain() -> None:
