@@ -15,7 +15,7 @@ REQUEST_BYTES_MAX = 64 * 1024 * 1024
 NESTING_MAX = 64
 # A segment of the journal is sealed and drained to the table at this size or this age, whichever comes first.
 SEGMENT_BYTES_MAX = 64 * 1024 * 1024
-SEGMENT_AGE_S_MAX = 10.0
+SEGMENT_AGE_S_MAX = 5.0
 # A reader that finds a segment drained under its hands looks again; drains are seconds apart, so twice is rare.
 READ_ATTEMPTS_MAX = 10
 # Requests waiting for the journal beyond this are refused as "try again": memory stays bounded whatever arrives.
