@@ -19,7 +19,7 @@ from baton.findings.told import told
 from baton.handoffs import calls as call_law
 from baton.handoffs import verdict as message_law
 from baton.handoffs.deadline import deadlines
-from baton.handoffs.expected import SUBSCRIPTION, expected
+from baton.handoffs.expected import expected
 from baton.handoffs.order import overtaken
 from baton.handoffs.signs import signs
 from baton.handoffs.telemetry import Watched, gaps, vouch, watch
@@ -32,6 +32,7 @@ from baton.pairs.pair import pair
 from baton.pairs.pressure import pressed, pressure
 from baton.pairs.receipts import receipts
 from baton.pairs.sends import sends
+from baton.schema import SUBSCRIPTION
 from baton.spans.conventions import normalise
 from baton.spans.repair import repair
 

@@ -238,6 +238,18 @@ SPANS = Frame(
     ),
 )
 
+CHANNEL = ["tenant", "environment", "broker", "channel"]
+"""What names a channel."""
+
+SUBSCRIPTION = [*CHANNEL, "subscription"]
+"""What names a subscription: each takes from a channel independently of others."""
+
+SEQUENCE = [*SUBSCRIPTION, "service", "partition", "routing_key"]
+"""Within one sequence, order means something: a queue or a partition hands over in the order it was given.
+
+Messages of different senders over one exchange may be routed to different queues, so each sender is held to its own.
+"""
+
 SIGHTINGS = Frame(
     "sightings",
     (

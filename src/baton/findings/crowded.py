@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from baton.schema import UNOWNED
-
-SUBSCRIPTION = ["tenant", "environment", "broker", "channel", "subscription"]
+from baton.schema import SUBSCRIPTION, UNOWNED
 
 
 def crowded(rows: pl.DataFrame, fits: pl.DataFrame, crowds: pl.DataFrame, teams: dict[str, str]) -> pl.DataFrame:

@@ -16,8 +16,7 @@ from baton.limits import (
     QUEUE_DEPTH_MIN,
     SENDERS_MAX,
 )
-
-SUBSCRIPTION = ["tenant", "environment", "broker", "channel", "subscription"]
+from baton.schema import SUBSCRIPTION
 
 
 def limits(pressure: pl.DataFrame, services: pl.DataFrame) -> pl.DataFrame:

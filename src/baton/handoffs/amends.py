@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import polars as pl
 
-from baton.handoffs.expected import CHANNEL, SUBSCRIPTION
 from baton.limits import MESSAGE_ID_WINDOW_NS
+from baton.schema import CHANNEL, SUBSCRIPTION
 
 _KEY = ["send", *SUBSCRIPTION]
 _RETRY = r"(?i)retry|retries|redeliver"

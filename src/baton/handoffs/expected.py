@@ -5,9 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from baton.limits import DEADLINE_DEFAULT_NS, SUBSCRIPTION_LEAD_NS
-
-CHANNEL = ["tenant", "environment", "broker", "channel"]
-SUBSCRIPTION = [*CHANNEL, "subscription"]
+from baton.schema import CHANNEL, SUBSCRIPTION
 
 
 def expected(sent: pl.DataFrame, receipts: pl.DataFrame, expectations: pl.DataFrame) -> pl.DataFrame:

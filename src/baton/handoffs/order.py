@@ -4,13 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from baton.handoffs.expected import SUBSCRIPTION
-
-SEQUENCE = [*SUBSCRIPTION, "service", "partition", "routing_key"]
-"""Within one sequence, order means something: a queue or a partition hands over in the order it was given.
-
-Messages of different senders over one exchange may be routed to different queues, so each sender is held to its own.
-"""
+from baton.schema import SEQUENCE, SUBSCRIPTION
 
 
 def overtaken(rows: pl.DataFrame) -> pl.DataFrame:

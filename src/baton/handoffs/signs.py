@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import polars as pl
 
-from baton.handoffs.expected import SUBSCRIPTION
 from baton.limits import IDLE_POLLS_MIN
+from baton.schema import SUBSCRIPTION
 
 _KEY = ["send", *SUBSCRIPTION]
 

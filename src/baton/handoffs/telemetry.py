@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 import polars as pl
 
-from baton.handoffs.expected import SUBSCRIPTION
 from baton.limits import (
     DURATION_NS_MAX,
     GAP_MESSAGES_MIN,
@@ -23,6 +22,7 @@ from baton.limits import (
     SILENCE_TAIL_NS,
     SILENT_FOR_GOOD_NS,
 )
+from baton.schema import SUBSCRIPTION
 
 INSTANCE = ["tenant", "environment", "service", "service_instance"]
 SERVICE = ["tenant", "environment", "service"]

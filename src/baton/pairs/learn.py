@@ -21,12 +21,8 @@ from baton.limits import (
     ONSET_RATIO,
 )
 from baton.pairs.pressure import pressed, pressure
-from baton.pairs.subscriptions import CHANNEL, subscriptions
-from baton.schema import EXPECTATIONS
-
-_SUBSCRIPTION = [*CHANNEL, "subscription"]
-SEQUENCE = [*_SUBSCRIPTION, "service", "partition", "routing_key"]
-"""Within one sequence, order means something: a queue or a partition hands over in the order it was given."""
+from baton.pairs.subscriptions import subscriptions
+from baton.schema import CHANNEL, EXPECTATIONS, SEQUENCE, SUBSCRIPTION
 
 
 def learn(sent: pl.DataFrame, receipts: pl.DataFrame, calls: pl.DataFrame) -> pl.DataFrame:
@@ -51,7 +47,7 @@ def learn(sent: pl.DataFrame, receipts: pl.DataFrame, calls: pl.DataFrame) -> pl
         pl.lit(sent["sent_ns"].min(), dtype=pl.Int64).alias("from_ns"),
         pl.lit(sent["sent_ns"].max(), dtype=pl.Int64).alias("until_ns"),
     )
-    rows = rows.sort("kind", *_SUBSCRIPTION)
+    rows = rows.sort("kind", *SUBSCRIPTION)
     version = hashlib.sha256(rows.write_json().encode()).hexdigest()[:12]
     return rows.with_columns(pl.lit(version).alias("version")).select(EXPECTATIONS.names).cast(EXPECTATIONS.schema)
 
@@ -59,12 +55,12 @@ def learn(sent: pl.DataFrame, receipts: pl.DataFrame, calls: pl.DataFrame) -> pl
 def _messages(known: pl.DataFrame, sent: pl.DataFrame) -> pl.DataFrame:
     received = (
         known.lazy()
-        .group_by(*_SUBSCRIPTION, "relation", "send")
+        .group_by(*SUBSCRIPTION, "relation", "send")
         .agg(pl.col("first_ns").min(), pl.col("done_ns").max(), pl.col("received_ns").max())
     )
     profile = (
         known.lazy()
-        .group_by(*_SUBSCRIPTION, "relation")
+        .group_by(*SUBSCRIPTION, "relation")
         .agg(
             pl.col("taker").unique().sort().alias("takers"),
             pl.col("service").unique().sort().alias("services"),
@@ -82,9 +78,9 @@ def _messages(known: pl.DataFrame, sent: pl.DataFrame) -> pl.DataFrame:
     base = expected.lazy().filter(~pl.col("failed"))
     queued = pressed(pressure(expected)).lazy()
     return (
-        profile.join(_latency(base), on=_SUBSCRIPTION, how="left")
-        .join(_reorder(base), on=_SUBSCRIPTION, how="left")
-        .join(_tossed(base, profile, queued), on=_SUBSCRIPTION, how="left")
+        profile.join(_latency(base), on=SUBSCRIPTION, how="left")
+        .join(_reorder(base), on=SUBSCRIPTION, how="left")
+        .join(_tossed(base, profile, queued), on=SUBSCRIPTION, how="left")
         .with_columns(
             pl.lit("message").alias("kind"),
             pl.col("sends").fill_null(pl.col("pairs")),
@@ -101,13 +97,13 @@ def _expected(profile: pl.LazyFrame, sent: pl.LazyFrame, received: pl.LazyFrame)
     meant = sent.join(
         profile.filter(pl.col("relation") == "expected")
         .rename({"first_ns": "since_ns"})
-        .select(*_SUBSCRIPTION, "services", "since_ns", "horizon_ns", "nameless", "routing_keys"),
+        .select(*SUBSCRIPTION, "services", "since_ns", "horizon_ns", "nameless", "routing_keys"),
         on=CHANNEL,
     ).filter(
         (pl.col("sent_ns") >= pl.col("since_ns"))
         & pl.col("routing_key").is_in(pl.col("routing_keys")).fill_null(value=True)
     )
-    return meant.join(received.select(*_SUBSCRIPTION, "send", "first_ns"), on=[*_SUBSCRIPTION, "send"], how="left")
+    return meant.join(received.select(*SUBSCRIPTION, "send", "first_ns"), on=[*SUBSCRIPTION, "send"], how="left")
 
 
 def _routing_keys() -> pl.Expr:
@@ -125,8 +121,8 @@ def _latency(base: pl.LazyFrame) -> pl.LazyFrame:
     """
     wait = (pl.col("first_ns") - pl.col("sent_ns")).clip(0)
     so_far = (pl.col("horizon_ns") - pl.col("sent_ns")).clip(0)
-    at_risk = (pl.len() - pl.int_range(pl.len())).over(_SUBSCRIPTION)
-    survival = (1 - pl.col("event") / pl.col("at_risk")).log().cum_sum().over(_SUBSCRIPTION).exp()
+    at_risk = (pl.len() - pl.int_range(pl.len())).over(SUBSCRIPTION)
+    survival = (1 - pl.col("event") / pl.col("at_risk")).log().cum_sum().over(SUBSCRIPTION).exp()
     quantile = pl.coalesce(
         pl.col("wait").filter(pl.col("survival") <= 1 - DEADLINE_QUANTILE + 1e-9).min(),
         pl.col("wait").filter(pl.col("event")).max(),
@@ -137,7 +133,7 @@ def _latency(base: pl.LazyFrame) -> pl.LazyFrame:
         .sort("wait", pl.col("event").not_())
         .with_columns(at_risk.alias("at_risk"))
         .with_columns(survival.alias("survival"))
-        .group_by(_SUBSCRIPTION)
+        .group_by(SUBSCRIPTION)
         .agg(
             pl.len().cast(pl.Int64).alias("sends"),
             pl.when(pl.col("event").sum() >= DEADLINE_PAIRS_MIN).then(deadline).alias("deadline_ns"),
@@ -152,7 +148,7 @@ def _reorder(base: pl.LazyFrame) -> pl.LazyFrame:
         base.filter(pl.col("first_ns").is_not_null())
         .sort("sent_ns", "first_ns")
         .with_columns((pl.col("first_ns") - overtaken_ns).clip(0).alias("late_ns"))
-        .group_by(_SUBSCRIPTION)
+        .group_by(SUBSCRIPTION)
         .agg(pl.col("late_ns").max().clip(0, DURATION_NS_MAX).alias("reorder_ns"))
     )
 
@@ -168,7 +164,7 @@ def _tossed(base: pl.LazyFrame, profile: pl.LazyFrame, queued: pl.LazyFrame) -> 
     message on; and of instances without an id one may fall silent unseen, for good: there any share counts.
     """
     got = pl.col("first_ns").is_not_null()
-    edge = (got != got.shift()).over(_SUBSCRIPTION).fill_null(value=True)
+    edge = (got != got.shift()).over(SUBSCRIPTION).fill_null(value=True)
     n1, n2 = got.sum().cast(pl.Float64), (~got).sum().cast(pl.Float64)
     n = n1 + n2
     expected = 2 * n1 * n2 / n + 1
@@ -183,9 +179,9 @@ def _tossed(base: pl.LazyFrame, profile: pl.LazyFrame, queued: pl.LazyFrame) -> 
     several = profile.filter(pl.col("relation") == "expected").group_by(CHANNEL).agg((pl.len() > 1).alias("several"))
     return (
         base.sort("sent_ns", "send")
-        .filter(pl.col("sent_ns") <= pl.col("sent_ns").filter(got).max().over(_SUBSCRIPTION))
+        .filter(pl.col("sent_ns") <= pl.col("sent_ns").filter(got).max().over(SUBSCRIPTION))
         .with_columns(edge.alias("edge"))
-        .group_by(_SUBSCRIPTION)
+        .group_by(SUBSCRIPTION)
         .agg(
             (enough & random).alias("random"),
             (n1 / n).alias("share"),
@@ -194,9 +190,9 @@ def _tossed(base: pl.LazyFrame, profile: pl.LazyFrame, queued: pl.LazyFrame) -> 
             pl.col("nameless").first(),
         )
         .join(several, on=CHANNEL)
-        .join(queued, on=_SUBSCRIPTION, how="left")
+        .join(queued, on=SUBSCRIPTION, how="left")
         .select(
-            *_SUBSCRIPTION,
+            *SUBSCRIPTION,
             (
                 pl.col("random")
                 & ~pl.col("pressed").fill_null(value=False)

@@ -12,8 +12,8 @@ import numpy as np
 import polars as pl
 
 from baton.limits import QUEUE_DEPTH_MIN, QUEUE_SPREAD_MAX, QUEUE_WAIT_RATIO_MIN
+from baton.schema import SUBSCRIPTION
 
-SUBSCRIPTION = ["tenant", "environment", "broker", "channel", "subscription"]
 QUEUE = [*SUBSCRIPTION, "scope"]
 
 

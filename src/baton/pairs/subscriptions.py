@@ -17,11 +17,10 @@ from typing import TYPE_CHECKING, NamedTuple
 import polars as pl
 
 from baton.limits import FAN_OUT_SHARE_MIN, FAN_OUT_WHOLE_SHARE, TAKERS_MAX
+from baton.schema import CHANNEL
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-
-CHANNEL = ["tenant", "environment", "broker", "channel"]
 
 ONWARD = re.compile(
     r"(?i)(^|[^a-z])(d[-_. ]?l[-_. ]?[qxet]|dead|dead[-_. ]?letter(s|ed|ing)?|park(ed|ing)?([-_. ]?lot)?|poison(ed)?|"
@@ -29,9 +28,6 @@ ONWARD = re.compile(
     r"([^a-z]|$)"
 )
 """Names that operators give to places a message goes after or instead of its usual one."""
-
-PARKED = re.compile(r"(?i)(park|alternate|unrout)")
-"""Of those, the names of places that hold what no binding took or what somebody laid aside."""
 
 
 class Taker(NamedTuple):

@@ -4,7 +4,8 @@ from typing import Any
 
 import polars as pl
 
-from baton.findings.crowded import SUBSCRIPTION, crowded
+from baton.findings.crowded import crowded
+from baton.schema import SUBSCRIPTION
 from recording import ns
 
 KEY = ("t", "", "", "ch", "s")

@@ -5,9 +5,9 @@ from typing import Any
 import polars as pl
 import pytest
 
-from baton.findings.queues import SUBSCRIPTION, crowding, limits
+from baton.findings.queues import crowding, limits
 from baton.limits import SENDERS_MAX
-from baton.schema import PRESSURE
+from baton.schema import PRESSURE, SUBSCRIPTION
 from recording import ns
 
 Row = dict[str, Any]

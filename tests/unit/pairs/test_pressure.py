@@ -5,7 +5,8 @@ from typing import Any
 import polars as pl
 import pytest
 
-from baton.pairs.pressure import SUBSCRIPTION, pressed, pressure
+from baton.pairs.pressure import pressed, pressure
+from baton.schema import SUBSCRIPTION
 
 SECOND = 1_000_000_000
 _SCHEMA = {

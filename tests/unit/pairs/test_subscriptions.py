@@ -6,7 +6,8 @@ import polars as pl
 import pytest
 
 from baton.limits import FAN_OUT_SHARE_MIN, FAN_OUT_WHOLE_SHARE, TAKERS_MAX
-from baton.pairs.subscriptions import CHANNEL, ONWARD, PARKED, subscriptions
+from baton.pairs.subscriptions import ONWARD, subscriptions
+from baton.schema import CHANNEL
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -181,10 +182,3 @@ def test_subscriptions_are_bounded() -> None:
     found = grouped(*told)
     assert len(found) == TAKERS_MAX + 5
     assert len({name for name, _ in found.values()}) == TAKERS_MAX
-
-
-def test_parked_names_are_onward_names() -> None:
-    """What names a parking place names a place that is no usual one."""
-    assert PARKED.search("orders.parked")
-    assert PARKED.search("alternate-queue")
-    assert PARKED.search("orders.dlq") is None
