@@ -38,7 +38,8 @@ def limits(pressure: pl.DataFrame, services: pl.DataFrame) -> pl.DataFrame:
     )
     fits = (
         rows.filter(pl.col("even") & (pl.col("survivors") >= OVERFLOW_SURVIVORS_MIN))
-        .sort(pl.col("depth_iqr") / pl.col("depth"), "scope")
+        # As even in both readings, the queue is shared: alone, the others' messages would have made its depths uneven.
+        .sort(pl.col("depth_iqr") / pl.col("depth"), "scope", descending=[False, True])
         .unique(SUBSCRIPTION, keep="first", maintain_order=True)
     )
     pool = ["tenant", "environment", "services"]
