@@ -9,6 +9,7 @@ import polars as pl
 from baton.errors import StoreError
 from baton.journal.segment import read_segment, segment_numbers
 from baton.limits import READ_ATTEMPTS_MAX
+from baton.schema import EXPECTATIONS
 from baton.store.layout import Layout, check_format
 from baton.wire.decode import Decoder
 
@@ -60,7 +61,7 @@ class Store:
         )
 
     def expectations(self) -> pl.DataFrame | None:
-        """What was learned last, EXPECTATIONS's columns; None if nothing ever was.
+        """What was learned last, EXPECTATIONS's columns; None if nothing ever was, or by a Baton with other columns.
 
         Raises:
             StoreError: the table is damaged.
@@ -68,7 +69,11 @@ class Store:
         from baton.store.delta import open_table  # noqa: PLC0415 - deltalake is imported where it is used
 
         table = open_table(self._layout.expectations)
-        return pl.scan_delta(table).collect() if table.version() > 0 else None
+        if table.version() == 0:
+            return None
+        learned = pl.scan_delta(table).collect()
+        # Expectations are learned anew from the spans at any time: those of another profile are no loss.
+        return learned if learned.schema == EXPECTATIONS.schema else None
 
 
 def decoded(records: list[Record]) -> pl.DataFrame:

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+import shutil
 from typing import TYPE_CHECKING
 
 import pytest
 
 from baton.errors import NotFoundError, StoreError
 from baton.journal.record import Record, pack
-from baton.schema import SPANS
+from baton.schema import EXPECTATIONS, SPANS, Frame
+from baton.store import delta
 from baton.store import reader as module
 from baton.store.reader import Store
 from baton.store.writer import Writer
@@ -101,3 +103,14 @@ def test_a_damaged_segment_is_reported_to_readers_too(tmp_path: Path, segment: S
         segment(tmp_path, 1, "a", torn=b"\xff" * 40)
     with pytest.raises(StoreError, match=r"00000001.seg"):
         Store(tmp_path).spans()
+
+
+def test_expectations_of_other_columns_are_none(tmp_path: Path) -> None:
+    """What a Baton with other columns learned is not used: it is learned anew."""
+    with Writer(tmp_path):
+        pass
+    older = Frame("expectations", EXPECTATIONS.columns[:-1])
+    shutil.rmtree(tmp_path / "expectations")
+    delta.create(tmp_path / "expectations", older)
+    delta.commit(tmp_path / "expectations", older.empty(), "overwrite")
+    assert Store(tmp_path).expectations() is None
