@@ -80,6 +80,10 @@ REORDER_MARGIN = 3.0
 # Two subscriptions fan out if they share at least this part of the smaller one's messages; competing consumers share
 # only redeliveries.
 FAN_OUT_SHARE_MIN = 0.2
+# A refused message reaches its dead-letter place as its receipt ends: the broker's few milliseconds before the span's
+# end, or this long after it where the place's reader is not idle.
+HOP_LEAD_NS_MAX = SECOND_NS // 100
+HOP_LAG_NS_MAX = SECOND_NS // 4
 # A place that takes this part or more of what another takes well is a second receiver, whatever it is called.
 FAN_OUT_WHOLE_SHARE = 0.8
 # Subscriptions learned of one channel; auto-named queues of short-lived clients can make thousands. Beyond it further

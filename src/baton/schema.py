@@ -279,6 +279,7 @@ SENDS = Frame(
         Column("message_id", STRING, "Its own, else the nest's."),
         Column("correlation_id", STRING, "Its own, else the nest's."),
         Column("channel", STRING, "Its own, else the nest's; where none is said, UNSAID and what it is of."),
+        Column("under", ROW, "Row of the span that its outermost span stands under; null where there is none."),
         Column("tenant", STRING, "Tenant."),
         Column("environment", STRING, "Environment."),
         Column("broker", STRING, "Broker address; empty where none is stated."),
@@ -343,7 +344,7 @@ CALLS = Frame(
         Column("receive", ROW, "Row of the server span that answered; null without one."),
         Column("tenant", STRING, "Tenant."),
         Column("environment", STRING, "Environment."),
-        Column("channel", STRING, "Caller and target: names the expectation."),
+        Column("channel", STRING, "Caller, target and operation: names the expectation; one address serves many."),
         Column("service", STRING, "Caller."),
         Column("to_service", STRING, "Who answered; null where nobody did."),
         Column("failed", BOOL, "The client span's status is an error."),
@@ -476,6 +477,9 @@ DEFAULT_TENANT = "default"
 
 UNSAID = "? "
 """What the channel of a send begins with that says no destination: sender and span name stand for it."""
+
+SEVERAL = " | "
+"""Stands between names of which one is meant and nobody can tell which."""
 
 UNOWNED = "unowned"
 """A known thing without an owner; null is an unknown thing."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from baton import summaries
 from baton.analysis import expect
-from baton.ownership.catalog import EMPTY
+from baton.ownership.catalog import EMPTY, Catalog
 from recording import CLIENT, CONSUMER, LATER, PRODUCER, SERVER, Recording, Span, analysed, judged, of, paired
 
 
@@ -398,3 +398,102 @@ def test_an_early_acknowledgement_makes_no_third_delivery() -> None:
         recording.receive(at=at + 0.1, step="settle", kind=CLIENT, links=[send], more=ack)
         recording.receive(at=at + 0.2, under=received)
     assert paired(recording).receipts["deliveries"].to_list() == [2]
+
+
+def test_a_business_queue_called_rejected_accuses_nobody() -> None:
+    """`rejected-orders`, a queue of the business, takes every tenth message a second later: all arrived well."""
+    recording = Recording()
+    for at, send in recording.flow(range(100), channel="orders").items():
+        if at % 10 == 0:
+            recording.receive("desk", at + 1, "rejected-orders", under=send)
+    assert dropped(recording) == 0
+
+
+def test_overtaken_within_the_usual_reordering_is_no_loss() -> None:
+    """A consumer that reorders by five seconds pauses: what it passed a second ago may yet come."""
+    recording = Recording()
+    for at in range(0, 60, 2):
+        late, early = recording.send(at=at), recording.send(at=at + 1)
+        recording.receive(at=at + 1.1, under=early)
+        recording.receive(at=at + 6.1, under=late)
+    late, early = recording.send(at=70), recording.send(at=71)
+    recording.receive(at=71.1, under=early)
+    for at in range(72, 400):
+        recording.span("notify", at, "health", kind=SERVER)
+    assert verdicts(recording, late)["notify"][0] != "dropped"
+
+
+def test_a_retry_without_ids_is_retried() -> None:
+    """A failed publish and the next one under the same span: the sender knew, and sent it again."""
+    recording = Recording()
+    recording.flow(range(10))
+    job = recording.span("shop", 20)
+    failed = recording.send(at=20, under=job, error="broker not available")
+    recording.receive(at=21.1, under=recording.send(at=21, under=job))
+    assert verdicts(recording, failed)["notify"] == ("retried", None)
+
+
+def test_a_canary_on_the_same_queue_is_no_second_subscription() -> None:
+    """Blue takes what the canary failed: a redelivery, no sign of a fan-out."""
+    recording = Recording()
+    for at in range(60):
+        send = recording.send(at=at)
+        canary = 50 <= at < 55
+        if canary:
+            recording.receive("notify-canary", at + 0.1, under=send, error="boom" if at == 52 else None)
+        if not canary or at == 52:
+            recording.receive(at=at + 0.3, under=send)
+    assert dropped(recording) == 0
+
+
+def test_an_address_that_serves_many_speaks_for_none() -> None:
+    """One ingress before an instrumented `/trades` and an uninstrumented `/cards`: a timeout there is not trades'."""
+    recording = Recording()
+    ingress: dict[str, Any] = {"server.address": "ingress"}
+    for at in range(40):
+        call = recording.span("web", at, "GET /trades", kind=CLIENT, took=0.5, attributes=ingress)
+        recording.span("trades", at + 0.1, kind=SERVER, under=call, took=0.1)
+    call = recording.span("web", 20.5, "GET /cards", kind=CLIENT, took=1, error="timeout", attributes=ingress)
+    assert verdicts(recording, call) == {None: ("unobserved", None)}
+
+
+def test_a_retry_at_another_address_makes_a_call_good() -> None:
+    """Client-side balancing: 10.0.0.1 refuses, 10.0.0.2 answers under the same parent."""
+    recording = Recording()
+    for at in range(40):
+        target = {"server.address": f"10.0.0.{at % 2 + 1}"}
+        call = recording.span("web", at, "GET", kind=CLIENT, took=0.5, attributes=target)
+        recording.span("api", at + 0.1, kind=SERVER, under=call, took=0.1)
+    entry = recording.span("web", 20.2, kind=SERVER, took=0.5)
+    first = {"server.address": "10.0.0.1"}
+    refused = recording.span("web", 20.3, "GET", kind=CLIENT, took=0.1, under=entry, error="refused", attributes=first)
+    second = {"server.address": "10.0.0.2"}
+    again = recording.span("web", 20.5, "GET", kind=CLIENT, took=0.1, under=entry, attributes=second)
+    recording.span("api", 20.52, kind=SERVER, under=again, took=0.05)
+    assert verdicts(recording, refused)["api"] == ("retried", None)
+
+
+def test_of_two_teams_none_is_accountable() -> None:
+    """Two services of two teams share a queue: the row names both, and whom to ask; nobody is held to account."""
+    catalog = Catalog.model_validate(
+        {
+            "teams": [
+                {"name": "pay", "owns": {"services": ["pay"]}},
+                {"name": "ops", "owns": {"services": ["ops"]}},
+                {"name": "shop", "owns": {"services": ["shop"]}},
+            ]
+        }
+    )
+    recording = Recording()
+    for at in range(40):
+        send = recording.send(at=at)
+        if at < 30:
+            recording.receive("pay" if at % 2 else "ops", at + 0.1, under=send)
+    for service in ("pay", "ops"):
+        for at in range(200):
+            recording.span(service, at, "health", kind=SERVER)
+    rows = judged(recording, catalog=catalog).filter(verdict="stuck")
+    assert rows.height == 10
+    assert set(rows["to_team"]) == {"ops | pay"}
+    assert rows["accountable_team"].null_count() == rows.height
+    assert rows["next_to_ask"].null_count() == 0

@@ -7,15 +7,15 @@
 | publish_failed | the sender: it knew, and did not retry |
 | unroutable | the channel's owner, who binds it; where nobody owns it, the sender, who was told |
 
-Nobody is accountable for an unknown or suspected cause, nor where the accountable thing is unowned: then `next_to_ask`
-says whom to ask, and why.
+Nobody is accountable for an unknown or suspected cause, nor where the accountable thing is unowned or may be one of
+several: then `next_to_ask` says whom to ask, and why.
 """
 
 from __future__ import annotations
 
 import polars as pl
 
-from baton.schema import UNOWNED
+from baton.schema import SEVERAL, UNOWNED
 
 
 def hold(rows: pl.DataFrame) -> pl.DataFrame:
@@ -30,7 +30,8 @@ def hold(rows: pl.DataFrame) -> pl.DataFrame:
     """
 
     def owned(team: str) -> pl.Expr:
-        return pl.when(pl.col(team) != UNOWNED).then(team)
+        one = (pl.col(team) != UNOWNED) & ~pl.col(team).str.contains(SEVERAL, literal=True)
+        return pl.when(one).then(team)
 
     cause = pl.col("cause")
     candidate = (

@@ -104,7 +104,7 @@ CAUSES: tuple[Cause, ...] = (
         "The send itself failed and nobody retried it: a breach of the sender's contract.",
         _PROOF == "failed",
         "confirmed",
-        pl.lit("nobody sent it again"),
+        pl.lit("no later send of it was seen"),
     ),
     Cause(
         "call_lost",

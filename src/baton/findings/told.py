@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from baton.schema import UNOWNED
-
-_SEVERAL = " | "
+from baton.schema import SEVERAL, UNOWNED
 
 
 def told(
@@ -39,7 +37,7 @@ def told(
         .explode("services")
         .join(by_service, on="services")
         .group_by("send", "subscription")
-        .agg(pl.col("to_teams").unique().sort().str.join(_SEVERAL))
+        .agg(pl.col("to_teams").unique().sort().str.join(SEVERAL))
     )
     channel_team = pl.coalesce(
         _owned(pl.col("place"), queues),
@@ -52,7 +50,7 @@ def told(
         .join(possible, on=["send", "subscription"], how="left", nulls_equal=True)
         .with_columns(
             pl.col("service").alias("from_service"),
-            pl.coalesce("receiver", pl.col("services").list.join(_SEVERAL)).alias("to_service"),
+            pl.coalesce("receiver", pl.col("services").list.join(SEVERAL)).alias("to_service"),
             pl.coalesce("receiver_team", "to_teams").alias("to_team"),
             channel_team.alias("channel_team"),
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from baton.limits import MESSAGE_ID_WINDOW_NS
+from baton.limits import HOP_LAG_NS_MAX, HOP_LEAD_NS_MAX, MESSAGE_ID_WINDOW_NS
 from baton.schema import CHANNEL, SUBSCRIPTION
 
 _KEY = ["send", *SUBSCRIPTION]
@@ -38,6 +38,10 @@ def sidelined(rows: pl.DataFrame) -> pl.DataFrame:
     )
     mended = (expected & (pl.col("_retriers").list.set_intersection("services").list.len() > 0)).fill_null(value=False)
     suspect &= ~mended.any().over("send")
+    # A receipt that looks well is held to have been refused only if the hop began as it ended.
+    lag_ns = pl.col("hop_ns") - pl.col("done_ns")
+    well = pl.col("row").is_not_null() & ~pl.col("lapsed").fill_null(value=False)
+    suspect &= ~well | lag_ns.is_between(-HOP_LEAD_NS_MAX, HOP_LAG_NS_MAX).fill_null(value=False)
     missing = suspect & pl.col("row").is_null()
     lapsed = suspect & pl.col("lapsed").fill_null(value=False)
 
@@ -61,20 +65,18 @@ def made_good(rows: pl.DataFrame) -> pl.DataFrame:
     """Adds `made_good`: a later delivered send of the same message.
 
     Same message id; else same channel, span name and correlation id, where that id was delivered once (an id that a
-    whole session shares names no message).
+    whole session shares names no message). Without either, a failed send and a later one under the same span.
     """
     good = rows.filter(pl.col("row").is_not_null() & ~pl.col("lapsed").fill_null(value=False) & ~pl.col("sidelined"))
-    bad = rows.filter(
-        (pl.col("relation") == "expected")
-        & (pl.col("failed") | pl.col("row").is_null())
-        & (pl.col("message_id").is_not_null() | pl.col("correlation_id").is_not_null())
-    )
+    bad = rows.filter((pl.col("relation") == "expected") & (pl.col("failed") | pl.col("row").is_null()))
+    nameless = pl.col("message_id").is_null() & pl.col("correlation_id").is_null()
     talk = [*CHANNEL, "service", "span_name", "correlation_id"]
     once = pl.col("send").n_unique().over(talk) == 1
     found = pl.concat(
         [
             _later(bad, good, [*CHANNEL, "message_id"]),
             _later(bad.filter(pl.col("unnamed_sent").is_null()), good.filter(once), talk),
+            _later(bad.filter(nameless & pl.col("failed")), good, [*CHANNEL, "service", "span_name", "under"]),
         ]
     )
     first = found.unique(_KEY, keep="first", maintain_order=True)

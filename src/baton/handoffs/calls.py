@@ -10,7 +10,7 @@ import polars as pl
 
 from baton.handoffs.signs import open_receipts
 from baton.handoffs.telemetry import INSTANCE, SERVICE, Watched
-from baton.limits import OPEN_RECEIPT_NS_MAX, SILENCE_TAIL_NS, SILENT_FOR_GOOD_NS
+from baton.limits import INSTANT_NS_MAX, OPEN_RECEIPT_NS_MAX, SILENCE_TAIL_NS, SILENT_FOR_GOOD_NS
 
 GATEWAY_STATUSES = (502, 503, 504)
 """HTTP answers that a proxy gives in the place of a server that did not."""
@@ -47,7 +47,7 @@ def judge(
         span: by then the caller had given up.
     """
     known = expectations.filter(pl.col("kind") == "call").select(
-        "tenant", "environment", "channel", "subscription", "services", "tossed"
+        "tenant", "environment", "channel", "subscription", "services", "tossed", "processing_ns"
     )
     rows = calls.join(known, on=["tenant", "environment", "channel"], how="left").with_columns(
         pl.coalesce("subscription", "to_service").alias("subscription"), pl.col("tossed").fill_null(value=False)
@@ -91,7 +91,7 @@ def judge(
             _evidence().alias("evidence"),
         )
         .rename({"receive": "row", "to_service": "receiver"})
-        .drop("silent", "awaited", "open_ns", "parent_row", "name", "http_status")
+        .drop("silent", "awaited", "open_ns", "parent_row", "name", "http_status", "processing_ns")
     )
 
 
@@ -102,7 +102,13 @@ def _heard(missing: pl.DataFrame, watched: Watched, as_of_ns: int) -> pl.DataFra
     report.
     """
     wanted = missing.select(
-        "send", "tenant", "environment", pl.col("services").alias("service"), "sent_ns", "sent_end_ns"
+        "send",
+        "tenant",
+        "environment",
+        pl.col("services").alias("service"),
+        "sent_ns",
+        # A caller may give up long before the server ends, and only then its span comes.
+        pl.col("sent_end_ns").clip(upper_bound=INSTANT_NS_MAX) + pl.col("processing_ns"),
     )
     seen = wanted.explode("service").join(watched.telemetry, on=SERVICE)
     alive = (pl.col("watermark_ns") >= pl.col("sent_end_ns")) & (pl.col("first_ns") <= pl.col("sent_ns"))
@@ -129,8 +135,12 @@ def _heard(missing: pl.DataFrame, watched: Watched, as_of_ns: int) -> pl.DataFra
 
 
 def _made_good(rows: pl.DataFrame) -> pl.DataFrame:
-    """A failed call and a later one under the same parent, to the same target and of the same name, that succeeded."""
-    by = ["parent_row", "channel", "name"]
+    """A failed call and a later one under the same parent that succeeded, of the same name, to the same servers.
+
+    Where the servers are not known, the target stands for them: a client may balance over many addresses.
+    """
+    by = ["parent_row", "name", "_servers"]
+    rows = rows.with_columns(pl.coalesce("subscription", "channel").alias("_servers"))
     good = rows.filter(~pl.col("failed") & pl.col("parent_row").is_not_null()).select(
         *by, "sent_ns", pl.col("send").alias("made_good")
     )

@@ -23,7 +23,7 @@ def expected(sent: pl.DataFrame, receipts: pl.DataFrame, expectations: pl.DataFr
         All columns of `sent`; `subscription`, `relation`, `services`, `place` (what receivers call it), `deadline_ns`
         (Int64, after the send), `expected_by`, `reorder_ns`, `processing_ns`, `tossed`; the columns of the last receipt
         (`row`, `receiver`, `instance`, `lane`, `destination`, `queue`, `step`, `lapsed` (it failed), `lapse` (why),
-        `first_ns`, `received_ns`, `deliveries`), null without one.
+        `first_ns`, `received_ns`, `done_ns`, `deliveries`), null without one.
     """
     profile = expectations.filter(pl.col("kind") == "message").select(
         *SUBSCRIPTION,
@@ -97,6 +97,7 @@ def _taken(sent: pl.DataFrame, receipts: pl.DataFrame, profile: pl.DataFrame) ->
             pl.col("failure").last().alias("lapse"),
             pl.col("first_ns").min(),
             pl.col("received_ns").last(),
+            pl.col("done_ns").last(),
             pl.col("deliveries").sum(),
         )
     )

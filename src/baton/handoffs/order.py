@@ -19,8 +19,8 @@ def overtaken(rows: pl.DataFrame) -> pl.DataFrame:
 
     Returns:
         The same rows with `overtaken_ns` (Int64: receipt of the first message sent later, null if none was received),
-        `before_ns` (the latest receipt of a message sent earlier) and `before_sent_ns` (when the last of those was
-        sent).
+        `passed_until_ns` (the latest receipt of any sent later), `before_ns` (the latest receipt of a message sent
+        earlier) and `before_sent_ns` (when the last of those was sent).
     """
     received = rows.filter(pl.col("first_ns").is_not_null() & (pl.col("relation") == "expected"))
     waited_for = _waited_for(received)
@@ -33,20 +33,27 @@ def overtaken(rows: pl.DataFrame) -> pl.DataFrame:
     ordered = [*SEQUENCE, "waited_for"]
     # Polars leaves a running extreme null where the value is: the nearest one on the right side stands for it.
     later = pl.col("own_ns").cum_min(reverse=True).backward_fill().shift(-1).over(ordered)
+    latest = pl.col("own_ns").cum_max(reverse=True).backward_fill().shift(-1).over(ordered)
     earlier = pl.col("own_ns").cum_max().forward_fill().shift().over(ordered)
     sent = pl.when(pl.col("own_ns").is_not_null()).then("sent_ns")
     earlier_sent = sent.cum_max().forward_fill().shift().over(ordered)
     passed = (
-        lanes.with_columns(later.alias("later_ns"), earlier.alias("earlier_ns"), earlier_sent.alias("earlier_sent_ns"))
+        lanes.with_columns(
+            later.alias("later_ns"),
+            latest.alias("latest_ns"),
+            earlier.alias("earlier_ns"),
+            earlier_sent.alias("earlier_sent_ns"),
+        )
         # Of messages sent at the very same time none is later than another.
         .with_columns(
-            pl.col("later_ns").last().over([*ordered, "sent_ns"]),
+            pl.col("later_ns", "latest_ns").last().over([*ordered, "sent_ns"]),
             pl.col("earlier_ns").first().over([*ordered, "sent_ns"]),
             pl.col("earlier_sent_ns").first().over([*ordered, "sent_ns"]),
         )
         .group_by("send", *SUBSCRIPTION)
         .agg(
             pl.when(pl.col("later_ns").is_not_null().all()).then(pl.col("later_ns").max()).alias("overtaken_ns"),
+            pl.col("latest_ns").min().alias("passed_until_ns"),
             pl.col("earlier_ns").max().alias("before_ns"),
             pl.col("earlier_sent_ns").max().alias("before_sent_ns"),
         )

@@ -42,13 +42,14 @@ def open_receipts(missing: pl.DataFrame, spans: pl.DataFrame) -> pl.DataFrame:
 
     Returns:
         The key columns and `open_ns` (Int64): the last end of a span of the receiver's in the send's trace, after the
-        send, whose parent has not arrived.
+        send, whose parent has not arrived. Server spans are no children of a receipt: somebody called.
     """
     key = [name for name in missing.columns if name not in ("services", "sent_ns")]
     traces = spans.lazy().select(
         pl.col("row").alias("send"), pl.col("tenant").alias("_tenant"), "trace_key", "trace_id"
     )
-    orphans = spans.lazy().filter(pl.col("parent_row").is_null() & pl.col("parent_span_id").is_not_null())
+    below = (pl.col("role") != "server").fill_null(value=True)
+    orphans = spans.lazy().filter(pl.col("parent_row").is_null() & pl.col("parent_span_id").is_not_null() & below)
     return (
         missing.lazy()
         .explode("services")

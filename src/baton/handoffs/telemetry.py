@@ -21,6 +21,7 @@ from baton.limits import (
     REORDER_MARGIN,
     SILENCE_TAIL_NS,
     SILENT_FOR_GOOD_NS,
+    SKEW_NS_MAX,
 )
 from baton.schema import SUBSCRIPTION
 
@@ -78,18 +79,20 @@ def vouch(rows: pl.DataFrame, watched: Watched, as_of_ns: int) -> pl.DataFrame:
         as_of_ns: event time of the judgement.
 
     Returns:
-        The same rows with `hi_ns`, and, null where there is a receipt: `silent_instance`, `silent_ns` (an instance that
-        took from it fell silent for good near the expected receipt), `gap_from_ns`, `gap_until_ns` (a pause that took
-        several messages with it and ended with fresh ones), `moved` (Boolean: an instance that takes from it was heard
-        after `hi_ns`), `born` (Boolean: one was heard before `lo_ns`), `awaited` (Boolean: one is still to be heard),
-        `service_ns` (last sign of the service).
+        The same rows with `hi_ns`, `passed` (Boolean: overtaken beyond the reordering that its pairs show), and, null
+        where there is a receipt: `silent_instance`, `silent_ns` (an instance that took from it fell silent for good
+        near the expected receipt), `gap_from_ns`, `gap_until_ns` (a pause that took several messages with it and ended
+        with fresh ones), `moved` (Boolean: an instance that takes from it was heard after `hi_ns`), `born` (Boolean:
+        one was heard before the expected receipt), `awaited` (Boolean: one is still to be heard), `service_ns` (last
+        sign of the service).
     """
     slack = (pl.col("reorder_ns").clip(upper_bound=DURATION_NS_MAX) * REORDER_MARGIN).cast(pl.Int64)
     rows = rows.with_columns(
         pl.coalesce(
             pl.col("overtaken_ns").clip(upper_bound=INSTANT_NS_MAX) + slack + pl.col("processing_ns"), "deadline_at_ns"
         ).alias("hi_ns"),
-        pl.max_horizontal("sent_ns", pl.col("before_ns") - slack).alias("lo_ns"),
+        pl.max_horizontal(pl.col("sent_ns") + _behind(), pl.col("before_ns") - slack).alias("lo_ns"),
+        (pl.col("passed_until_ns") >= pl.col("overtaken_ns").clip(upper_bound=INSTANT_NS_MAX) + slack).alias("passed"),
     )
     missing = _chained(
         rows.filter(pl.col("first_ns").is_null() & pl.col("subscription").is_not_null()).select(
@@ -106,6 +109,12 @@ def vouch(rows: pl.DataFrame, watched: Watched, as_of_ns: int) -> pl.DataFrame:
         .join(_signs(missing, watched.telemetry), on=key, how="left", nulls_equal=True)
         .drop("lo_ns")
     )
+
+
+def _behind() -> pl.Expr:
+    """How far the receiver's clock is behind the sender's, at least: by the shortest wait, where it is negative."""
+    wait_ns = (pl.col("first_ns") - pl.col("sent_ns")).min().over(SUBSCRIPTION)
+    return wait_ns.clip(-SKEW_NS_MAX, 0).fill_null(0)
 
 
 def _takers(rows: pl.DataFrame) -> pl.DataFrame:

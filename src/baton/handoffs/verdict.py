@@ -61,7 +61,7 @@ def law(as_of_ns: int) -> tuple[Clause, ...]:
     received, lapsed = pl.col("row").is_not_null(), pl.col("lapsed").fill_null(value=False)
     # The deadline on the receiver's clock, told from the last receipt before it: clocks may differ by minutes.
     idle_from = pl.col("before_ns") + (pl.col("deadline_at_ns") - pl.col("before_sent_ns"))
-    passed = pl.col("moved") & pl.col("overtaken_ns").is_not_null()
+    passed = pl.col("moved") & pl.col("passed")
     return (
         Clause("received", "delivered", (received & ~lapsed & ~pl.col("sidelined")) | pl.col("mended")),
         Clause("resent", "retried", pl.col("failed") & pl.col("made_good").is_not_null() & ~received),

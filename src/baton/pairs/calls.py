@@ -49,7 +49,7 @@ def calls(spans: pl.DataFrame) -> pl.DataFrame:
             "receive",
             "tenant",
             "environment",
-            pl.concat_str("service", pl.lit(" -> "), "target").alias("channel"),
+            pl.concat_str("service", pl.lit(" -> "), "target", pl.lit(" "), "name").alias("channel"),
             "service",
             "to_service",
             (pl.col("status_code") == 2).alias("failed"),  # noqa: PLR2004 - OTLP's STATUS_CODE_ERROR

@@ -207,7 +207,7 @@ def _tossed(base: pl.LazyFrame, profile: pl.LazyFrame, queued: pl.LazyFrame) -> 
 
 
 def _calls(calls: pl.DataFrame) -> pl.DataFrame:
-    """Who answers whom: (caller, target) -> the services whose server spans answered.
+    """Who answers whom: (caller, target, operation) -> the services whose server spans answered.
 
     Calls that failed without an answer say nothing of how well the callee is instrumented and are left out.
     """
@@ -223,6 +223,7 @@ def _calls(calls: pl.DataFrame) -> pl.DataFrame:
             told.alias("services"),
             pl.col("sent_ns").filter(answered).min().alias("first_ns"),
             pl.col("sent_ns").filter(answered).max().alias("last_ns"),
+            (pl.col("done_ns") - pl.col("received_ns")).max().clip(0, DURATION_NS_MAX).alias("processing_ns"),
         )
         .filter(pl.col("pairs") > 0)
         .with_columns(
@@ -235,7 +236,6 @@ def _calls(calls: pl.DataFrame) -> pl.DataFrame:
             pl.lit(None, dtype=pl.List(pl.String)).alias("routing_keys"),
             pl.lit(None, dtype=pl.Int64).alias("deadline_ns"),
             pl.lit(0, dtype=pl.Int64).alias("reorder_ns"),
-            pl.lit(0, dtype=pl.Int64).alias("processing_ns"),
             (pl.col("pairs") <= COIN_TOSS_SHARE_MAX * pl.col("sends")).alias("tossed"),
         )
         .select(_LEARNED)

@@ -55,6 +55,7 @@ def sends(spans: pl.DataFrame) -> pl.DataFrame:
         "message_id",
         "correlation_id",
         "channel",
+        "parent_row",
     )
     # An outer span over several messages speaks of the batch: its error condemns no single one of them.
     alone = pl.col("send").n_unique().over("member") == 1
@@ -70,6 +71,7 @@ def sends(spans: pl.DataFrame) -> pl.DataFrame:
             pl.when(error).then(pl.col("failure").fill_null("an error status")).drop_nulls().first().alias("failure"),
             (error & pl.col("words").str.contains(_RETURNED).fill_null(value=False)).any().alias("returned"),
             *(pl.col(name).drop_nulls().first() for name in ("message_id", "correlation_id", "channel")),
+            pl.col("parent_row").last().alias("under"),
         )
         .join(producers.select(pl.col("row").alias("send"), *_OWN), on="send")
         .with_columns(pl.coalesce("channel", pl.concat_str(pl.lit(UNSAID), "service", pl.lit(" "), "span_name")))

@@ -122,8 +122,9 @@ def _exclusive(taker: Taker, group: Iterable[Taker], shared: dict[tuple[str, str
 
 
 def _share(taker: Taker, other: Taker, shared: dict[tuple[str, str], Shared]) -> float:
-    both = shared.get((taker.label, other.label), Shared()).both
-    return both / min(taker.messages, other.messages)
+    there, back = shared.get((taker.label, other.label), Shared()), shared.get((other.label, taker.label), Shared())
+    # What one of them failed and the other took was redelivered: no sign of a fan-out.
+    return (there.both - there.failed - back.failed) / min(taker.messages, other.messages)
 
 
 def _is_onward(channel: str, taker: Taker, takers: list[Taker], shared: dict[tuple[str, str], Shared]) -> bool:

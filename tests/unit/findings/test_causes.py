@@ -155,7 +155,7 @@ def test_overflow_says_its_figures() -> None:
     ("row", "said"),
     [
         ({**FAILED, "returned": True}, "no binding takes its key"),
-        (FAILED, "nobody sent it again"),
+        (FAILED, "no later send of it was seen"),
         (OVERTAKEN, "nothing in the spans says why"),
         (STUCK, "notify sent other spans meanwhile, and took nothing from this channel; 3 messages wait"),
         (

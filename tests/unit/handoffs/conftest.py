@@ -16,11 +16,12 @@ _SCHEMA = {
     **dict.fromkeys(("partition", "routing_key", "receiver", "instance", "lane"), pl.String),
     **dict.fromkeys(("failure", "lapse", "silent_instance", "held_at", "proof"), pl.String),
     **dict.fromkeys(("failed", "returned", "lapsed", "tossed", "moved", "born", "awaited", "pressed"), pl.Boolean),
-    "mended": pl.Boolean,
-    **dict.fromkeys(("send", "row", "deliveries", "unnamed_sent", "unnamed_received"), pl.UInt32),
+    **dict.fromkeys(("mended", "passed"), pl.Boolean),
+    **dict.fromkeys(("send", "row", "deliveries", "unnamed_sent", "unnamed_received", "under"), pl.UInt32),
     **dict.fromkeys(("sent_ns", "first_ns", "received_ns", "deadline_at_ns", "overtaken_ns", "idle_ns"), pl.Int64),
     **dict.fromkeys(("open_ns", "silent_ns", "gap_from_ns", "gap_until_ns", "service_ns", "reorder_ns"), pl.Int64),
     **dict.fromkeys(("processing_ns", "before_ns", "before_sent_ns", "deadline_ns"), pl.Int64),
+    **dict.fromkeys(("done_ns", "passed_until_ns"), pl.Int64),
     "services": pl.List(pl.String),
 }
 _WAITING = {
@@ -41,14 +42,21 @@ _WAITING = {
 }
 
 
+def _implied(row: dict[str, Any]) -> dict[str, Any]:
+    overtaken_ns = row.get("overtaken_ns")
+    return {"done_ns": row.get("received_ns"), "passed_until_ns": overtaken_ns, "passed": overtaken_ns is not None}
+
+
 @pytest.fixture
 def messages() -> Callable[..., pl.DataFrame]:
     """Makes a frame of one dict a message that waits (sent at 0, due at 30, its receiver heard at 900), but for it.
 
-    `without` names the columns that the stage under test adds.
+    `without` names the columns that the stage under test adds. A receipt ends as it begins, and what was overtaken was
+    overtaken for good, unless a row says otherwise.
     """
 
     def make(*rows: dict[str, Any], without: tuple[str, ...] = ()) -> pl.DataFrame:
-        return pl.DataFrame([{**_WAITING, **row} for row in rows], schema=_SCHEMA).drop(without)
+        told = [{**_WAITING, **_implied(row), **row} for row in rows]
+        return pl.DataFrame(told, schema=_SCHEMA).drop(without)
 
     return make

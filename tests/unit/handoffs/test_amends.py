@@ -52,8 +52,16 @@ def test_a_hop_is_held_against_the_one_that_failed(messages: Messages) -> None:
 
 
 def test_a_hop_is_held_against_the_only_one(messages: Messages) -> None:
-    """Received without a word, then found at the dead-letter place."""
-    assert held(messages, sub("a", TAKEN), HOP) == ["a"]
+    """Received without a word, and found at the dead-letter place as the receipt ended."""
+    assert held(messages, sub("a", {**TAKEN, "done_ns": ns(20)}), HOP) == ["a"]
+
+
+@pytest.mark.parametrize(("done", "sidelined"), [(20.011, 0), (20.01, 1), (19.75, 1), (19.749, 0)])
+def test_a_hop_long_before_or_after_a_good_receipt_says_nothing_of_it(
+    messages: Messages, done: float, sidelined: int
+) -> None:
+    """A business queue that is called like a dead-letter place takes its messages when it will."""
+    assert len(held(messages, sub("a", {**TAKEN, "done_ns": ns(done)}), HOP)) == sidelined
 
 
 @pytest.mark.parametrize("row", [{}, FAILED, TAKEN])
@@ -64,8 +72,8 @@ def test_of_several_that_could_have_sent_it_none_is_named(messages: Messages, ro
 
 def test_a_receipt_after_the_hop_made_up_for_it(messages: Messages) -> None:
     """Brought back from the dead-letter queue and received again."""
-    assert held(messages, {**TAKEN, "received_ns": ns(21)}, HOP) == []
-    assert held(messages, {**TAKEN, "received_ns": ns(20)}, HOP) == ["notify at orders"]
+    assert held(messages, {**TAKEN, "received_ns": ns(21), "done_ns": ns(20)}, HOP) == []
+    assert held(messages, {**TAKEN, "received_ns": ns(20), "done_ns": ns(20)}, HOP) == ["notify at orders"]
 
 
 def test_a_hop_of_another_message_is_not_held_against_this_one(messages: Messages) -> None:

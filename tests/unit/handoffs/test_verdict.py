@@ -120,7 +120,7 @@ def test_no_messages_make_no_verdicts(messages: Messages) -> None:
 
 def test_a_hop_after_the_receipt_takes_its_place(messages: Messages) -> None:
     """Received, then found at a dead-letter place: dropped; received again after that: delivered."""
-    received = LAW["received"][1]
+    received = {**LAW["received"][1], "done_ns": ns(20)}
     assert told(messages, {**received, "onward": True}) == [("sidelined", "dropped")]
     assert told(messages, {**received, "onward": True, "received_ns": ns(21)}) == [("received", "delivered")]
 

@@ -295,7 +295,7 @@ def answered(*outcomes: str) -> pl.DataFrame:
 def test_who_answers_a_caller_is_learned() -> None:
     """The target's name and the services that answered it."""
     row = answered("answered", "answered").row(0, named=True)
-    assert (row["kind"], row["channel"], row["subscription"]) == ("call", "web -> api", "api")
+    assert (row["kind"], row["channel"], row["subscription"]) == ("call", "web -> api work", "api")
     assert (row["services"], row["sends"], row["pairs"], row["tossed"]) == (["api"], 2, 2, False)
     assert row["routing_keys"] is None
 

@@ -26,7 +26,7 @@ def test_a_call_is_a_client_with_its_server() -> None:
     client = recording.span("web", 1, "c", kind=CLIENT, took=3, attributes={**API, "http.status_code": 500}, error="x")
     recording.span("api", 2, "s", kind=SERVER, took=1, under=client)
     (row,) = made(recording)
-    assert (row["send"], row["receive"], row["channel"]) == ("c", "s", "web -> api")
+    assert (row["send"], row["receive"], row["channel"]) == ("c", "s", "web -> api c")
     assert (row["service"], row["to_service"]) == ("web", "api")
     assert (row["failed"], row["failure"], row["http_status"]) == (True, "x", 500)
     assert [row[name] for name in ("sent_ns", "received_ns", "done_ns", "sent_end_ns")] == [
