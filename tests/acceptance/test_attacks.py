@@ -5,6 +5,8 @@ Every test here failed when it was written.
 
 from __future__ import annotations
 
+from typing import Any
+
 from baton import summaries
 from baton.analysis import expect
 from baton.ownership.catalog import EMPTY, Catalog
