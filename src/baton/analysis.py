@@ -150,12 +150,15 @@ def analyze(
 def _typed(spans: pl.DataFrame, journeys: pl.DataFrame, catalog: Catalog) -> pl.DataFrame:
     """Adds each journey's declared type and when it was to be done, by its earliest entry."""
     deadlines_ns = {kind.name: kind.deadline_ns for kind in catalog.journey_types if kind.deadline_ns is not None}
-    entries = declared.entries(spans.lazy().select("row", "service", "name", "start_ns"), catalog)
+    # Ids are forged as easily as sent: a journey is one tenant's, in one environment.
+    journey = ["tenant", "environment", "journey_id"]
+    homes = spans.lazy().select("row", "tenant", "environment", "service", "name", "start_ns")
+    entries = declared.entries(homes, catalog)
     first = (
         entries.filter(pl.col("journey_type").is_not_null())
         .join(journeys.lazy(), on="row")
         .sort("start_ns", "row")
-        .group_by("journey_id", maintain_order=True)
+        .group_by(journey, maintain_order=True)
         .agg(
             pl.col("journey_type").first(),
             (
@@ -164,7 +167,8 @@ def _typed(spans: pl.DataFrame, journeys: pl.DataFrame, catalog: Catalog) -> pl.
             ).alias("journey_deadline_ns"),
         )
     )
-    return journeys.lazy().join(first, on="journey_id", how="left").collect()
+    placed = journeys.lazy().join(homes.select("row", "tenant", "environment"), on="row")
+    return placed.join(first, on=journey, how="left").drop("tenant", "environment").collect()
 
 
 def _in_journeys(rows: pl.DataFrame, journeys: pl.DataFrame) -> pl.DataFrame:

@@ -15,9 +15,6 @@ import polars as pl
 FORMAT_VERSION = 1
 """Version of the store's layout and of SPANS; an unknown one is refused."""
 
-ROW_VERSION = "1.0"
-"""Version of the public row: additions are minor."""
-
 
 @dataclass(frozen=True, slots=True)
 class Column:

@@ -499,3 +499,16 @@ def test_of_two_teams_none_is_accountable() -> None:
     assert set(rows["to_team"]) == {"ops | pay"}
     assert rows["accountable_team"].null_count() == rows.height
     assert rows["next_to_ask"].null_count() == 0
+
+
+def test_a_journey_type_is_one_tenants() -> None:
+    """A tenant that forges another's trace id takes no part in its journey type, nor in its deadline."""
+    kind = {"name": "trade", "owner": "t", "entry": {"service": "gateway"}, "deadline": "5s"}
+    catalog = Catalog.model_validate({"teams": [{"name": "t"}], "journey_types": [kind]})
+    recording = Recording()
+    entry = recording.span("gateway", 0, kind=SERVER, own=Span("a" * 32, "c" * 16), tenant="acme")
+    recording.receive(at=2, tenant="acme", under=recording.send(at=1, under=entry, tenant="acme"))
+    forged = recording.send(at=1, own=Span("a" * 32, "b" * 16), tenant="evil")
+    recording.receive(at=2, tenant="evil", under=forged)
+    rows = judged(recording, catalog=catalog).filter(kind="message")
+    assert dict(rows.select("tenant", "journey_type").iter_rows()) == {"acme": "trade", "evil": None}
