@@ -1,0 +1,73 @@
+"""numba as Baton uses it: machine code without the GIL, compiled once and kept.
+
+numba keys its cache by the source file of the function alone: a function that calls a changed one in another file, or
+one compiled without bounds checks, would be taken from it as it is. So the cache's folder bears a digest of every
+source of this package and of what else decides the code; a change of any of them compiles anew.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+import numba
+from numba.core import config, event
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_F = TypeVar("_F", bound="Callable[..., Any]")
+
+
+def jit(function: _F) -> _F:
+    """Compiles at the first call, or takes the machine code that an earlier process compiled.
+
+    With NUMBA_DISABLE_JIT=1 the function stays Python, for fuzzers that look into it: write it so that both agree,
+    with every integer of a `uint64` made by `np.uint64(...)` before it is shifted, added or compared.
+    """
+    # cache=True, nogil=True: other threads go on. error_model numpy: no branch for a division by zero.
+    return cast("_F", numba.njit(cache=True, nogil=True, error_model="numpy")(function))
+
+
+def _digest() -> str:
+    parts = [numba.__version__, sys.version, os.environ.get("NUMBA_BOUNDSCHECK", "")]
+    sources = sorted(Path(__file__).parent.glob("*.py"))
+    return hashlib.sha256(b"\0".join([*(p.encode() for p in parts), *(s.read_bytes() for s in sources)])).hexdigest()
+
+
+def _cache_folder() -> Path:
+    """Beside the code, else in the user's cache, else for this process only: never where others may write."""
+    name = f"kernel-{_digest()[:16]}"
+    user = Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()) / "baton"
+    for parent in (Path(__file__).parent / "__pycache__", user):
+        folder = parent / name
+        try:
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError:
+            continue
+        if os.access(folder, os.W_OK) and folder.stat().st_uid == os.geteuid():
+            return folder
+    return Path(tempfile.mkdtemp(prefix="baton-kernel-"))
+
+
+class _Notice(event.Listener):
+    """Says, once, that this process compiles."""
+
+    def __init__(self) -> None:
+        self._said = False
+
+    def on_start(self, event: event.Event) -> None:  # noqa: ARG002 - numba passes it
+        if not self._said:
+            self._said = True
+            sys.stderr.write("baton: compiling the wire kernel for this machine (once, about a minute)\n")
+
+    def on_end(self, event: event.Event) -> None:
+        """Nothing to say."""
+
+
+config.CACHE_DIR = str(_cache_folder())  # type: ignore[attr-defined] # numba sets it by name
+event.register("numba:compile", _Notice())  # type: ignore[no-untyped-call] # numba ships no types
