@@ -11,6 +11,8 @@ SECOND_NS = 1_000_000_000
 
 # The OpenTelemetry Collector's otlpreceiver accepts 20 MiB by HTTP; batches of large spans outgrow it in practice.
 REQUEST_BYTES_MAX = 64 * 1024 * 1024
+# Members of one gzip body: exporters send one, and each costs a copy of what follows it.
+GZIP_MEMBERS_MAX = 64
 # Messages may nest (AnyValue in AnyValue); protobuf's own parsers stop at 100 levels.
 NESTING_MAX = 64
 # A segment of the journal is sealed and drained to the table at this size or this age, whichever comes first.

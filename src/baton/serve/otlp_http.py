@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 PATH = "/v1/traces"
 # google.rpc.Code of what the router refuses: NOT_FOUND, UNIMPLEMENTED.
 ROUTER_CODES = {404: 5, 405: 12}
+BAD_REQUEST = 400
 _RETRY = {"retry-after": str(RETRY_AFTER_S)}
 
 
@@ -109,6 +110,9 @@ def application(gate: Gate, health: Health) -> Starlette:
             with gate.admission.reading():
                 body = await _body(request, gate)
             rejection = await gate.export(body, encoding, tenant, gzipped=gzipped)
+        except ClientDisconnect:
+            # Nobody is left to read this; it is no fault of the endpoint's, and so not for its log.
+            return Response(status_code=BAD_REQUEST)
         except Exception as error:  # noqa: BLE001 - whatever it is, the sender gets an answer and the endpoint lives
             outcome = gate.failed(error)
             if not outcome.retryable:
