@@ -13,7 +13,7 @@ import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from baton.errors import UnavailableError
+from baton.errors import BatonError, UnavailableError
 from baton.journal.journal import Journal
 from baton.journal.segment import segment_numbers
 from baton.limits import DRAIN_STOP_S_MAX, LEARN_STOP_S_MAX
@@ -29,6 +29,7 @@ from baton.serve.upkeep import Upkeep, attempt
 from baton.store.writer import Writer
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from baton.serve.access import Access
@@ -41,7 +42,8 @@ _log = logging.getLogger(__name__)
 def run(store: Path, owners: Path | None, options: Options) -> None:
     """Serves until SIGTERM or SIGINT; returns when everything acknowledged is in the table.
 
-    Prints the store, the addresses, what guards them, and `ready`, a line each.
+    Prints the store, the addresses, what guards them, and `ready`, a line each. SIGHUP reads certificates and tokens
+    again.
 
     Raises:
         UsageError: an option does not fit, or a door would stand open to others.
@@ -53,14 +55,18 @@ def run(store: Path, owners: Path | None, options: Options) -> None:
     set_up_allocator()
     raise_limit()
     with Writer(store) as writer:
-        asyncio.run(_serve(store.resolve(), writer, owners, access))
+        asyncio.run(_serve(store.resolve(), writer, owners, access, lambda: settle(options)))
 
 
-async def _serve(store: Path, writer: Writer, owners: Path | None, access: Access) -> None:
+async def _serve(
+    store: Path, writer: Writer, owners: Path | None, access: Access, settle_anew: Callable[[], Access]
+) -> None:
     stop = _Stop(asyncio.get_running_loop())
     health = Health()
     gate = Gate(access.tokens, Admission(), health, lambda _why, _at_ns: None)
     doors = await open_doors(access, gate, health)
+    if access.certificates is not None or access.tokens is not None:
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, _renew, doors, settle_anew)
     watching = [asyncio.create_task(watch) for watch in (gate.admission.watch(), watch_grpc(doors.web))]
     for line in (f"store {store}", f"OTLP/gRPC {doors.grpc}", f"OTLP/HTTP {doors.http}", *access.lines()):
         _say(line)
@@ -92,6 +98,18 @@ async def _replay(writer: Writer, health: Health, stop: asyncio.Event) -> bool:
     if spans:
         _log.warning("journal: %d spans of an earlier run moved to the table", spans)
     return True
+
+
+def _renew(doors: Doors, settle_anew: Callable[[], Access]) -> None:
+    """Reads the certificates and tokens again, as SIGHUP asks; with a fault in them, what was read before holds."""
+    try:
+        access = settle_anew()
+    except BatonError as error:
+        _log.warning("SIGHUP: %s. What was read before still holds", error)
+        return
+    doors.renew(access)
+    for line in access.lines():
+        _say(line)
 
 
 async def _take(writer: Writer, owners: Path | None, gate: Gate, doors: Doors, stop: _Stop) -> None:

@@ -40,6 +40,10 @@ class Gate:
         self._note = note
         self._intake: Intake | None = None
 
+    def renew(self, tokens: Tokens | None) -> None:
+        """These tokens hold from here on."""
+        self._tokens = tokens
+
     def open(self, intake: Intake) -> None:
         """From here on requests are taken."""
         self._intake = intake

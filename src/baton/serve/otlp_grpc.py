@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from baton.serve.address import Address
-    from baton.serve.certificates import Certificates
+    from baton.serve.certificates import Presented
     from baton.serve.gate import Gate
     from baton.serve.health import Health
 
@@ -62,9 +62,7 @@ _GZIP = b"\x1f\x8b"
 _CODES = {code.value[0]: code for code in grpc.StatusCode}
 
 
-def grpc_server(
-    gate: Gate, health: Health, address: Address, certificates: Certificates | None
-) -> tuple[aio.Server, int]:
+def grpc_server(gate: Gate, health: Health, address: Address, presented: Presented | None) -> tuple[aio.Server, int]:
     """A server bound to the address, not started, and the port it got.
 
     Raises:
@@ -91,8 +89,8 @@ def grpc_server(
     exporting = grpc.method_handlers_generic_handler(SERVICE, {"Export": handler})
     server.add_generic_rpc_handlers((exporting, HealthService(health, SERVICE).handler()))
     try:
-        if certificates is not None:
-            return server, server.add_secure_port(str(address), certificates.credentials())
+        if presented is not None:
+            return server, server.add_secure_port(str(address), presented.credentials())
         return server, server.add_insecure_port(str(address))
     except RuntimeError as error:
         raise refused(address, "--grpc", str(error)) from error

@@ -29,11 +29,11 @@ from baton.wire.quote import quote
 
 if TYPE_CHECKING:
     import socket
-    import ssl
     from collections.abc import Iterator
 
     from starlette.requests import Request
 
+    from baton.serve.certificates import Presented
     from baton.serve.gate import Gate
     from baton.serve.health import Health
 
@@ -50,13 +50,13 @@ class HttpServer(uvicorn.Server):
     The signals are left to the endpoint, which has a second door and a journal to close.
     """
 
-    def __init__(self, gate: Gate, health: Health, context: ssl.SSLContext | None) -> None:
+    def __init__(self, gate: Gate, health: Health, presented: Presented | None) -> None:
         """A server for sockets yet to be given to `serve`.
 
         Args:
             gate: takes the requests.
             health: answers /readyz.
-            context: for TLS.
+            presented: the certificates; None for plain HTTP.
         """
         super().__init__(
             uvicorn.Config(
@@ -74,7 +74,7 @@ class HttpServer(uvicorn.Server):
             )
         )
         self._gate = gate
-        self._context = context
+        self._presented = presented
         self._listeners: list[Listener] = []
 
     @property
@@ -85,7 +85,7 @@ class HttpServer(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Accepts on the sockets."""
         self._listeners = [
-            Listener(sock, self._connection, self._context, self._gate.refused) for sock in sockets or []
+            Listener(sock, self._connection, self._presented, self._gate.refused) for sock in sockets or []
         ]
         self.servers = self._listeners  # type: ignore[assignment] # closed and waited for like asyncio's
         self.started = True

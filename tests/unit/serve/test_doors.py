@@ -227,7 +227,7 @@ def test_while_it_replays_it_says_so_and_takes_nothing(tmp_path: Path, capsys: p
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(endpoint, "open_doors", opened)
             stored: Writer = writer  # type: ignore[assignment] # a stand-in
-            serving = asyncio.create_task(endpoint._serve(tmp_path, stored, None, settle(LOCAL)))
+            serving = asyncio.create_task(endpoint._serve(tmp_path, stored, None, settle(LOCAL), lambda: settle(LOCAL)))
             doors = await made
             bench = Bench(doors, doors._gate, Health(), [])
             assert await bench.get("/healthz") == (200, "ok\n")
