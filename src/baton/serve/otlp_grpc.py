@@ -15,6 +15,7 @@ from grpc import aio
 
 from baton.errors import InvalidRequestError
 from baton.limits import (
+    CALLS_PENDING_MAX,
     CONNECTIONS_MAX,
     HEADERS_BYTES_MAX,
     HELLO_S_MAX,
@@ -46,6 +47,8 @@ OPTIONS = [
     ("grpc.http2.bdp_probe", 0),
     ("grpc.max_concurrent_streams", STREAMS_MAX),
     ("grpc.max_allowed_incoming_connections", CONNECTIONS_MAX),
+    ("grpc.server.max_pending_requests", CALLS_PENDING_MAX),
+    ("grpc.server.max_pending_requests_hard_limit", 2 * CALLS_PENDING_MAX),
     ("grpc.max_metadata_size", HEADERS_BYTES_MAX),
     ("grpc.absolute_max_metadata_size", HEADERS_BYTES_MAX),
     ("grpc.server_handshake_timeout_ms", round(1000 * HELLO_S_MAX)),

@@ -13,11 +13,12 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from baton.errors import RequestTooLargeError, UnauthenticatedError, UnsupportedMediaTypeError
+from baton.errors import ForbiddenError, RequestTooLargeError, UnauthenticatedError, UnsupportedMediaTypeError
 from baton.limits import (
     HEADERS_BYTES_MAX,
     KEEP_ALIVE_S,
     READ_S_MAX,
+    REFUSED_BYTES_MAX,
     REQUEST_BYTES_MAX,
     RETRY_AFTER_S,
     SHUTDOWN_GRACE_S,
@@ -41,6 +42,7 @@ PATH = "/v1/traces"
 # google.rpc.Code of what the router refuses: NOT_FOUND, UNIMPLEMENTED.
 ROUTER_CODES = {404: 5, 405: 12}
 BAD_REQUEST = 400
+LOCKED_OUT = {UnauthenticatedError.http_status, ForbiddenError.http_status}
 _RETRY = {"retry-after": str(RETRY_AFTER_S)}
 
 
@@ -116,7 +118,9 @@ def application(gate: Gate, health: Health) -> Starlette:
         except Exception as error:  # noqa: BLE001 - whatever it is, the sender gets an answer and the endpoint lives
             outcome = gate.failed(error)
             if not outcome.retryable:
-                await _throw_away(request)
+                await _throw_away(
+                    request, REFUSED_BYTES_MAX if outcome.http_status in LOCKED_OUT else REQUEST_BYTES_MAX
+                )
             return _failed(request, outcome)
         return Response(success(rejection.spans, rejection.reason, encoding), media_type=encoding.value)
 
@@ -153,9 +157,11 @@ def _failed(request: Request, outcome: Failure) -> Response:
         encoding = _encoding(request)
     except UnsupportedMediaTypeError:
         encoding = Encoding.JSON
-    headers = _RETRY if outcome.retryable else None
+    headers = dict(_RETRY if outcome.retryable else {})
     if outcome.http_status == UnauthenticatedError.http_status:
-        headers = {"www-authenticate": CHALLENGE}
+        headers["www-authenticate"] = CHALLENGE
+    if outcome.http_status in LOCKED_OUT:
+        headers["connection"] = "close"  # what it still sends is not read
     return Response(outcome.body(encoding), outcome.http_status, headers, encoding.value)
 
 
@@ -189,7 +195,7 @@ async def _body(request: Request, gate: Gate) -> bytes:
         return b"".join(parts)
 
 
-async def _throw_away(request: Request) -> None:
+async def _throw_away(request: Request, size_max: int) -> None:
     """Reads on for a while what a refused request still sends.
 
     A sender that is cut off while it writes sees a broken connection, not the answer that tells it why. One that asked
@@ -202,5 +208,5 @@ async def _throw_away(request: Request) -> None:
             size = 0
             async for part in request.stream():
                 size += len(part)
-                if size > REQUEST_BYTES_MAX:
+                if size > size_max:
                     break
