@@ -30,6 +30,10 @@ if TYPE_CHECKING:
 _GIVE_BACK_S = 1.0
 
 
+class TooSlowError(UnavailableError):
+    """A request whose bytes did not come in time: may be sent again, and says nothing about the endpoint."""
+
+
 class Hold:
     """Bytes of one request, counted until the block ends."""
 
@@ -62,7 +66,7 @@ class Admission:
         self._gave_back_at = 0.0
         # In the order begun: the task that reads, and since when.
         self._reads: dict[asyncio.Task[object], float] = {}
-        self._cut: dict[asyncio.Task[object], str] = {}
+        self._cut: dict[asyncio.Task[object], UnavailableError] = {}
 
     @contextmanager
     def holding(self) -> Iterator[Hold]:
@@ -78,7 +82,8 @@ class Admission:
         """A place to read one request in, in the current task.
 
         Raises:
-            UnavailableError: it took longer than `READ_S_MAX`, or gave way to others.
+            TooSlowError: it took longer than `READ_S_MAX`.
+            UnavailableError: it gave way to others, or to the stop.
         """
         task = asyncio.current_task()
         if task is None:
@@ -92,7 +97,7 @@ class Admission:
             if task not in self._cut:
                 raise
             task.uncancel()
-            raise UnavailableError(f"the request was not read to its end: {self._cut[task]}; try again") from None
+            raise self._cut[task] from None
         finally:
             self._reads.pop(task, None)
             self._cut.pop(task, None)
@@ -105,7 +110,7 @@ class Admission:
             self._look(now)
             self._give_way(self._limit, "memory is short")
             while self._reads and now - next(iter(self._reads.values())) > READ_S_MAX:
-                self._cut_oldest(f"it took longer than {READ_S_MAX:g} s")
+                self._cut_oldest(TooSlowError(f"the request was not sent within {READ_S_MAX:g} s: try again"))
 
     def cut_all(self, why: str) -> None:
         """Cuts off every request that is being read."""
@@ -127,10 +132,10 @@ class Admission:
 
     def _give_way(self, places: int, why: str) -> None:
         while len(self._reads) > places:
-            self._cut_oldest(why)
+            self._cut_oldest(UnavailableError(f"the request was not read to its end: {why}; try again"))
 
-    def _cut_oldest(self, why: str) -> None:
+    def _cut_oldest(self, error: UnavailableError) -> None:
         task = next(iter(self._reads))
         del self._reads[task]
-        self._cut[task] = why
+        self._cut[task] = error
         task.cancel()

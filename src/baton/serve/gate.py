@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from baton.errors import UnavailableError
 from baton.schema import DEFAULT_TENANT
+from baton.serve.admission import TooSlowError
 from baton.wire.outcome import Encoding, Failure, failure
 
 if TYPE_CHECKING:
@@ -86,12 +87,18 @@ class Gate:
         """The answer to a request that was not taken."""
         outcome = failure(error)
         if outcome.retryable:
-            self.refused(outcome.message)
+            self.refused(outcome.message, fit=isinstance(error, TooSlowError))
         return outcome
 
-    def refused(self, why: str) -> None:
-        """A request, or a connection, was turned away that may come again: the one place where that is noted."""
-        self._health.refused()
+    def refused(self, why: str, *, fit: bool = False) -> None:
+        """A request, or a connection, was turned away that may come again: the one place where that is noted.
+
+        Args:
+            why: for the record.
+            fit: whether the endpoint would take others.
+        """
+        if not fit:
+            self._health.refused()
         self._note(why, time.time_ns())
 
     def _closed(self) -> UnavailableError:

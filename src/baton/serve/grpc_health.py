@@ -12,6 +12,7 @@ import grpc
 from google.protobuf.message import DecodeError
 from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 
+from baton.errors import UnavailableError
 from baton.limits import HEALTH_READS_MAX, HEALTH_WATCHES_MAX, HELLO_S_MAX
 from baton.serve.admission import Admission
 
@@ -73,7 +74,7 @@ class HealthService:
             return str(HealthCheckRequest.FromString(message).service) if isinstance(message, bytes) else ""
         except DecodeError:
             await _abort(context, grpc.StatusCode.INVALID_ARGUMENT, "no HealthCheckRequest")
-        except TimeoutError:
+        except (TimeoutError, UnavailableError):  # it did not come, or gave way to others
             await _abort(context, grpc.StatusCode.UNAVAILABLE, "the request did not come")
 
     def _status(self, service: str) -> bytes:

@@ -57,7 +57,7 @@ def test_a_slow_sender_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
     """When its time is over, without anybody else."""
     monkeypatch.setattr(module, "READ_S_MAX", 0.01)
     monkeypatch.setattr(module, "MEMORY_LOOK_S", 0.01)
-    told = "0: the request was not read to its end: it took longer than 0.01 s; try again"
+    told = "0: the request was not sent within 0.01 s: try again"
     assert run(Admission(), 1, seconds=0.5) == [told]
 
 

@@ -25,7 +25,7 @@ from baton.limits import HEALTH_WATCHES_MAX, RETRY_AFTER_S
 from baton.schema import DEFAULT_TENANT
 from baton.serve import endpoint
 from baton.serve.access import settle
-from baton.serve.admission import Admission
+from baton.serve.admission import Admission, TooSlowError
 from baton.serve.doors import Doors, open_doors
 from baton.serve.gate import Gate
 from baton.serve.health import Health
@@ -138,7 +138,7 @@ def test_overload_is_told_with_a_time_and_noted_once_each() -> None:
 
 
 def test_health_follows_the_endpoint() -> None:
-    """Not ready while closed or refusing, ready while open and once a request was taken; alive all the while."""
+    """Not ready while closed or refusing; ready once a request was taken, whatever slow senders do; always alive."""
 
     async def work() -> None:
         async with bench() as (made, channel):
@@ -156,6 +156,9 @@ def test_health_follows_the_endpoint() -> None:
             assert (await refusal(channel))[0] is grpc.StatusCode.UNAVAILABLE
             made.open()
             await made.post()
+            assert await seen() == (200, "ready\n", {serving})
+            made.intake.error = TooSlowError("a sender's fault")
+            assert (await made.post())[0] == 503
             assert await seen() == (200, "ready\n", {serving})
             made.intake.error = UnavailableError("disk full")
             await made.post()
