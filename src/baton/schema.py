@@ -386,6 +386,18 @@ TELEMETRY = Frame(
     ),
 )
 
+OUTAGES = Frame(
+    "outages",
+    (
+        Column("start_ns", I64, "When Baton could no longer take spans, or the first that it lost, ns."),
+        Column("end_ns", I64, "When it could again, or the last that it lost."),
+        Column("kind", STRING, "down, refusing or damaged."),
+        Column("reason", STRING, "Why, with the next step."),
+        Column("requests", I64, "How many requests it refused or lost; 0 where that is not known."),
+    ),
+)
+"""When Baton itself was a gap in what it can judge."""
+
 JOURNEYS = Frame(
     "journeys",
     (
