@@ -28,6 +28,8 @@ LEARN_INTERVAL_S = 10.0
 LEARN_NICENESS = 10
 # Learning reads the whole store; one that takes longer is given up, and the next one tries again.
 LEARN_S_MAX = 120.0
+# Learning reads the newest spans up to about this many: 3 KB each while they are paired, so some 3 GB at worst.
+LEARN_SPANS_MAX = 1_000_000
 # Idle HTTP connections: the SDKs export every 5 s; a server that closes first makes them fail and try again. nginx's
 # default.
 KEEP_ALIVE_S = 75

@@ -12,7 +12,7 @@ import polars as pl
 from baton import summaries
 from baton.analysis import Analysis, Paired, analyze, expect, pair_up
 from baton.errors import NotFoundError, UsageError
-from baton.limits import MATCHES_SHOWN_MAX, TIME_NS_MAX
+from baton.limits import LEARN_SPANS_MAX, MATCHES_SHOWN_MAX, TIME_NS_MAX
 from baton.ownership.catalog import EMPTY, Catalog, load_catalog
 from baton.settings import keys, load_settings
 from baton.store.reader import Store
@@ -123,16 +123,26 @@ def boundaries(question: Question) -> pl.DataFrame:
 
 
 def learn(store: Path, owners: Path | None) -> bytes:
-    """EXPECTATIONS learned from the whole store, as an Arrow IPC file.
+    """EXPECTATIONS learned from the newest spans of the store, as an Arrow IPC file.
+
+    However long a store is fed, learning from it takes about as much memory: the `LEARN_SPANS_MAX` spans that came last,
+    and those that came with the first of them.
 
     Raises:
         StoreError, InputError: as `handoffs`.
     """
     catalog = _catalog(owners)
-    learned = expect(pair_up(Store(store).spans(), catalog, TIME_NS_MAX))
+    learned = expect(pair_up(_newest(Store(store).spans()), catalog, TIME_NS_MAX))
     buffer = io.BytesIO()
     learned.write_ipc(buffer)
     return buffer.getvalue()
+
+
+def _newest(spans: pl.LazyFrame) -> pl.LazyFrame:
+    came = spans.select("ingested_at").collect().get_column("ingested_at")
+    if len(came) <= LEARN_SPANS_MAX:
+        return spans
+    return spans.filter(pl.col("ingested_at") >= came.top_k(LEARN_SPANS_MAX).min())
 
 
 def _catalog(owners: Path | None) -> Catalog:
