@@ -125,7 +125,7 @@ def boundaries(question: Question) -> pl.DataFrame:
 def learn(store: Path, owners: Path | None) -> bytes:
     """EXPECTATIONS learned from the newest spans of the store, as an Arrow IPC file.
 
-    However long a store is fed, learning from it takes about as much memory: the `LEARN_SPANS_MAX` spans that came last,
+    However long a store is fed, learning from it takes as much memory: the `LEARN_SPANS_MAX` spans that came last,
     and those that came with the first of them.
 
     Raises:
