@@ -2,7 +2,7 @@
 
 The statuses stand on the exceptions in `baton.errors`; gRPC and HTTP both ask here, so they cannot disagree.
 Bodies follow OTLP 1.9: ExportTraceServiceResponse on success, with `partial_success` set only if spans were rejected;
-google.rpc.Status on failure.
+google.rpc.Status on failure, whose details hold a google.rpc.BadRequest where bad data is the reason.
 """
 
 from __future__ import annotations
@@ -10,18 +10,21 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import orjson
+from google.rpc.error_details_pb2 import BadRequest  # type: ignore[import-untyped] # the package ships no types
 from google.rpc.status_pb2 import Status  # type: ignore[import-untyped] # the package ships no types
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
-from baton.errors import BatonError
+from baton.errors import BatonError, InvalidRequestError
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message
 
 _log = logging.getLogger(__name__)
+
+_BAD_REQUEST_TYPE = f"type.googleapis.com/{BadRequest.DESCRIPTOR.full_name}"
 
 
 class Encoding(Enum):
@@ -47,10 +50,15 @@ class Failure:
 
     def body(self, encoding: Encoding) -> bytes:
         """A google.rpc.Status."""
+        is_bad_data = self.http_status == InvalidRequestError.http_status
+        violations = [{"description": self.message}]
         if encoding is Encoding.JSON:
-            return orjson.dumps({"code": self.grpc_code, "message": self.message})
-        status: Message = Status(code=self.grpc_code, message=self.message)
-        return status.SerializeToString()
+            details = {"details": [{"@type": _BAD_REQUEST_TYPE, "fieldViolations": violations}]} if is_bad_data else {}
+            return orjson.dumps({"code": self.grpc_code, "message": self.message, **details})
+        status = Status(code=self.grpc_code, message=self.message)
+        if is_bad_data:
+            status.details.add().Pack(BadRequest(field_violations=violations))
+        return cast("Message", status).SerializeToString()
 
 
 def failure(error: Exception) -> Failure:

@@ -4,6 +4,8 @@ import logging
 
 import orjson
 import pytest
+from google.protobuf.json_format import Parse
+from google.rpc.error_details_pb2 import BadRequest
 from google.rpc.status_pb2 import Status
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
@@ -32,7 +34,8 @@ def test_an_error_has_one_outcome_in_both_encodings(kind: type[BatonError], http
     assert (outcome.http_status, outcome.grpc_code) == (http_status, grpc_code)
     status = Status.FromString(outcome.body(Encoding.PROTOBUF))
     assert (status.code, status.message) == (grpc_code, "what is wrong")
-    assert orjson.loads(outcome.body(Encoding.JSON)) == {"code": grpc_code, "message": "what is wrong"}
+    assert Parse(outcome.body(Encoding.JSON), Status()) == status
+    assert [detail.Is(BadRequest.DESCRIPTOR) for detail in status.details] == [True] * (http_status == 400)
 
 
 def test_an_error_that_is_a_bug_tells_the_sender_its_name_only(caplog: pytest.LogCaptureFixture) -> None:
