@@ -27,6 +27,10 @@ PATH = "/v1/traces"
 RETRY_AFTER_S = 1
 # google.rpc.Code of what the router refuses: NOT_FOUND, UNIMPLEMENTED.
 ROUTER_CODES = {404: 5, 405: 12}
+METHOD_NOT_ALLOWED = 405
+# RFC 9110, 8.4.1: x-gzip is gzip, and identity is no coding.
+GZIP_CODINGS = {"gzip", "x-gzip"}
+NO_CODINGS = {"", "identity"}
 
 
 class HttpServer(uvicorn.Server):
@@ -77,7 +81,8 @@ async def _unrouted(request: Request, error: Exception) -> Response:
     asked = quote(f"{request.method} {request.url.path}")
     message = f"{asked} is not served here: POST to {PATH}"
     response = _failed(request, Failure(status, ROUTER_CODES.get(status, 13), message))
-    response.headers["allow"] = "POST"
+    if status == METHOD_NOT_ALLOWED:
+        response.headers["allow"] = "POST"
     return response
 
 
@@ -93,7 +98,7 @@ def _failed(request: Request, outcome: Failure) -> Response:
 
 def _encoding(request: Request) -> Encoding:
     """The content type, whatever its case and parameters."""
-    header = request.headers.get("content-type", "")
+    header = _header(request, "content-type")
     try:
         return Encoding(header.partition(";")[0].strip().lower())
     except ValueError as error:
@@ -102,11 +107,16 @@ def _encoding(request: Request) -> Encoding:
 
 
 def _is_gzipped(request: Request) -> bool:
-    header = request.headers.get("content-encoding", "")
-    coding = header.strip().lower()
-    if coding not in {"", "identity", "gzip"}:
+    header = _header(request, "content-encoding")
+    codings = [coding for coding in (part.strip().lower() for part in header.split(",")) if coding not in NO_CODINGS]
+    if codings and (len(codings) > 1 or codings[0] not in GZIP_CODINGS):
         raise UnsupportedMediaTypeError(f"content-encoding is {quote(header)}: send gzip or none")
-    return coding == "gzip"
+    return bool(codings)
+
+
+def _header(request: Request, name: str) -> str:
+    """The header's value; of several, all of them: the first alone would not be what was sent."""
+    return ", ".join(request.headers.getlist(name))
 
 
 async def _body(request: Request) -> bytes:
