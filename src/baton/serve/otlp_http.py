@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 import uvicorn
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.routing import Route
 
 from baton.errors import RequestTooLargeError, UnavailableError, UnsupportedMediaTypeError
 from baton.limits import KEEP_ALIVE_S, REQUEST_BYTES_MAX, SHUTDOWN_GRACE_S
+from baton.serve.http_protocol import HttpProtocol
 from baton.wire.outcome import Encoding, Failure, failure, success
 from baton.wire.quote import quote
 
@@ -27,7 +29,7 @@ PATH = "/v1/traces"
 RETRY_AFTER_S = 1
 # google.rpc.Code of what the router refuses: NOT_FOUND, UNIMPLEMENTED.
 ROUTER_CODES = {404: 5, 405: 12}
-METHOD_NOT_ALLOWED = 405
+BAD_REQUEST, METHOD_NOT_ALLOWED = 400, 405
 # RFC 9110, 8.4.1: x-gzip is gzip, and identity is no coding.
 GZIP_CODINGS = {"gzip", "x-gzip"}
 NO_CODINGS = {"", "identity"}
@@ -46,6 +48,7 @@ def http_server(intake: Intake) -> HttpServer:
     """A server for sockets yet to be given to `serve`."""
     config = uvicorn.Config(
         application(intake),
+        http=HttpProtocol,
         log_config=None,
         log_level="critical",
         access_log=False,
@@ -65,6 +68,9 @@ def application(intake: Intake) -> Starlette:
             encoding = _encoding(request)
             gzipped = _is_gzipped(request)
             rejection = await intake.export(await _body(request), encoding, gzipped=gzipped)
+        except ClientDisconnect:
+            # Nobody is left to read this; it is no fault of the endpoint's, and so not for its log.
+            return Response(status_code=BAD_REQUEST)
         except Exception as error:  # noqa: BLE001 - whatever it is, the sender gets an answer and the endpoint lives
             return _failed(request, failure(error))
         return Response(success(rejection.spans, rejection.reason, encoding), media_type=encoding.value)
