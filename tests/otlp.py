@@ -11,8 +11,10 @@ import hashlib
 import http.client
 import io
 import json
+import shutil
 import socket
 import struct
+import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -225,3 +227,22 @@ def stored(store: str | Path, trace: str) -> list[Json]:
     """The spans of that trace as the store holds them now, in the order of their ids."""
     spans = Store(Path(store)).spans().filter(pl.col("trace_id") == pl.lit(bytes.fromhex(trace)))
     return spans.sort("span_id").collect().to_dicts()
+
+
+NODE_CLIENTS = Path(__file__).parent / "clients" / "node"
+
+
+def node(script: str, *arguments: str, said: str = "") -> str:
+    """Runs one of the clients written for Node.js; gives what it said."""
+    program = shutil.which("node")
+    assert program, "node is not on the path: install Node.js 20 or later, and run the tests with `make test`"
+    ran = subprocess.run(
+        [program, NODE_CLIENTS / script, *arguments],
+        input=said,
+        capture_output=True,
+        text=True,
+        timeout=WAIT_S,
+        check=False,
+    )
+    assert ran.returncode == 0, f"{script} failed (`make test` installs what it needs): {ran.stderr}"
+    return ran.stdout
