@@ -149,7 +149,7 @@ def _wire(body: bytes, **headers: str) -> Json:
 
 
 def test_calls_on_the_wire(server: Server, store: Path) -> None:
-    """HTTP/2 by prior knowledge, a content type with a format, each way to flag compression: refusals are gRPC's own."""
+    """HTTP/2 by prior knowledge, content types with a format, each way to flag compression; refusals in gRPC's way."""
     good = {name: protobuf(request_of(span_of(trace_of(name)))) for name in ("plain", "+proto", "gzip", "flag unset")}
     rows = {
         "plain": (_wire(framed(good["plain"])), OK),
