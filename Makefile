@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+CLIENTS := tests/clients/node
+CLIENTS_STAMP := $(CLIENTS)/node_modules/.installed
 
 .PHONY: help demo test lint lock fixtures golden clean
 
@@ -17,6 +19,12 @@ $(STAMP): requirements.lock pyproject.toml
 	@$(BIN)/pip install -qq --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
+$(CLIENTS_STAMP): $(CLIENTS)/package.json $(CLIENTS)/package-lock.json $(CLIENTS)/.npmrc
+	@echo "baton: installing the JavaScript exporters that tests export with"
+	@command -v npm >/dev/null || { echo "tests export with OpenTelemetry's JavaScript SDK too: install Node.js 20 or later, with npm" >&2; exit 1; }
+	@npm ci --ignore-scripts --silent --prefix $(CLIENTS)
+	@touch $@
+
 demo: $(STAMP) ## Run a small bank against the endpoint and print the dropped-handoff report.
 	@$(BIN)/baton demo
 
@@ -25,7 +33,7 @@ lint: $(STAMP) ## Linter, formatter, types, import contracts.
 	@echo "baton: mypy" && $(BIN)/mypy
 	@echo "baton: import contracts" && $(BIN)/lint-imports --no-logo
 
-test: $(STAMP) lint ## Linters, types, import contracts and every test.
+test: $(STAMP) $(CLIENTS_STAMP) lint ## Linters, types, import contracts and every test.
 	@echo "baton: tests" && $(BIN)/pytest --numprocesses 2 --quiet
 
 lock: ## Pin every dependency, with hashes, for all supported Pythons (needs uv).
@@ -38,4 +46,4 @@ golden: $(STAMP) ## Write the golden files anew; read the difference before you 
 	$(BIN)/pytest tests/golden --golden-update --quiet
 
 clean: ## Remove the virtual environment and caches.
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(CLIENTS)/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -20,26 +20,27 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from baton.serve.options import Options
     from baton.store.writer import Writer
 
 
-def serve(store: Path, grpc: str, http: str, owners: Path | None) -> None:
+def serve(store: Path, owners: Path | None, options: Options) -> None:
     """Takes spans by OTLP until SIGTERM or SIGINT; creates the store if there is none.
 
     Args:
         store: folder of the store.
-        grpc: HOST:PORT of OTLP/gRPC; port 0 takes any.
-        http: HOST:PORT of OTLP/HTTP; port 0 takes any.
         owners: the ownership file that learning uses; None for the default one, or none.
+        options: where to listen, and who may come in.
 
     Raises:
-        UsageError: `grpc` or `http` is no HOST:PORT.
+        UsageError: an address is no HOST:PORT, TLS options are incomplete, or a door would stand open to others.
+        InputError: a file of certificates or tokens has a fault.
         StoreError: the store is in use, of another format or damaged.
         AddressError: an address cannot be listened on.
     """
     from baton.serve.endpoint import run
 
-    run(store, grpc, http, owners)
+    run(store, owners, options)
 
 
 @dataclass(slots=True)

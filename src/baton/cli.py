@@ -55,6 +55,18 @@ class _Asked(TypedDict, total=False):
     team: str | None
 
 
+class _Options(TypedDict):
+    """How `serve` listens: what `serve.options.Options` holds."""
+
+    grpc: str
+    http: str
+    tls_cert: Path | None
+    tls_key: Path | None
+    tls_client_ca: Path | None
+    tokens: Path | None
+    insecure: bool
+
+
 def _time(_ctx: click.Context, param: click.Parameter, value: str | None) -> int | None:
     """A time, in ns since 1970."""
     if value is None:
@@ -133,21 +145,60 @@ def cli() -> None:
     """
 
 
-@cli.command()
+class _Serve(click.Command):
+    """`baton serve`, its many options in groups."""
+
+    _GROUPS = (
+        ("The store", ("store", "owners")),
+        ("Where to listen", ("grpc", "http")),
+        ("Who may come in", ("tls_cert", "tls_key", "tls_client_ca", "tokens", "insecure")),
+    )
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The options under their groups' headings; what is in none comes last."""
+        records = {param.name: param.get_help_record(ctx) for param in self.get_params(ctx)}
+        grouped = {name for _, names in self._GROUPS for name in names}
+        rest = ("Other", tuple(name for name in records if name not in grouped))
+        for title, names in (*self._GROUPS, rest):
+            with formatter.section(title):
+                formatter.write_dl([record for name in names if (record := records.get(name))])
+
+
+_FILE = click.Path(path_type=Path)
+
+
+@cli.command(
+    cls=_Serve,
+    epilog="What is sent to /v1/traces by HTTP or Export by gRPC is acknowledged when it is durable. /healthz and "
+    "/readyz, and grpc.health.v1, need no token.",
+)
 @_STORE
+@_OWNERS
 @click.option(
     "--grpc", default="127.0.0.1:4317", show_default=True, metavar="HOST:PORT", help="OTLP/gRPC; port 0 is any."
 )
 @click.option(
     "--http", default="127.0.0.1:4318", show_default=True, metavar="HOST:PORT", help="OTLP/HTTP; port 0 is any."
 )
-@_OWNERS
-def serve(store: str | None, grpc: str, http: str, owners: Path | None) -> None:
-    """Take spans by OTLP until interrupted."""
+@click.option("--tls-cert", type=_FILE, metavar="FILE", help="PEM certificate chain of both doors.")
+@click.option("--tls-key", type=_FILE, metavar="FILE", help="PEM private key of the certificate.")
+@click.option(
+    "--tls-client-ca", type=_FILE, metavar="FILE", help="Let in only clients that these PEM authorities know."
+)
+@click.option(
+    "--tokens", type=_FILE, metavar="FILE", help="YAML file of bearer tokens and tenants; else $BATON_TOKENS."
+)
+@click.option("--insecure", is_flag=True, help="Listen beyond this machine without TLS or tokens.")
+def serve(store: str | None, owners: Path | None, **options: Unpack[_Options]) -> None:
+    """Take spans by OTLP until interrupted.
+
+    Listening on anything but this machine's loopback needs TLS and tokens.
+    """
     from baton import app, settings
+    from baton.serve.options import Options
 
     folder = settings.store_path(store)
-    app.serve(folder, grpc, http, settings.owners_path(owners, folder))
+    app.serve(folder, settings.owners_path(owners, folder), Options(**options))
 
 
 @cli.command()

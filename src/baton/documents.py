@@ -94,8 +94,14 @@ def read_text(path: Path) -> str:
         raise InputError(f"{path}: byte {error.start} is not UTF-8; save the file as UTF-8") from error
 
 
-def validate(model: type[Model], data: object, path: Path) -> Model:
+def validate(model: type[Model], data: object, path: Path, *, secret: bool = False) -> Model:
     """The file's parsed content as a model.
+
+    Args:
+        model: what it should be.
+        data: what was parsed.
+        path: where it was read, for messages.
+        secret: whether values are secrets, which no message may repeat.
 
     Raises:
         InputError: it does not fit the model; tells the first fault and how many more there are.
@@ -108,8 +114,8 @@ def validate(model: type[Model], data: object, path: Path) -> Model:
     problem = _problem(first) + (f" (and {more} more faults)" if more else "")
     place = _place(first["loc"])
     # Of a missing key, the input is the whole mapping around it: the place says it all.
-    if first["type"] == "missing":
-        raise InputError(f"{path}: {place} {problem}")
+    if secret or first["type"] == "missing":
+        raise InputError(f"{path}: {place or 'the file'} {problem}")
     raise fault(path, place, first["input"], problem)
 
 

@@ -45,6 +45,20 @@ class UnsupportedMediaTypeError(BatonError):
     grpc_code = 3
 
 
+class UnauthenticatedError(BatonError):
+    """A request without a token that is known."""
+
+    http_status = 401
+    grpc_code = 16  # UNAUTHENTICATED
+
+
+class ForbiddenError(BatonError):
+    """A request whose token is known and allows something else."""
+
+    http_status = 403
+    grpc_code = 7  # PERMISSION_DENIED
+
+
 class UnavailableError(BatonError):
     """Baton cannot take the request now; the sender should try again."""
 

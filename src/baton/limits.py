@@ -11,6 +11,8 @@ SECOND_NS = 1_000_000_000
 
 # The OpenTelemetry Collector's otlpreceiver accepts 20 MiB by HTTP; batches of large spans outgrow it in practice.
 REQUEST_BYTES_MAX = 64 * 1024 * 1024
+# Members of one gzip body: exporters send one, and each costs a copy of what follows it.
+GZIP_MEMBERS_MAX = 64
 # Messages may nest (AnyValue in AnyValue); protobuf's own parsers stop at 100 levels.
 NESTING_MAX = 64
 # A segment of the journal is sealed and drained to the table at this size or this age, whichever comes first.
@@ -20,8 +22,47 @@ SEGMENT_AGE_S_MAX = 5.0
 READ_ATTEMPTS_MAX = 10
 # Requests waiting for the journal beyond this are refused as "try again": memory stays bounded whatever arrives.
 JOURNAL_BACKLOG_BYTES_MAX = 256 * 1024 * 1024
+# Requests whose bytes are still arriving, of both doors together. One more makes the oldest give way.
+READS_MAX = 256
+# ... and this many once memory is short: gRPC tells no length, so each may be the largest request.
+READS_PRESSED_MAX = 4
+# Memory is short from here on; the promise is 1 GB. Above it stand READS_PRESSED_MAX largest requests, and one copied.
+MEMORY_BYTES_HIGH = 600 * 1024 * 1024
+MEMORY_BYTES_MAX = 1_000_000_000
+# How often memory is looked at while requests arrive: at 10 Gbit/s, 60 MB come in between.
+MEMORY_LOOK_S = 0.05
+# A request's bytes must be there after this: the SDKs' exporters give up after 10 s.
+READ_S_MAX = 10.0
+# Health checks being read at once: their requests are some bytes, and orchestrators ask one at a time.
+HEALTH_READS_MAX = 16
+# Streams of `grpc.health.v1` Watch at once: one a load balancer.
+HEALTH_WATCHES_MAX = 64
+# A connection has this long for its TLS handshake and the head of its first request; nginx allows 60 s, and TLS over
+# a satellite needs 3.
+HELLO_S_MAX = 10.0
+# Connections of one door; nginx's workers hold 512 by default. Each may cost 256 KB, asyncio's buffer under TLS.
+CONNECTIONS_MAX = 1024
+# Requests at once on one gRPC connection; HTTP/2 recommends no fewer than 100.
+STREAMS_MAX = 100
+# Head of an HTTP request, metadata of a gRPC call: Apache's 8 KB for a line, twice.
+HEADERS_BYTES_MAX = 16 * 1024
+# Files beside connections: the store's, the journal's, libraries'.
+FILES_BESIDE = 512
+# Requests up to this are checked where they arrive, in well under a millisecond; larger ones in a thread of their own.
+INLINE_BYTES_MAX = 256 * 1024
+# A refused sender should wait this long; the SDKs add their own backoff to it.
+RETRY_AFTER_S = 1
+# A token shorter than this can be guessed: 16 characters of base64 are 96 bits.
+TOKEN_CHARS_MIN = 16
+TOKEN_CHARS_MAX = 4096
+# After a refusal, and none taken since, the endpoint calls itself not ready for this long.
+REFUSING_S = 5.0
 # SIGTERM: how long requests under way may take to be answered before the sockets close.
 SHUTDOWN_GRACE_S = 5.0
+# ... how long the last drain may take (what it leaves stays in the journal, for the next start),
+DRAIN_STOP_S_MAX = 10.0
+# ... and the last learning; together under the 30 s after which Kubernetes kills.
+LEARN_STOP_S_MAX = 10.0
 # How often `serve` learns expectations anew; the design's analysis tick.
 LEARN_INTERVAL_S = 10.0
 # The learning process gives way to the endpoint: POSIX niceness, 19 is the lowest priority there is.
@@ -185,8 +226,8 @@ INDENT_MAX = 8
 
 # `baton serve` is ready in about a second; a cold disk on a busy build machine takes many times that.
 SERVER_READY_S_MAX = 60.0
-# After SIGTERM: requests under way, the last learning, and as long again as it takes to start for the last drain.
-SERVER_STOP_S_MAX = SHUTDOWN_GRACE_S + LEARN_S_MAX + SERVER_READY_S_MAX
+# After SIGTERM: requests under way, the last drain and learning, and as long again as it takes to start.
+SERVER_STOP_S_MAX = SHUTDOWN_GRACE_S + DRAIN_STOP_S_MAX + LEARN_STOP_S_MAX + SERVER_READY_S_MAX
 
 if not GAP_NS_MIN <= GAP_NS_LONG <= SILENCE_TAIL_NS <= SILENT_FOR_GOOD_NS:
     raise AssertionError("a gap is shorter than the tail an instance may lose, and that than silence for good")
@@ -196,6 +237,12 @@ if not REQUEST_BYTES_MAX <= LOAD_FILE_BYTES_MAX:
     raise AssertionError("a file must hold the largest request")
 if not REQUEST_BYTES_MAX <= SEGMENT_BYTES_MAX:
     raise AssertionError("a segment must hold the largest request")
+if not MEMORY_BYTES_HIGH + (READS_PRESSED_MAX + 1) * REQUEST_BYTES_MAX <= MEMORY_BYTES_MAX:
+    raise AssertionError("the largest requests that are still read when memory is short must fit above the mark")
+if not JOURNAL_BACKLOG_BYTES_MAX <= MEMORY_BYTES_HIGH:
+    raise AssertionError("the backlog alone must not make memory short")
+if not INLINE_BYTES_MAX <= REQUEST_BYTES_MAX:
+    raise AssertionError("what is checked inline must be a request that is taken")
 if not DEADLINE_NS_MIN <= DEADLINE_DEFAULT_NS:
     raise AssertionError("the floor of learned deadlines lies above the default")
 if not TEXT_WIDTH_MIN <= TEXT_WIDTH_DEFAULT <= TEXT_WIDTH_MAX:

@@ -21,6 +21,7 @@ from baton.errors import NotFoundError, StoreError
 from baton.limits import TEXT_WIDTH_DEFAULT, TEXT_WIDTH_MAX, TEXT_WIDTH_MIN
 from baton.reports.times import parse
 from baton.schema import VERDICTS
+from baton.serve.options import Options
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -445,15 +446,20 @@ def test_load_shows_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("asked")
 def test_serve(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Serving listens on loopback at OTLP's ports unless told otherwise, and finds the ownership file."""
+    """Serving listens on loopback at OTLP's ports unless told otherwise, guarded as told; finds the ownership file."""
     calls: list[tuple[object, ...]] = []
     stub(monkeypatch, "app", serve=lambda *arguments: calls.append(arguments))
     (tmp_path / "ownership.yaml").touch()
     assert cli.main(["serve"]) == 0
     assert cli.main(["serve", "--store", "s", "--grpc", "0.0.0.0:0", "--http", "[::1]:1"]) == 0
+    guarded = ["--tls-cert", "c", "--tls-key", "k", "--tls-client-ca", "a", "--tokens", "t", "--insecure"]
+    assert cli.main(["serve", *guarded]) == 0
+    guards = {"tls_cert": Path("c"), "tls_key": Path("k"), "tls_client_ca": Path("a"), "tokens": Path("t")}
+    owners = Path("ownership.yaml")
     assert calls == [
-        (Path("baton-store"), "127.0.0.1:4317", "127.0.0.1:4318", Path("ownership.yaml")),
-        (Path("s"), "0.0.0.0:0", "[::1]:1", Path("ownership.yaml")),
+        (Path("baton-store"), owners, Options()),
+        (Path("s"), owners, Options(grpc="0.0.0.0:0", http="[::1]:1")),
+        (Path("baton-store"), owners, Options(**guards, insecure=True)),
     ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import socket
 from typing import NamedTuple
@@ -35,6 +36,15 @@ def parse_address(text: str) -> Address:
     if not (colon and bare and (plain or bracketed) and port.isascii() and port.isdigit() and int(port) <= PORT_MAX):
         raise UsageError(f"{quote(text)} is no address: write HOST:PORT, as in 127.0.0.1:4317, or [::1]:4317")
     return Address(bare, int(port))
+
+
+def is_loopback(address: Address) -> bool:
+    """Whether only this machine can reach it; a name that cannot be resolved counts as within reach of others."""
+    try:
+        found = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)
+    except OSError:
+        return False
+    return all(ipaddress.ip_address(str(where[0]).partition("%")[0]).is_loopback for *_, where in found)
 
 
 def listen(address: Address, option: str) -> socket.socket:

@@ -1,9 +1,13 @@
-"""The endpoint's life: lock, replay, listen, take spans, and on SIGTERM or SIGINT leave nothing behind."""
+"""The endpoint's life: lock, listen, replay, take spans, and on SIGTERM or SIGINT leave nothing behind.
+
+It listens before it replays, so that whoever asks is told to wait, and does not find a closed port.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import signal
 import sys
 from contextlib import suppress
@@ -12,82 +16,136 @@ from typing import TYPE_CHECKING
 from baton.errors import UnavailableError
 from baton.journal.journal import Journal
 from baton.journal.segment import segment_numbers
-from baton.limits import SHUTDOWN_GRACE_S
-from baton.serve.address import Address, listen, parse_address
+from baton.limits import DRAIN_STOP_S_MAX, LEARN_STOP_S_MAX
+from baton.serve.access import settle
+from baton.serve.admission import Admission
+from baton.serve.descriptors import raise_limit, watch_grpc
+from baton.serve.doors import open_doors
+from baton.serve.gate import Gate
+from baton.serve.health import Health
 from baton.serve.intake import Intake
-from baton.serve.otlp_grpc import grpc_server
-from baton.serve.otlp_http import http_server
+from baton.serve.memory import set_up_allocator
 from baton.serve.upkeep import Upkeep, attempt
 from baton.store.writer import Writer
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from baton.serve.access import Access
+    from baton.serve.doors import Doors
+    from baton.serve.options import Options
+
 _log = logging.getLogger(__name__)
 
 
-def run(store: Path, grpc: str, http: str, owners: Path | None) -> None:
+def run(store: Path, owners: Path | None, options: Options) -> None:
     """Serves until SIGTERM or SIGINT; returns when everything acknowledged is in the table.
 
-    Prints the store and the addresses, and `ready`, a line each.
+    Prints the store, the addresses, what guards them, and `ready`, a line each.
 
     Raises:
-        UsageError: `grpc` or `http` is no HOST:PORT.
+        UsageError: an option does not fit, or a door would stand open to others.
+        InputError: a file of certificates or tokens has a fault.
         StoreError: the store is in use, of another format or damaged, or the last drain failed.
         AddressError: an address cannot be listened on.
     """
-    addresses = parse_address(grpc), parse_address(http)
+    access = settle(options)
+    set_up_allocator()
+    raise_limit()
     with Writer(store) as writer:
-        _replay(writer)
-        journal = Journal(writer.journal, writer.drained + 1)
-        upkeep = Upkeep(writer, journal, owners)
-        try:
-            asyncio.run(_serve(store.resolve(), journal, upkeep, *addresses))
-        finally:
-            journal.close()
+        asyncio.run(_serve(store.resolve(), writer, owners, access))
 
 
-def _replay(writer: Writer) -> None:
-    """Moves what a crash left in the journal into the table."""
-    numbers = segment_numbers(writer.journal)
-    drained = writer.drain(numbers[-1] if numbers else 0)
-    for line in drained.torn:
-        _log.warning("journal: %s", line)
-    if drained.spans:
-        _log.warning("journal: %d spans of an earlier run moved to the table", drained.spans)
-
-
-async def _serve(store: Path, journal: Journal, upkeep: Upkeep, grpc: Address, http: Address) -> None:
-    intake = Intake(journal)
-    rpc, grpc_port = grpc_server(intake, grpc)
-    sock = listen(http, "--http")
-    web = http_server(intake)
-    stopped = _stopped()
-    await rpc.start()
-    serving = asyncio.create_task(web.serve([sock]))
-    keeping = asyncio.create_task(upkeep.run())
-    _say(f"store {store}")
-    _say(f"OTLP/gRPC {grpc._replace(port=grpc_port)}")
-    _say(f"OTLP/HTTP {http._replace(port=sock.getsockname()[1])}")
-    _say("ready")
-    await asyncio.wait((serving, keeping, asyncio.create_task(stopped.wait())), return_when=asyncio.FIRST_COMPLETED)
-    web.should_exit = True
-    await asyncio.gather(rpc.stop(SHUTDOWN_GRACE_S), serving)
-    keeping.cancel()
-    with suppress(asyncio.CancelledError):
-        await keeping
-    await upkeep.drain()
-    await attempt(upkeep.learn)
-    if not stopped.is_set():
+async def _serve(store: Path, writer: Writer, owners: Path | None, access: Access) -> None:
+    stop = _Stop(asyncio.get_running_loop())
+    health = Health()
+    gate = Gate(access.tokens, Admission(), health, lambda _why, _at_ns: None)
+    doors = await open_doors(access, gate, health)
+    watching = [asyncio.create_task(watch) for watch in (gate.admission.watch(), watch_grpc(doors.web))]
+    for line in (f"store {store}", f"OTLP/gRPC {doors.grpc}", f"OTLP/HTTP {doors.http}", *access.lines()):
+        _say(line)
+    for missing in access.exposed:
+        _log.warning("insecure: other machines can reach this endpoint, and there is no %s", missing)
+    try:
+        if await _replay(writer, health, stop.asked):
+            await _take(writer, owners, gate, doors, stop)
+    finally:
+        await doors.close()
+        for task in watching:
+            task.cancel()
+    if not stop.asked.is_set():
         raise UnavailableError("the endpoint stopped unasked: start it again")
 
 
-def _stopped() -> asyncio.Event:
-    """Set by SIGTERM and SIGINT."""
-    stopped = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-    return stopped
+async def _replay(writer: Writer, health: Health, stop: asyncio.Event) -> bool:
+    """Moves what a crash left in the journal into the table; whether it came to the end before it was to stop."""
+    numbers = segment_numbers(writer.journal)
+    spans = 0
+    for position, number in enumerate(numbers, start=1):
+        health.close(f"replaying the journal, segment {position} of {len(numbers)}")
+        drained = await asyncio.to_thread(writer.drain, number)
+        for line in drained.torn:
+            _log.warning("journal: %s", line)
+        spans += drained.spans
+        if stop.is_set():
+            return False
+    if spans:
+        _log.warning("journal: %d spans of an earlier run moved to the table", spans)
+    return True
+
+
+async def _take(writer: Writer, owners: Path | None, gate: Gate, doors: Doors, stop: _Stop) -> None:
+    """Takes spans until it is to stop, and moves them all into the table."""
+    journal = Journal(writer.journal, writer.drained + 1)
+    try:
+        upkeep = Upkeep(writer, journal, owners)
+        gate.open(Intake(journal, gate.admission))
+        keeping = asyncio.create_task(upkeep.run())
+        _say("ready")
+        stopping = asyncio.create_task(stop.asked.wait())
+        await asyncio.wait((doors.serving, keeping, stopping), return_when=asyncio.FIRST_COMPLETED)
+        await doors.close()
+        keeping.cancel()
+        with suppress(asyncio.CancelledError):
+            await keeping
+        await _drain(upkeep)
+        await _learn(upkeep, stop.hurry)
+    finally:
+        journal.close()
+
+
+async def _drain(upkeep: Upkeep) -> None:
+    """The last drain; a disk that does not answer must not hold the exit, and what the journal has, it keeps."""
+    drain = asyncio.create_task(upkeep.drain())
+    await asyncio.wait((drain,), timeout=DRAIN_STOP_S_MAX)
+    if not drain.done():
+        _log.warning("the last drain takes longer than %.0f s: the next start goes on with it", DRAIN_STOP_S_MAX)
+        # Threads that wait for a disk can be neither ended nor waited for. Killed here is killed anywhere.
+        os._exit(0)
+    drain.result()
+
+
+async def _learn(upkeep: Upkeep, hurry: asyncio.Event) -> None:
+    """The last learning, given up when its time is over or a second signal comes: a query learns for itself then."""
+    learn, hurried = asyncio.create_task(attempt(upkeep.learn)), asyncio.create_task(hurry.wait())
+    await asyncio.wait((learn, hurried), timeout=LEARN_STOP_S_MAX, return_when=asyncio.FIRST_COMPLETED)
+    for task in (learn, hurried):
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+class _Stop:
+    """SIGTERM and SIGINT: the first asks to stop, the next to hurry."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.asked = asyncio.Event()
+        self.hurry = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._signalled)
+
+    def _signalled(self) -> None:
+        (self.hurry if self.asked.is_set() else self.asked).set()
 
 
 def _say(line: str) -> None:

@@ -4,40 +4,45 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, NamedTuple
 
-from baton.errors import UnavailableError
 from baton.journal.record import Record
-from baton.limits import JOURNAL_BACKLOG_BYTES_MAX
-from baton.schema import DEFAULT_TENANT
+from baton.limits import INLINE_BYTES_MAX
 from baton.wire.compression import gunzip
 from baton.wire.decode import Decoder
 from baton.wire.otlp_json import to_protobuf
 from baton.wire.outcome import Encoding
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future
+
     from baton.journal.journal import Journal
+    from baton.serve.admission import Admission
     from baton.wire.walk import Rejection
 
 
 class Intake:
     """Checks requests and appends them to the journal.
 
-    Decoding runs in a thread of its own, so that a large request does not hold up the answers to small ones.
+    Small ones are checked where they arrive; others in a thread of their own, so that they do not hold up the answers
+    to the small.
     """
 
-    def __init__(self, journal: Journal) -> None:
+    def __init__(self, journal: Journal, admission: Admission) -> None:
         self._journal = journal
-        self._decoder = ThreadPoolExecutor(1, thread_name_prefix="decode")
-        self._waiting_bytes = 0
+        self._admission = admission
+        self._checker = ThreadPoolExecutor(1, thread_name_prefix="check")
+        self._landing = _Landing(asyncio.get_running_loop())
 
-    async def export(self, body: bytes, encoding: Encoding, *, gzipped: bool = False) -> Rejection:
+    async def export(self, body: bytes, encoding: Encoding, tenant: str, *, gzipped: bool = False) -> Rejection:
         """Takes one ExportTraceServiceRequest; returns when its spans are durable.
 
         Args:
             body: the request, not longer than `REQUEST_BYTES_MAX`.
             encoding: how it is written.
+            tenant: whose spans they are.
             gzipped: whether `body` is compressed.
 
         Returns:
@@ -48,23 +53,18 @@ class Intake:
             RequestTooLargeError: it decompresses to more than `REQUEST_BYTES_MAX`.
             UnavailableError: too much waits for the journal, or the disk refused: try again.
         """
-        if self._waiting_bytes + len(body) > JOURNAL_BACKLOG_BYTES_MAX:
-            raise UnavailableError(
-                f"{self._waiting_bytes} bytes wait for the journal, the limit is {JOURNAL_BACKLOG_BYTES_MAX}: try again"
-            )
         ingested_at = time.time_ns()
-        size = len(body)
-        self._waiting_bytes += size
-        try:
-            loop = asyncio.get_running_loop()
-            checked = await loop.run_in_executor(self._decoder, _check, body, encoding, gzipped)
-            self._waiting_bytes += len(checked.body) - size
-            size = len(checked.body)
+        with self._admission.holding() as hold:
+            hold.grow(len(body))
+            if encoding is Encoding.PROTOBUF and not gzipped and len(body) <= INLINE_BYTES_MAX:
+                checked = _check(body, encoding, gzipped)
+            else:
+                loop = asyncio.get_running_loop()
+                checked = await loop.run_in_executor(self._checker, _check, body, encoding, gzipped)
+                del body
+                hold.grow(len(checked.body) - hold.size)
             if checked.spans:
-                record = Record(ingested_at, DEFAULT_TENANT, checked.body)
-                await asyncio.wrap_future(self._journal.append(record))
-        finally:
-            self._waiting_bytes -= size
+                await self._landing.wait(self._journal.append(Record(ingested_at, tenant, checked.body)))
         return checked.rejection
 
 
@@ -75,9 +75,43 @@ class _Checked(NamedTuple):
 
 
 def _check(body: bytes, encoding: Encoding, gzipped: bool) -> _Checked:  # noqa: FBT001 - run_in_executor passes no keywords
-    """The request as protobuf, and what of it is kept."""
+    """The request as the journal is to keep it, and how much of it is kept: all that happens to its bytes."""
     plain = gunzip(body) if gzipped else body
     protobuf = to_protobuf(plain) if encoding is Encoding.JSON else plain
     decoder = Decoder()
-    rejection = decoder.add(protobuf, tenant=DEFAULT_TENANT, ingested_at=0)
+    rejection = decoder.add(protobuf, tenant="", ingested_at=0)
     return _Checked(protobuf, len(decoder), rejection)
+
+
+class _Landing:
+    """Where the journal's futures come down in the event loop: one wakeup for all that one commit made durable."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._landed: deque[tuple[Future[int], asyncio.Future[None]]] = deque()
+        self._woken = False
+
+    async def wait(self, done: Future[int]) -> None:
+        """Returns when it is done; raises what it failed with."""
+        waiter: asyncio.Future[None] = self._loop.create_future()
+        done.add_done_callback(lambda done: self._land(done, waiter))
+        await waiter
+
+    def _land(self, done: Future[int], waiter: asyncio.Future[None]) -> None:
+        """In the journal's thread."""
+        self._landed.append((done, waiter))
+        if not self._woken:
+            self._woken = True
+            self._loop.call_soon_threadsafe(self._wake)
+
+    def _wake(self) -> None:
+        # First the flag: what lands from here on wakes the loop again, if only to find that it was seen already.
+        self._woken = False
+        while self._landed:
+            done, waiter = self._landed.popleft()
+            if waiter.done():  # whoever waited was cancelled
+                continue
+            if (error := done.exception()) is not None:
+                waiter.set_exception(error)
+            else:
+                waiter.set_result(None)

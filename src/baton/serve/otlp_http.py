@@ -2,35 +2,99 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+import asyncio
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 import uvicorn
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.responses import Response
+from starlette.requests import ClientDisconnect
+from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from baton.errors import RequestTooLargeError, UnavailableError, UnsupportedMediaTypeError
-from baton.limits import KEEP_ALIVE_S, REQUEST_BYTES_MAX, SHUTDOWN_GRACE_S
-from baton.wire.outcome import Encoding, Failure, failure, success
+from baton.errors import RequestTooLargeError, UnauthenticatedError, UnsupportedMediaTypeError
+from baton.limits import (
+    HEADERS_BYTES_MAX,
+    KEEP_ALIVE_S,
+    READ_S_MAX,
+    REQUEST_BYTES_MAX,
+    RETRY_AFTER_S,
+    SHUTDOWN_GRACE_S,
+)
+from baton.serve.connections import Connection, Listener
+from baton.serve.tokens import CHALLENGE
+from baton.wire.outcome import Encoding, Failure, success
 from baton.wire.quote import quote
 
 if TYPE_CHECKING:
+    import socket
+    import ssl
     from collections.abc import Iterator
 
     from starlette.requests import Request
 
-    from baton.serve.intake import Intake
+    from baton.serve.gate import Gate
+    from baton.serve.health import Health
 
 PATH = "/v1/traces"
-RETRY_AFTER_S = 1
 # google.rpc.Code of what the router refuses: NOT_FOUND, UNIMPLEMENTED.
 ROUTER_CODES = {404: 5, 405: 12}
+BAD_REQUEST, METHOD_NOT_ALLOWED = 400, 405
+# RFC 9110, 8.4.1: x-gzip is gzip, and identity is no coding.
+GZIP_CODINGS = {"gzip", "x-gzip"}
+NO_CODINGS = {"", "identity"}
+_RETRY = {"retry-after": str(RETRY_AFTER_S)}
 
 
 class HttpServer(uvicorn.Server):
-    """uvicorn, with the signals left to the endpoint, which has a second door and a journal to close."""
+    """uvicorn, with connections of our own making.
+
+    The signals are left to the endpoint, which has a second door and a journal to close.
+    """
+
+    def __init__(self, gate: Gate, health: Health, context: ssl.SSLContext | None) -> None:
+        """A server for sockets yet to be given to `serve`.
+
+        Args:
+            gate: takes the requests.
+            health: answers /readyz.
+            context: for TLS.
+        """
+        super().__init__(
+            uvicorn.Config(
+                application(gate, health),
+                log_config=None,
+                log_level="critical",
+                access_log=False,
+                lifespan="off",
+                loop="none",
+                ws="none",
+                server_header=False,
+                h11_max_incomplete_event_size=HEADERS_BYTES_MAX,
+                timeout_keep_alive=KEEP_ALIVE_S,
+                timeout_graceful_shutdown=round(SHUTDOWN_GRACE_S),
+            )
+        )
+        self._gate = gate
+        self._context = context
+        self._listeners: list[Listener] = []
+
+    @property
+    def connections(self) -> int:
+        """How many are open, those in the middle of a handshake included."""
+        return sum(map(len, self._listeners))
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Accepts on the sockets."""
+        self._listeners = [
+            Listener(sock, self._connection, self._context, self._gate.refused) for sock in sockets or []
+        ]
+        self.servers = self._listeners  # type: ignore[assignment] # closed and waited for like asyncio's
+        self.started = True
+
+    def _connection(self) -> Connection:
+        return Connection(config=self.config, server_state=self.server_state, app_state={})
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -38,34 +102,39 @@ class HttpServer(uvicorn.Server):
         yield
 
 
-def http_server(intake: Intake) -> HttpServer:
-    """A server for sockets yet to be given to `serve`."""
-    config = uvicorn.Config(
-        application(intake),
-        log_config=None,
-        log_level="critical",
-        access_log=False,
-        lifespan="off",
-        loop="none",
-        timeout_keep_alive=KEEP_ALIVE_S,
-        timeout_graceful_shutdown=round(SHUTDOWN_GRACE_S),
-    )
-    return HttpServer(config)
-
-
-def application(intake: Intake) -> Starlette:
+def application(gate: Gate, health: Health) -> Starlette:
     """The routes."""
 
     async def traces(request: Request) -> Response:
         try:
+            tenant = gate.enter(request.headers.get("authorization"))
             encoding = _encoding(request)
             gzipped = _is_gzipped(request)
-            rejection = await intake.export(await _body(request), encoding, gzipped=gzipped)
+            with gate.admission.reading():
+                body = await _body(request, gate)
+            rejection = await gate.export(body, encoding, tenant, gzipped=gzipped)
+        except ClientDisconnect:
+            # Nobody is left to read this; it is no fault of the endpoint's, and so not for its log.
+            return Response(status_code=BAD_REQUEST)
         except Exception as error:  # noqa: BLE001 - whatever it is, the sender gets an answer and the endpoint lives
-            return _failed(request, failure(error))
+            outcome = gate.failed(error)
+            if not outcome.retryable:
+                await _throw_away(request)
+            return _failed(request, outcome)
         return Response(success(rejection.spans, rejection.reason, encoding), media_type=encoding.value)
 
-    routes = [Route(PATH, traces, methods=["POST"])]
+    async def healthz(_: Request) -> Response:
+        return PlainTextResponse("ok\n")
+
+    async def readyz(_: Request) -> Response:
+        why = health.unready
+        return PlainTextResponse("ready\n") if why is None else PlainTextResponse(f"{why}\n", 503, _RETRY)
+
+    routes = [
+        Route(PATH, traces, methods=["POST"]),
+        Route("/healthz", healthz, methods=["GET"]),
+        Route("/readyz", readyz, methods=["GET"]),
+    ]
     app = Starlette(routes=routes, exception_handlers={HTTPException: _unrouted})
     app.router.redirect_slashes = False
     return app
@@ -77,7 +146,8 @@ async def _unrouted(request: Request, error: Exception) -> Response:
     asked = quote(f"{request.method} {request.url.path}")
     message = f"{asked} is not served here: POST to {PATH}"
     response = _failed(request, Failure(status, ROUTER_CODES.get(status, 13), message))
-    response.headers["allow"] = "POST"
+    if status == METHOD_NOT_ALLOWED:
+        response.headers["allow"] = "POST"
     return response
 
 
@@ -87,13 +157,15 @@ def _failed(request: Request, outcome: Failure) -> Response:
         encoding = _encoding(request)
     except UnsupportedMediaTypeError:
         encoding = Encoding.JSON
-    headers = {"retry-after": str(RETRY_AFTER_S)} if outcome.http_status == UnavailableError.http_status else None
+    headers = _RETRY if outcome.retryable else None
+    if outcome.http_status == UnauthenticatedError.http_status:
+        headers = {"www-authenticate": CHALLENGE}
     return Response(outcome.body(encoding), outcome.http_status, headers, encoding.value)
 
 
 def _encoding(request: Request) -> Encoding:
     """The content type, whatever its case and parameters."""
-    header = request.headers.get("content-type", "")
+    header = _header(request, "content-type")
     try:
         return Encoding(header.partition(";")[0].strip().lower())
     except ValueError as error:
@@ -102,27 +174,42 @@ def _encoding(request: Request) -> Encoding:
 
 
 def _is_gzipped(request: Request) -> bool:
-    header = request.headers.get("content-encoding", "")
-    coding = header.strip().lower()
-    if coding not in {"", "identity", "gzip"}:
+    header = _header(request, "content-encoding")
+    codings = [coding for coding in (part.strip().lower() for part in header.split(",")) if coding not in NO_CODINGS]
+    if codings and (len(codings) > 1 or codings[0] not in GZIP_CODINGS):
         raise UnsupportedMediaTypeError(f"content-encoding is {quote(header)}: send gzip or none")
-    return coding == "gzip"
+    return bool(codings)
 
 
-async def _body(request: Request) -> bytes:
-    """The body as sent.
+def _header(request: Request, name: str) -> str:
+    """The header's value; of several, all of them: the first alone would not be what was sent."""
+    return ", ".join(request.headers.getlist(name))
 
-    One that is too large is read on for as much again and thrown away: a sender that is cut off while it writes sees a
-    broken connection, not the answer that tells it why.
-    """
+
+async def _body(request: Request, gate: Gate) -> bytes:
+    """The body as sent, counted as it comes."""
     parts: list[bytes] = []
-    size = 0
-    async for part in request.stream():
-        size += len(part)
-        if size <= REQUEST_BYTES_MAX:
+    with gate.admission.holding() as hold:
+        async for part in request.stream():
+            hold.grow(len(part))
+            if hold.size > REQUEST_BYTES_MAX:
+                raise RequestTooLargeError(f"the body has more than {REQUEST_BYTES_MAX} bytes: send smaller batches")
             parts.append(part)
-        elif size > 2 * REQUEST_BYTES_MAX:
-            break
-    if size > REQUEST_BYTES_MAX:
-        raise RequestTooLargeError(f"the body has more than {REQUEST_BYTES_MAX} bytes: send smaller batches")
-    return b"".join(parts)
+        return b"".join(parts)
+
+
+async def _throw_away(request: Request) -> None:
+    """Reads on for a while what a refused request still sends.
+
+    A sender that is cut off while it writes sees a broken connection, not the answer that tells it why. One that asked
+    whether to write (Expect) has not begun.
+    """
+    if "expect" in request.headers:
+        return
+    with suppress(TimeoutError, ClientDisconnect, RuntimeError):  # RuntimeError: it was read to its end
+        async with asyncio.timeout(READ_S_MAX):
+            size = 0
+            async for part in request.stream():
+                size += len(part)
+                if size > REQUEST_BYTES_MAX:
+                    break

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import zlib
+from typing import TYPE_CHECKING
 
-from baton.errors import InvalidRequestError, RequestTooLargeError
-from baton.limits import REQUEST_BYTES_MAX
+from baton.errors import BatonError, InvalidRequestError, RequestTooLargeError
+from baton.limits import GZIP_MEMBERS_MAX, REQUEST_BYTES_MAX
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _GZIP = 16 + zlib.MAX_WBITS
+_PIECE_BYTES = 1024 * 1024
 
 
 def gunzip(body: bytes) -> bytes:
@@ -15,24 +20,42 @@ def gunzip(body: bytes) -> bytes:
 
     Raises:
         InvalidRequestError: no gzip, damaged, or cut short.
-        RequestTooLargeError: more than `REQUEST_BYTES_MAX` bytes come out.
+        RequestTooLargeError: more than `REQUEST_BYTES_MAX` bytes come out, or there are more than `GZIP_MEMBERS_MAX`
+            members.
     """
     parts: list[bytes] = []
+    try:
+        for part in _inflated(body):
+            parts.append(part)
+        return b"".join(parts)
+    except BatonError:
+        # An error keeps its frames, and so what they hold, for as long as somebody holds the error.
+        parts.clear()
+        raise
+
+
+def _inflated(body: bytes) -> Iterator[bytes]:
+    """As `gunzip`, in pieces."""
     room, rest = REQUEST_BYTES_MAX, body
-    while True:
+    for _ in range(GZIP_MEMBERS_MAX):
         member = zlib.decompressobj(_GZIP)
-        try:
-            part = member.decompress(rest, room + 1)
-        except zlib.error as error:
-            raise InvalidRequestError(f"the body is no gzip ({error}): send gzip, or no content-encoding") from error
-        room -= len(part)
-        if room < 0:
-            raise RequestTooLargeError(
-                f"the body decompresses to more than {REQUEST_BYTES_MAX} bytes: send smaller batches"
-            )
-        if not member.eof:
-            raise InvalidRequestError(f"the gzip body is cut short after {len(body)} bytes: send it whole")
-        parts.append(part)
+        while not member.eof:
+            try:
+                part = member.decompress(rest, _PIECE_BYTES)
+            except zlib.error as error:
+                raise InvalidRequestError(
+                    f"the body is no gzip ({error}): send gzip, or no content-encoding"
+                ) from error
+            rest = member.unconsumed_tail
+            room -= len(part)
+            if room < 0:
+                raise RequestTooLargeError(
+                    f"the body decompresses to more than {REQUEST_BYTES_MAX} bytes: send smaller batches"
+                )
+            if not part and not member.eof:
+                raise InvalidRequestError(f"the gzip body is cut short after {len(body)} bytes: send it whole")
+            yield part
         rest = member.unused_data
         if not rest:
-            return b"".join(parts)
+            return
+    raise RequestTooLargeError(f"the gzip body has more than {GZIP_MEMBERS_MAX} members: compress it as one")

@@ -2,7 +2,8 @@
 
 The statuses stand on the exceptions in `baton.errors`; gRPC and HTTP both ask here, so they cannot disagree.
 Bodies follow OTLP 1.9: ExportTraceServiceResponse on success, with `partial_success` set only if spans were rejected;
-google.rpc.Status on failure.
+google.rpc.Status on failure, with a google.rpc.RetryInfo if it may be sent again, and never if it may not, and with a
+google.rpc.BadRequest where bad data is the reason.
 """
 
 from __future__ import annotations
@@ -10,16 +11,17 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import cast
 
 import orjson
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.json_format import MessageToJson
+from google.rpc.error_details_pb2 import BadRequest, RetryInfo  # type: ignore[import-untyped] # the package ships no types
 from google.rpc.status_pb2 import Status  # type: ignore[import-untyped] # the package ships no types
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
-from baton.errors import BatonError
-
-if TYPE_CHECKING:
-    from google.protobuf.message import Message
+from baton.errors import BatonError, InvalidRequestError, UnavailableError
+from baton.limits import RETRY_AFTER_S
 
 _log = logging.getLogger(__name__)
 
@@ -45,12 +47,21 @@ class Failure:
     grpc_code: int
     message: str
 
+    @property
+    def retryable(self) -> bool:
+        """Whether the sender should try again, after `RETRY_AFTER_S`."""
+        return self.grpc_code == UnavailableError.grpc_code
+
     def body(self, encoding: Encoding) -> bytes:
-        """A google.rpc.Status."""
+        """A google.rpc.Status, with a google.rpc.RetryInfo if it is retryable, a BadRequest if the data was bad."""
+        status = Status(code=self.grpc_code, message=self.message)
+        if self.retryable:
+            status.details.add().Pack(RetryInfo(retry_delay=Duration(seconds=RETRY_AFTER_S)))
+        if self.http_status == InvalidRequestError.http_status:
+            status.details.add().Pack(BadRequest(field_violations=[{"description": self.message}]))
         if encoding is Encoding.JSON:
-            return orjson.dumps({"code": self.grpc_code, "message": self.message})
-        status: Message = Status(code=self.grpc_code, message=self.message)
-        return status.SerializeToString()
+            return MessageToJson(status, indent=None).encode()
+        return cast("bytes", status.SerializeToString())
 
 
 def failure(error: Exception) -> Failure:

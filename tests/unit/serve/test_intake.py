@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from baton.errors import BatonError, InvalidRequestError, UnavailableError
-from baton.serve import intake as module
+from baton.serve import admission as module
+from baton.serve.admission import Admission
 from baton.serve.intake import Intake
 from baton.wire.decode import decode
 from baton.wire.outcome import Encoding
@@ -46,11 +47,11 @@ def test_both_encodings_are_journalled_as_the_same_protobuf() -> None:
     journal = FakeJournal()
 
     async def send() -> None:
-        intake = Intake(journal)  # type: ignore[arg-type] # a stand-in
+        intake = Intake(journal, Admission())  # type: ignore[arg-type] # a stand-in
         rejections = [
-            await intake.export(JSON, Encoding.JSON),
-            await intake.export(gzip.compress(JSON), Encoding.JSON, gzipped=True),
-            await intake.export(journal.records[0].body, Encoding.PROTOBUF),
+            await intake.export(JSON, Encoding.JSON, "t"),
+            await intake.export(gzip.compress(JSON), Encoding.JSON, "t", gzipped=True),
+            await intake.export(journal.records[0].body, Encoding.PROTOBUF, "t"),
         ]
         assert [rejection.spans for rejection in rejections] == [1, 1, 1]
 
@@ -64,9 +65,9 @@ def test_a_request_without_spans_to_keep_is_not_journalled() -> None:
     journal = FakeJournal()
 
     async def send() -> None:
-        intake = Intake(journal)  # type: ignore[arg-type] # a stand-in
-        await intake.export(b"", Encoding.PROTOBUF)
-        assert (await intake.export(JSON.replace(b'"0000000000000001"', b'"zz"'), Encoding.JSON)).spans == 2
+        intake = Intake(journal, Admission())  # type: ignore[arg-type] # a stand-in
+        await intake.export(b"", Encoding.PROTOBUF, "t")
+        assert (await intake.export(JSON.replace(b'"0000000000000001"', b'"zz"'), Encoding.JSON, "t")).spans == 2
 
     asyncio.run(send())
     assert journal.records == []
@@ -77,7 +78,7 @@ def test_nothing_is_acknowledged_that_the_journal_refused() -> None:
     journal = FakeJournal(UnavailableError("disk full"))
 
     async def send() -> None:
-        await Intake(journal).export(JSON, Encoding.JSON)  # type: ignore[arg-type] # a stand-in
+        await Intake(journal, Admission()).export(JSON, Encoding.JSON, "t")  # type: ignore[arg-type] # a stand-in
 
     with pytest.raises(UnavailableError, match="disk full"):
         asyncio.run(send())
@@ -88,16 +89,16 @@ def test_what_waits_for_the_journal_is_bounded(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(module, "JOURNAL_BACKLOG_BYTES_MAX", len(JSON))
 
     async def send() -> None:
-        intake = Intake(FakeJournal(silent=True))  # type: ignore[arg-type] # a stand-in
+        intake = Intake(FakeJournal(silent=True), Admission())  # type: ignore[arg-type] # a stand-in
         with pytest.raises(InvalidRequestError):
-            await intake.export(b"x" * len(JSON), Encoding.JSON)
-        waiting = asyncio.create_task(intake.export(JSON, Encoding.JSON))
+            await intake.export(b"x" * len(JSON), Encoding.JSON, "t")
+        waiting = asyncio.create_task(intake.export(JSON, Encoding.JSON, "t"))
         await asyncio.sleep(0)
         with pytest.raises(UnavailableError, match="try again"):
-            await intake.export(b"x", Encoding.JSON)
+            await intake.export(b"x", Encoding.JSON, "t")
         waiting.cancel()
         await asyncio.gather(waiting, return_exceptions=True)
         with pytest.raises(InvalidRequestError):
-            await intake.export(b"x" * len(JSON), Encoding.JSON)
+            await intake.export(b"x" * len(JSON), Encoding.JSON, "t")
 
     asyncio.run(send())

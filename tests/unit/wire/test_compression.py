@@ -42,6 +42,13 @@ def test_a_bomb_stops_at_the_bound(monkeypatch: pytest.MonkeyPatch) -> None:
             gunzip(bomb)
 
 
+def test_members_are_bounded() -> None:
+    """Thousands of empty members, each of which costs a copy of the rest, are refused."""
+    assert gunzip(gzip.compress(b"a") * limits.GZIP_MEMBERS_MAX) == b"a" * limits.GZIP_MEMBERS_MAX
+    with pytest.raises(RequestTooLargeError, match="more than 64 members"):
+        gunzip(gzip.compress(b"") * (limits.GZIP_MEMBERS_MAX + 1))
+
+
 def test_a_bomb_is_not_inflated_whole() -> None:
     """A body that claims eight times the limit is refused with the limit in the message."""
     with pytest.raises(RequestTooLargeError, match=str(limits.REQUEST_BYTES_MAX)):

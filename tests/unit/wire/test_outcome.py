@@ -4,16 +4,21 @@ import logging
 
 import orjson
 import pytest
+from google.protobuf.json_format import Parse
+from google.rpc.error_details_pb2 import BadRequest, RetryInfo
 from google.rpc.status_pb2 import Status
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
 from baton.errors import (
     BatonError,
+    ForbiddenError,
     InvalidRequestError,
     RequestTooLargeError,
+    UnauthenticatedError,
     UnavailableError,
     UnsupportedMediaTypeError,
 )
+from baton.limits import RETRY_AFTER_S
 from baton.wire.outcome import Encoding, failure, success
 
 
@@ -23,7 +28,8 @@ from baton.wire.outcome import Encoding, failure, success
         (InvalidRequestError, 400, 3),
         (RequestTooLargeError, 413, 8),
         (UnsupportedMediaTypeError, 415, 3),
-        (UnavailableError, 503, 14),
+        (UnauthenticatedError, 401, 16),
+        (ForbiddenError, 403, 7),
     ],
 )
 def test_an_error_has_one_outcome_in_both_encodings(kind: type[BatonError], http_status: int, grpc_code: int) -> None:
@@ -32,7 +38,21 @@ def test_an_error_has_one_outcome_in_both_encodings(kind: type[BatonError], http
     assert (outcome.http_status, outcome.grpc_code) == (http_status, grpc_code)
     status = Status.FromString(outcome.body(Encoding.PROTOBUF))
     assert (status.code, status.message) == (grpc_code, "what is wrong")
-    assert orjson.loads(outcome.body(Encoding.JSON)) == {"code": grpc_code, "message": "what is wrong"}
+    assert Parse(outcome.body(Encoding.JSON), Status()) == status
+    assert [detail.Is(BadRequest.DESCRIPTOR) for detail in status.details] == [True] * (http_status == 400)
+
+
+def test_what_may_be_sent_again_says_when() -> None:
+    """UNAVAILABLE carries a google.rpc.RetryInfo in either encoding; no other failure does."""
+    outcome = failure(UnavailableError("busy"))
+    assert (outcome.http_status, outcome.grpc_code, outcome.retryable) == (503, 14, True)
+    status = Status.FromString(outcome.body(Encoding.PROTOBUF))
+    retry = RetryInfo()
+    assert status.details[0].Unpack(retry)
+    assert retry.retry_delay.seconds == RETRY_AFTER_S
+    assert Parse(outcome.body(Encoding.JSON), Status()) == status
+    assert not failure(InvalidRequestError("bad")).retryable
+    assert not Status.FromString(failure(RuntimeError()).body(Encoding.PROTOBUF)).details
 
 
 def test_an_error_that_is_a_bug_tells_the_sender_its_name_only(caplog: pytest.LogCaptureFixture) -> None:

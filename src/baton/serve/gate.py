@@ -1,0 +1,94 @@
+"""What both doors ask before they read a request, and where every answer passes."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from baton.errors import UnavailableError
+from baton.schema import DEFAULT_TENANT
+from baton.wire.outcome import Encoding, Failure, failure
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from baton.serve.admission import Admission
+    from baton.serve.health import Health
+    from baton.serve.intake import Intake
+    from baton.serve.tokens import Tokens
+    from baton.wire.walk import Rejection
+
+
+class Gate:
+    """Lets exporters in, once it is open; keeps account of whom it turned away for want of room."""
+
+    def __init__(
+        self, tokens: Tokens | None, admission: Admission, health: Health, note: Callable[[str, int], None]
+    ) -> None:
+        """What it goes by.
+
+        Args:
+            tokens: who may send; None lets everybody in as the default tenant.
+            admission: where requests are read.
+            health: told of what was taken and refused.
+            note: told of every refusal that may be sent again: why, and when (ns since 1970). Baton's own refusals are
+                gaps in what it can judge.
+        """
+        self.admission = admission
+        self._tokens = tokens
+        self._health = health
+        self._note = note
+        self._intake: Intake | None = None
+
+    def open(self, intake: Intake) -> None:
+        """From here on requests are taken."""
+        self._intake = intake
+        self._health.open()
+
+    def close(self, why: str) -> None:
+        """From here on requests are refused, to be sent again."""
+        self._intake = None
+        self._health.close(why)
+
+    def enter(self, authorization: str | None) -> str:
+        """The tenant that sends.
+
+        Args:
+            authorization: the header's value, `Bearer TOKEN`.
+
+        Raises:
+            UnavailableError: the gate is closed.
+            UnauthenticatedError: no token, or an unknown one.
+            ForbiddenError: the token is not for ingest.
+        """
+        tenant = DEFAULT_TENANT if self._tokens is None else self._tokens.tenant(authorization, "ingest")
+        if self._intake is None:
+            raise self._closed()
+        return tenant
+
+    async def export(self, body: bytes, encoding: Encoding, tenant: str, *, gzipped: bool) -> Rejection:
+        """As `Intake.export`.
+
+        Raises:
+            UnavailableError: the gate was closed while the request was read.
+        """
+        if self._intake is None:
+            raise self._closed()
+        rejection = await self._intake.export(body, encoding, tenant, gzipped=gzipped)
+        self._health.took()
+        return rejection
+
+    def failed(self, error: Exception) -> Failure:
+        """The answer to a request that was not taken."""
+        outcome = failure(error)
+        if outcome.retryable:
+            self.refused(outcome.message)
+        return outcome
+
+    def refused(self, why: str) -> None:
+        """A request, or a connection, was turned away that may come again: the one place where that is noted."""
+        self._health.refused()
+        self._note(why, time.time_ns())
+
+    def _closed(self) -> UnavailableError:
+        return UnavailableError(f"the endpoint takes no spans now ({self._health.unready}): try again")
