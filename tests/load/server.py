@@ -18,7 +18,7 @@ READY_S_MAX = 120.0
 """A cold start on a busy machine; no test waits that long unless something is broken."""
 STOP_S_MAX = 120.0
 
-_COMMAND = "from baton import limits; {changes}from baton.cli import main; main()"
+_COMMAND = "import sys; from baton import limits; {changes}from baton.cli import main; sys.exit(main())"
 
 
 class Server:
