@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from baton.errors import InvalidRequestError, RequestTooLargeError
+from baton.errors import InvalidRequestError, RequestTooLargeError, UnavailableError
 from baton.limits import CONNECTIONS_MAX, HEADERS_BYTES_MAX, HELLO_S_MAX, KEEP_ALIVE_S, RETRY_AFTER_S
-from baton.wire.outcome import Encoding, Failure
+from baton.wire.outcome import Encoding, Failure, failure
 from baton.wire.quote import quote
 
 if TYPE_CHECKING:
@@ -29,10 +29,13 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
+_FULL_BODY = failure(UnavailableError(f"{CONNECTIONS_MAX} connections are open, the limit: try again")).body(
+    Encoding.JSON
+)
 _FULL = (
-    f"HTTP/1.1 503 Service Unavailable\r\nretry-after: {RETRY_AFTER_S}\r\n"
-    "connection: close\r\ncontent-length: 0\r\n\r\n"
-).encode()
+    f"HTTP/1.1 503 Service Unavailable\r\nretry-after: {RETRY_AFTER_S}\r\ncontent-type: {Encoding.JSON.value}\r\n"
+    f"connection: close\r\ncontent-length: {len(_FULL_BODY)}\r\n\r\n"
+).encode() + _FULL_BODY
 _SWEEP_S = 1.0
 # What asyncio reads at once, 256 KB by default: a thousand connections may all have that much waiting.
 _CHUNK_BYTES = 64 * 1024
