@@ -53,6 +53,7 @@ class _Asked(TypedDict, total=False):
     as_of: int | None
     journey_type: str | None
     team: str | None
+    tenant: str | None
 
 
 class _Options(TypedDict):
@@ -114,6 +115,7 @@ _WINDOW = _options(
     click.option("--since", callback=_time, metavar="TIME", help=f"Handoffs sent at or after: {ACCEPTED}."),
     click.option("--until", callback=_time, metavar="TIME", help="Handoffs sent before."),
     click.option("--as-of", callback=_time, metavar="TIME", help="Judge as of this time; default now."),
+    click.option("--tenant", metavar="NAME", help="Only this tenant's telemetry; default every tenant's."),
 )
 _NARROW = _options(
     click.option("--journey-type", metavar="NAME", help="Only this declared journey type."),
@@ -393,6 +395,7 @@ def _question(asked: _Asked, verdicts: tuple[str, ...] = ()) -> Question:
         verdicts=verdicts,
         journey_type=asked.get("journey_type"),
         team=asked.get("team"),
+        tenant=asked["tenant"],
     )
 
 

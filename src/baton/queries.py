@@ -38,6 +38,7 @@ class Question:
         verdicts: only these; empty is all.
         journey_type: only this declared type.
         team: only where this team sends, receives, owns the channel or is accountable.
+        tenant: only this tenant's telemetry, as if there were no other; null is every tenant's.
     """
 
     store: Path
@@ -48,6 +49,7 @@ class Question:
     verdicts: tuple[str, ...] = ()
     journey_type: str | None = None
     team: str | None = None
+    tenant: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,8 +145,12 @@ def _answer(question: Question) -> _Answer:
     store, catalog = Store(question.store), _catalog(question.owners)
     as_of_ns = time.time_ns() if question.as_of_ns is None else question.as_of_ns
     joining = keys(catalog, load_settings(question.store)).journey
-    expectations = store.expectations()
-    paired = pair_up(store.spans(), catalog, as_of_ns)
+    expectations, spans = store.expectations(), store.spans()
+    if question.tenant is not None:
+        # Here, before anything is judged: nobody is to see what another tenant's spans did to a verdict.
+        spans = spans.filter(pl.col("tenant") == question.tenant)
+        expectations = None if expectations is None else expectations.filter(pl.col("tenant") == question.tenant)
+    paired = pair_up(spans, catalog, as_of_ns)
     known = _expected(expectations, paired)
     return _Answer(analyze(paired, known, catalog, joining, as_of_ns), catalog, as_of_ns)
 

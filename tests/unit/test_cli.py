@@ -42,6 +42,7 @@ class Question:
     verdicts: tuple[str, ...] = ()
     journey_type: str | None = None
     team: str | None = None
+    tenant: str | None = None
 
 
 class Terminal(io.TextIOWrapper):
@@ -169,6 +170,8 @@ def test_every_option_reaches_the_question(asked: list[Question], tmp_path: Path
         "t",
         "--team",
         "w",
+        "--tenant",
+        "retail",
     ]
     assert cli.main(["handoffs", "--store", "s", "--owners", str(owners), *window, *narrow]) == 0
     assert asked == [
@@ -181,6 +184,7 @@ def test_every_option_reaches_the_question(asked: list[Question], tmp_path: Path
             verdicts=("dropped", "stuck", "pending"),
             journey_type="t",
             team="w",
+            tenant="retail",
         )
     ]
 

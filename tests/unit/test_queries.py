@@ -101,6 +101,18 @@ def test_a_question_narrows_the_rows(question: Question, asked: dict[str, object
     assert sent(queries.handoffs(replace(question, **asked))) == times
 
 
+def test_one_tenant_is_judged_as_if_there_were_no_other(tmp_path: Path) -> None:
+    """Its rows are those of a store that holds only its spans; another's do not show, in no count and no verdict."""
+    store = _stored(tmp_path / "both", bank())
+    with Writer(store) as writer:
+        writer.append(bank().frame().with_columns(tenant=pl.lit("markets")), None)
+    both = Question(store, as_of_ns=ns(LATER))
+    alone = queries.handoffs(replace(both, tenant="default"))
+    assert alone.equals(queries.handoffs(replace(both, store=_stored(tmp_path / "alone", bank()))))
+    assert len(queries.handoffs(both)) == 2 * len(alone)
+    assert queries.handoffs(replace(both, tenant="none")).is_empty()
+
+
 def test_a_narrowed_question_judges_no_otherwise(question: Question) -> None:
     """The window narrows what is shown, and not what is known."""
     every = queries.handoffs(question)

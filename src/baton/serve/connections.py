@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import logging
+import math
 import sys
 from contextlib import suppress
 from http import HTTPStatus
@@ -25,7 +26,7 @@ from baton.wire.quote import quote
 if TYPE_CHECKING:
     import socket
     import ssl
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
 _log = logging.getLogger(__name__)
 
@@ -46,7 +47,7 @@ class Connection(H11Protocol):
     """uvicorn's protocol, with an end to its patience."""
 
     lost: Callable[[], None]
-    _waits_since: float
+    _waits_since = math.inf  # until hands are shaken, which has a time of its own
     _patience_s = HELLO_S_MAX
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn's
@@ -130,7 +131,7 @@ class Listener:
         self._loop = asyncio.get_running_loop()
         self._open: set[Connection] = set()
         self._greeting: set[asyncio.Task[None]] = set()
-        self._tasks = [self._loop.create_task(self._accept()), self._loop.create_task(self._sweep())]
+        self._tasks = [self._loop.create_task(_forever(work)) for work in (self._accept, self._sweep)]
 
     def __len__(self) -> int:
         return len(self._open)
@@ -146,19 +147,18 @@ class Listener:
         await asyncio.gather(*self._tasks, *self._greeting, return_exceptions=True)
 
     async def _accept(self) -> None:
-        while True:
-            try:
-                client, _ = await self._loop.sock_accept(self._sock)
-            except OSError as error:
-                # A connection that ended in the queue is no fault; without descriptors the next try must wait.
-                if error.errno in _NO_DESCRIPTORS:
-                    self._turned_away(f"cannot accept ({error.strerror})")
-                    await asyncio.sleep(_SWEEP_S)
+        try:
+            client, _ = await self._loop.sock_accept(self._sock)
+        except OSError as error:
+            # A connection that ended in the queue is no fault; without descriptors the next try must wait.
+            if error.errno in _NO_DESCRIPTORS:
+                self._turned_away(f"cannot accept ({error.strerror})")
+                await asyncio.sleep(_SWEEP_S)
+        else:
+            if len(self._open) < CONNECTIONS_MAX:
+                self._greet(client)
             else:
-                if len(self._open) < CONNECTIONS_MAX:
-                    self._greet(client)
-                else:
-                    self._turn_away(client)
+                self._turn_away(client)
 
     def _greet(self, client: socket.socket) -> None:
         protocol = self._protocol()
@@ -193,10 +193,19 @@ class Listener:
         self._full(f"OTLP/HTTP: {why}")
 
     async def _sweep(self) -> None:
-        while True:
+        await asyncio.sleep(_SWEEP_S)
+        now = self._loop.time()
+        for connection in list(self._open):
+            connection.drop_if_overdue(now)
+        if len(self._open) < CONNECTIONS_MAX // 2:
+            self._told = False
+
+
+async def _forever(work: Callable[[], Awaitable[None]]) -> None:
+    """Does it again and again: a door that no longer accepts, or never sweeps, would be noticed too late."""
+    while True:
+        try:
+            await work()
+        except Exception:  # noqa: BLE001 - logged in full; whoever sends must not be able to close the door
+            _log.exception("OTLP/HTTP: a bug, and the door stays open")
             await asyncio.sleep(_SWEEP_S)
-            now = self._loop.time()
-            for connection in list(self._open):
-                connection.drop_if_overdue(now)
-            if len(self._open) < CONNECTIONS_MAX // 2:
-                self._told = False

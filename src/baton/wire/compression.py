@@ -25,8 +25,7 @@ def gunzip(body: bytes) -> bytes:
     """
     parts: list[bytes] = []
     try:
-        for part in _inflated(body):
-            parts.append(part)
+        parts.extend(_inflated(body))
         return b"".join(parts)
     except BatonError:
         # An error keeps its frames, and so what they hold, for as long as somebody holds the error.
