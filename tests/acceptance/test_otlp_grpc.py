@@ -191,3 +191,19 @@ def test_calls_on_the_wire(server: Server, store: Path) -> None:
     details = base64.b64decode(answers[list(rows).index("bad data")]["headers"]["grpc-status-details-bin"] + "==")
     assert Status.FromString(details).code == INVALID_ARGUMENT
     assert [len(stored(store, trace_of(name))) for name in good] == [1] * len(good)
+
+
+def test_what_senders_do_wrong_fills_no_log(server: Server) -> None:
+    """Malformed metadata, bad data, unknown methods and compressions are told to who sent them, and to nobody else."""
+    wrong = [
+        _wire(framed(b""), grpc_timeout="soon"),
+        _wire(framed(b""), grpc_encoding="snappy"),
+        _wire(framed(b""), **{"x-bin": "!"}),
+        _wire(framed(b"\xff")),
+        _wire(b"", **{":path": "/"}),
+    ]
+    answers = json.loads(node("http2.mjs", server.grpc, said=json.dumps(wrong)))
+    codes = [answer["headers"]["grpc-status"] for answer in answers]
+    assert codes == [str(code) for code in (INTERNAL, INTERNAL, INTERNAL, INVALID_ARGUMENT, UNIMPLEMENTED)]
+    call(server.grpc, b"", DEFLATE)
+    assert server.errors() == ""
