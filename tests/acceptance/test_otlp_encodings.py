@@ -140,6 +140,10 @@ JSON_FIELDS: list[tuple[str, Json, Expected]] = [
     ("flags as a string", {"flags": "257"}, {"flags": 257}),
     ("flags too large", {"flags": 2**32}, (BAD_REQUEST, "flags is 4294967296")),
     # other values
+    ("of two values in one the last holds", _value(stringValue="v", intValue=7), _held("7", INT)),
+    ("of two values in one, null is none", _value(stringValue="v", intValue=None), _held("v", STRING)),
+    ("half a surrogate pair", {"name": "\ud800"}, (BAD_REQUEST, "not JSON")),
+    ("an escaped surrogate pair", {"status": {"message": "💶"}}, {"status_message": "💶"}),
     ("a double as a string", _value(doubleValue="1.5"), _held("1.5", DOUBLE)),
     ("a double that is whole", _value(doubleValue=1), _held("1.0", DOUBLE)),
     ("a double as an exponent", _value(doubleValue="-1E-7"), _held("-1e-07", DOUBLE)),

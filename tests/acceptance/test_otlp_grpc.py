@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 OK, INVALID_ARGUMENT, RESOURCE_EXHAUSTED, UNIMPLEMENTED, INTERNAL = 0, 3, 8, 12, 13
 HTTP_OK = "200"
+GZIP_HEADER = {"grpc-encoding": "gzip"}
 GZIP, DEFLATE = grpc.Compression.Gzip, grpc.Compression.Deflate
 
 
@@ -76,7 +77,7 @@ SERVICE = METHOD.rpartition("/")[0]
 TABLE = [
     Row('"MUST support ... none"'),
     Row('"MUST support ... gzip"', compression=GZIP),
-    Row("deflate, which gRPC offers besides", compression=DEFLATE),
+    Row("another compression", UNIMPLEMENTED, compression=DEFLATE),
     Row('"an empty request ... SHOULD respond with success"', body=b""),
     Row('"an empty request ... SHOULD respond with success": an empty envelope', body=b"\x0a\x00"),
     Row('"an empty request ... SHOULD respond with success": gzip', body=b"\x0a\x00", compression=GZIP),
@@ -148,24 +149,35 @@ def _wire(body: bytes, **headers: str) -> Json:
     return {"headers": asked, "body": base64.b64encode(body).decode()}
 
 
+def _members(*parts: bytes) -> bytes:
+    return b"".join(map(gzip.compress, parts))
+
+
 def test_calls_on_the_wire(server: Server, store: Path) -> None:
     """HTTP/2 by prior knowledge, content types with a format, each way to flag compression; refusals in gRPC's way."""
     good = {name: protobuf(request_of(span_of(trace_of(name)))) for name in ("plain", "+proto", "gzip", "flag unset")}
     rows = {
         "plain": (_wire(framed(good["plain"])), OK),
         "+proto": (_wire(framed(good["+proto"]), content_type="application/grpc+proto"), OK),
-        "gzip": (_wire(framed(gzip.compress(good["gzip"]), compressed=True), grpc_encoding="gzip"), OK),
-        "flag unset": (_wire(framed(good["flag unset"]), grpc_encoding="gzip", grpc_accept_encoding="gzip"), OK),
-        "flag without an encoding": (_wire(framed(gzip.compress(b""), compressed=True)), INTERNAL),
-        "gzip that is none": (_wire(framed(b"\x0a\x00", compressed=True), grpc_encoding="gzip"), INTERNAL),
+        "gzip": (_wire(framed(gzip.compress(good["gzip"]), compressed=True), **GZIP_HEADER), OK),
+        "flag unset": (_wire(framed(good["flag unset"]), **GZIP_HEADER, **{"grpc-accept-encoding": "gzip"}), OK),
+        "gzip of several members": (_wire(framed(_members(b"\x0a", b"\x00"), compressed=True), **GZIP_HEADER), OK),
         "gzip that is cut": (
-            _wire(framed(gzip.compress(b"\x0a\x00")[:-9], compressed=True), grpc_encoding="gzip"),
-            INTERNAL,
+            _wire(framed(gzip.compress(b"\x0a\x00")[:-9], compressed=True), **GZIP_HEADER),
+            INVALID_ARGUMENT,
         ),
+        "gzip with a wrong checksum": (
+            _wire(framed(gzip.compress(b"\x0a\x00")[:-8] + bytes(8), compressed=True), **GZIP_HEADER),
+            INVALID_ARGUMENT,
+        ),
+        "bytes that are no gzip": (_wire(framed(b"\xff\xff", compressed=True), **GZIP_HEADER), INVALID_ARGUMENT),
+        "flag without an encoding": (_wire(framed(gzip.compress(b""), compressed=True)), INTERNAL),
         # gRPC's own text asks for UNIMPLEMENTED here; its library answers INTERNAL. Neither is retried.
         "another encoding": (_wire(framed(b"x", compressed=True), grpc_encoding="snappy"), INTERNAL),
         "a length beyond the limit": (_wire(b"\x00\xff\xff\xff\xff"), RESOURCE_EXHAUSTED),
         "bad data": (_wire(framed(b"\xff\xff")), INVALID_ARGUMENT),
+        "no message": (_wire(b""), INVALID_ARGUMENT),
+        "a message that is cut": (_wire(framed(bytes(10))[:-1]), INVALID_ARGUMENT),
         "another method": (_wire(framed(b""), **{":path": f"{SERVICE}/Import"}), UNIMPLEMENTED),
     }
     answers = json.loads(node("http2.mjs", server.grpc, said=json.dumps([row for row, _ in rows.values()])))
@@ -179,3 +191,19 @@ def test_calls_on_the_wire(server: Server, store: Path) -> None:
     details = base64.b64decode(answers[list(rows).index("bad data")]["headers"]["grpc-status-details-bin"] + "==")
     assert Status.FromString(details).code == INVALID_ARGUMENT
     assert [len(stored(store, trace_of(name))) for name in good] == [1] * len(good)
+
+
+def test_what_senders_do_wrong_fills_no_log(server: Server) -> None:
+    """Malformed metadata, bad data, unknown methods and compressions are told to who sent them, and to nobody else."""
+    wrong = [
+        _wire(framed(b""), grpc_timeout="soon"),
+        _wire(framed(b""), grpc_encoding="snappy"),
+        _wire(framed(b""), **{"x-bin": "!"}),
+        _wire(framed(b"\xff")),
+        _wire(b"", **{":path": "/"}),
+    ]
+    answers = json.loads(node("http2.mjs", server.grpc, said=json.dumps(wrong)))
+    codes = [answer["headers"]["grpc-status"] for answer in answers]
+    assert codes == [str(code) for code in (INTERNAL, INTERNAL, INTERNAL, INVALID_ARGUMENT, UNIMPLEMENTED)]
+    call(server.grpc, b"", DEFLATE)
+    assert server.errors() == ""

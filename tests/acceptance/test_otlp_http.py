@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from baton.limits import REQUEST_BYTES_MAX
+from baton.limits import HEADERS_BYTES_MAX, REQUEST_BYTES_MAX
 from load.server import Server, serving
 from otlp import (
     JSON,
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 OK, BAD_REQUEST, NOT_FOUND, NOT_ALLOWED, TOO_LARGE, UNSUPPORTED = 200, 400, 404, 405, 413, 415
+HEAD_TOO_LARGE, NOT_IMPLEMENTED = 431, 501
 
 
 @pytest.fixture(scope="module")
@@ -66,6 +67,7 @@ class Row:
         body: None for a good request of one span, in JSON if the type says so.
         coded: how the body is written for the wire.
         told: a part of the failure's message.
+        allowed: with a 405 the methods that Allow names.
     """
 
     says: str
@@ -77,6 +79,7 @@ class Row:
     method: str = "POST"
     path: str = PATH
     told: str = ""
+    allowed: frozenset[str] = frozenset({"POST"})
 
 
 def _gzip_twice(body: bytes) -> bytes:
@@ -165,6 +168,7 @@ TABLE = [
     Row('"MUST be ... POST": DELETE', NOT_ALLOWED, method="DELETE"),
     Row('"MUST be ... POST": OPTIONS', NOT_ALLOWED, method="OPTIONS"),
     Row("methods are case-sensitive", NOT_ALLOWED, method="post"),
+    Row("POST where only GET is", NOT_ALLOWED, path="/healthz", allowed=frozenset({"GET", "HEAD"})),
     Row('"default URL path ... /v1/traces": with a query', path=f"{PATH}?token=1&x=/v1/logs"),
     Row('"default URL path ... /v1/traces": escaped', path="/v1/%74races"),
     Row('"default URL path ... /v1/traces": metrics', NOT_FOUND, path="/v1/metrics", told="'POST /v1/metrics'"),
@@ -238,7 +242,7 @@ def test_the_specification(server: Server, store: Path, row: Row) -> None:
     answer = post(server.http, body, headers, method=row.method, path=row.path)
     assert answer.status == row.status
     assert answer.content_type == (JSON if is_json or not _is_protobuf(row) else PROTOBUF)
-    assert answer.headers.get("allow") == ("POST" if row.status == NOT_ALLOWED else None)
+    assert set(answer.headers.get("allow", "").split(", ")) == (row.allowed if row.status == NOT_ALLOWED else {""})
     assert "content-encoding" not in answer.headers
     if row.status == OK:
         assert answer.partial() is None
@@ -307,15 +311,16 @@ CONNECTIONS: list[tuple[str, Callable[[bytes], Pieces], list[int]]] = [
     ),
     ("bytes behind a request that asked to close", lambda body: (_head(_sized(body), CLOSE) + body + b"junk",), [OK]),
 ]
-REFUSED_BYTES = [
-    ("a TLS hello", b"\x16\x03\x01\x00\x05hello\r\n\r\n"),
-    ("no Host", _without_host(_head(_sized(b"{}"))) + b"{}"),
-    ("lengths that differ", _head(_sized(b"{}"), _sized(b"{} ")) + b"{}"),
-    ("a negative length", _head("Content-Length: -1\r\n") + b"{}"),
-    ("a transfer coding that is none of HTTP/1.1's", _head("Transfer-Encoding: gzip, chunked\r\n") + b"0\r\n\r\n"),
-    ("a chunk whose length is no number", _head(CHUNKED) + b"zz\r\n{}\r\n0\r\n\r\n"),
-    ("a header without an end", _head("Broken\r\n") + b"{}"),
-    ("a header with a line break in it", _head("X: a\rb\r\n") + b"{}"),
+NO_HTTP: list[tuple[str, bytes, int, str]] = [
+    ("a TLS hello", b"\x16\x03\x01\x00\x05hello\r\n\r\n", BAD_REQUEST, "illegal request line"),
+    ("no Host", _without_host(_head(_sized(b"{}"))) + b"{}", BAD_REQUEST, "Host"),
+    ("lengths that differ", _head(_sized(b"{}"), _sized(b"{} ")) + b"{}", BAD_REQUEST, "Content-Length"),
+    ("a negative length", _head("Content-Length: -1\r\n") + b"{}", BAD_REQUEST, "Content-Length"),
+    ("an unknown transfer coding", _head("Transfer-Encoding: gzip, chunked\r\n"), NOT_IMPLEMENTED, "Transfer-Encoding"),
+    ("a chunk whose length is no number", _head(CHUNKED) + b"zz\r\n{}\r\n0\r\n\r\n", BAD_REQUEST, "chunk"),
+    ("a header without an end", _head("Broken\r\n") + b"{}", BAD_REQUEST, "illegal header line"),
+    ("a header with a line break in it", _head("X: a\rb\r\n") + b"{}", BAD_REQUEST, "illegal header line"),
+    ("a head without end", _head()[:-2].ljust(HEADERS_BYTES_MAX + 1, b"x"), HEAD_TOO_LARGE, "fewer headers"),
 ]
 
 
@@ -332,12 +337,14 @@ def test_the_ways_of_http(
     assert len(stored(store, trace)) == (statuses[-1] == OK)
 
 
-@pytest.mark.parametrize("said", [pytest.param(said, id=says) for says, said in REFUSED_BYTES])
-def test_what_is_no_http_is_told_as_a_status(server: Server, said: bytes) -> None:
+@pytest.mark.parametrize(
+    ("said", "status", "told"), [pytest.param(said, status, told, id=says) for says, said, status, told in NO_HTTP]
+)
+def test_what_is_no_http_is_told_as_a_status(server: Server, said: bytes, status: int, told: str) -> None:
     """Every 4xx body "MUST be a ... Status", even where the bytes are no request; then the connection is closed."""
     (answer,) = spoken(server.http, said)
-    assert (answer.status, answer.content_type, answer.headers["connection"]) == (BAD_REQUEST, JSON, "close")
-    assert "no HTTP/1.1" in answer.told()
+    assert (answer.status, answer.content_type, answer.headers["connection"]) == (status, JSON, "close")
+    assert told in answer.told()
 
 
 def test_one_connection_serves_many_requests(server: Server, store: Path) -> None:

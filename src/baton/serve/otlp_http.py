@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 PATH = "/v1/traces"
 # google.rpc.Code of what the router refuses: NOT_FOUND, UNIMPLEMENTED.
 ROUTER_CODES = {404: 5, 405: 12}
-BAD_REQUEST, METHOD_NOT_ALLOWED = 400, 405
+BAD_REQUEST = 400
 # RFC 9110, 8.4.1: x-gzip is gzip, and identity is no coding.
 GZIP_CODINGS = {"gzip", "x-gzip"}
 NO_CODINGS = {"", "identity"}
@@ -146,8 +146,8 @@ async def _unrouted(request: Request, error: Exception) -> Response:
     asked = quote(f"{request.method} {request.url.path}")
     message = f"{asked} is not served here: POST to {PATH}"
     response = _failed(request, Failure(status, ROUTER_CODES.get(status, 13), message))
-    if status == METHOD_NOT_ALLOWED:
-        response.headers["allow"] = "POST"
+    if isinstance(error, HTTPException):
+        response.headers.update(error.headers or {})  # Allow, of a 405
     return response
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import logging
+from typing import TYPE_CHECKING
 
 import orjson
 import pytest
@@ -20,6 +21,9 @@ from baton.errors import (
 )
 from baton.limits import RETRY_AFTER_S
 from baton.wire.outcome import Encoding, failure, success
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 @pytest.mark.parametrize(
@@ -53,6 +57,25 @@ def test_what_may_be_sent_again_says_when() -> None:
     assert Parse(outcome.body(Encoding.JSON), Status()) == status
     assert not failure(InvalidRequestError("bad")).retryable
     assert not Status.FromString(failure(RuntimeError()).body(Encoding.PROTOBUF)).details
+
+
+def _kinds(kind: type[BatonError]) -> Iterator[type[BatonError]]:
+    yield kind
+    for narrower in kind.__subclasses__():
+        yield from _kinds(narrower)
+
+
+@pytest.mark.parametrize("kind", sorted(_kinds(BatonError), key=str))
+def test_both_doors_agree_on_what_may_be_sent_again(kind: type[BatonError]) -> None:
+    """OTLP's two tables of retryable codes say of every error what its details say; a 400 alone is a BadRequest."""
+    outcome = failure(kind("what is wrong"))
+    over_http = outcome.http_status in {429, 502, 503, 504}
+    over_grpc = outcome.grpc_code in {1, 4, 10, 11, 14, 15}
+    details = {detail.TypeName() for detail in Status.FromString(outcome.body(Encoding.PROTOBUF)).details}
+    assert over_http == over_grpc == outcome.retryable
+    assert details == set(
+        ["google.rpc.RetryInfo"] * over_http + ["google.rpc.BadRequest"] * (outcome.http_status == 400)
+    )
 
 
 def test_an_error_that_is_a_bug_tells_the_sender_its_name_only(caplog: pytest.LogCaptureFixture) -> None:
