@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from baton.store.reader import Store
 from bench.generator import load
 from bench.processes import peak_bytes
 from load.hostile import attacked
@@ -26,11 +27,14 @@ from load.server import serving
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from bench.generator import Told
+
 WORK = Path(".work")
 ROUNDS = 50
 SECONDS = 300.0
 RATE = 50_000
 SPANS = 512
+SLICE_S = 30.0
 PEAK_BYTES_MAX = 1_000_000_000
 
 
@@ -53,19 +57,29 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _under_attack(store: Path, seconds: float) -> None:
+    sent = 0
     with serving(store) as server:
         with attacked(server):
-            told = load(server.grpc, SPANS, seed=1, requests=int(seconds * RATE / SPANS), rate=RATE)
+            for number in range(max(1, round(seconds / SLICE_S))):
+                told = load(server.grpc, SPANS, number, int(min(seconds, SLICE_S) * RATE / SPANS), RATE)
+                sent += told.spans
+                _tell(_line(told, peak_bytes(server.process.pid)))
         peak = peak_bytes(server.process.pid)
         code, errors = server.stop()
-    stored = pl.scan_delta(store / "spans").select(pl.len()).collect().item()
-    late = sorted(told.latencies_ms)[int(len(told.latencies_ms) * 0.99)]
-    _tell(f"{told.spans:,} spans acknowledged of one client, {told.refused} told to try again, p99 {late:,.0f} ms")
-    _tell(f"{stored:,} spans in the table; peak memory {peak / 1e6:,.0f} MB; exit code {code}")
     sys.stderr.write(errors)
+    stored = Store(store).spans().select(pl.len()).collect().item()
+    _tell(f"{stored:,} spans in the store, {sent:,} of them this client's; exit code {code}")
     assert code == 0, "it did not stop in order"
-    assert stored >= told.spans, "acknowledged spans are lost"
+    assert stored >= sent, "acknowledged spans are lost"
     assert peak < PEAK_BYTES_MAX, f"its memory grew beyond {PEAK_BYTES_MAX / 1e6:,.0f} MB"
+
+
+def _line(told: Told, peak: int) -> str:
+    late = sorted(told.latencies_ms)[int(len(told.latencies_ms) * 0.99)]
+    return (
+        f"{told.spans:,} spans acknowledged in {told.seconds:.0f} s, p99 {late:,.0f} ms, {told.refused} told to try "
+        f"again; peak memory {peak / 1e6:,.0f} MB"
+    )
 
 
 def _tell(line: str) -> None:
