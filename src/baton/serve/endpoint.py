@@ -51,7 +51,7 @@ def _replay(writer: Writer) -> None:
     """Moves what a crash left in the journal into the table."""
     numbers = segment_numbers(writer.journal)
     drained = writer.drain(numbers[-1] if numbers else 0)
-    for line in drained.torn:
+    for line in drained.warnings:
         _log.warning("journal: %s", line)
     if drained.spans:
         _log.warning("journal: %d spans of an earlier run moved to the table", drained.spans)

@@ -100,17 +100,6 @@ def test_a_crash_between_commit_and_deletion_drains_nothing_twice(
     assert names(tmp_path) == ["a"]
 
 
-def test_a_damaged_segment_stops_the_drain(tmp_path: Path, segment: Segment) -> None:
-    """Segments behind it wait: were they committed first, it could never count."""
-    with Writer(tmp_path) as writer:
-        segment(tmp_path, 1, "a")
-        segment(tmp_path, 2, torn=b"\xff" * 40)
-        segment(tmp_path, 3, "c")
-        with pytest.raises(StoreError, match=r"00000002.seg"):
-            writer.drain(3)
-        assert (writer.drained, len(list(writer.journal.iterdir()))) == (1, 2)
-
-
 def test_what_is_learned_replaces_what_was(tmp_path: Path) -> None:
     """Only the last frame is read back, with EXPECTATIONS's columns."""
     learned = EXPECTATIONS.empty().clear(n=2)
