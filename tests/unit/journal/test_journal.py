@@ -180,7 +180,7 @@ def test_a_disk_that_is_nearly_full_is_left_to_the_drain(journal: Journal, monke
     disk = SimpleNamespace(f_bavail=5, f_blocks=1000, f_frsize=4096)
     with monkeypatch.context() as patch:
         patch.setattr(module.os, "statvfs", lambda _: disk)
-        with pytest.raises(UnavailableError, match="20480 bytes left, and 204800 are kept .* make room"):
+        with pytest.raises(UnavailableError, match=r"20480 bytes left, and 204800 are kept .* make room"):
             journal.append(record(b"refused")).result(WAIT_S)
         disk.f_bavail = 51
         journal.append(record(b"a")).result(WAIT_S)

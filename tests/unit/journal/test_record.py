@@ -111,7 +111,7 @@ def test_a_record_inside_a_damaged_one_is_never_taken_for_one(read: Read) -> Non
 
 def test_another_format_is_refused(read: Read) -> None:
     """Other magic bytes, or an encoding that this version does not know, are named; they are no damage."""
-    with pytest.raises(StoreError, match="starts with 0x4241544f4e4a0002, .* another version"):
+    with pytest.raises(StoreError, match=r"starts with 0x4241544f4e4a0002, .* another version"):
         read(MAGIC[:-1] + b"\x02" + bytes(range(200)))
     payload = struct.pack(">qBH", 1, 9, 0)
     length = struct.pack(">I", len(payload))

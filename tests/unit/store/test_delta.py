@@ -187,7 +187,7 @@ def test_a_refused_commit_leaves_nothing(table: Path, spans: Spans, monkeypatch:
 def test_a_damaged_table_is_told(table: Path) -> None:
     """The message names the table and the next step."""
     (table / LOG / f"{0:020}.json").write_text("{")
-    with pytest.raises(StoreError, match="cannot be opened .* restore it from a backup"):
+    with pytest.raises(StoreError, match=r"cannot be opened .* restore it from a backup"):
         delta.open_table(table)
 
 
