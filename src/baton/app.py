@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from baton.serve.options import Options
-    from baton.store.writer import Writer
+    from baton.store.writer import Forgotten, Writer
 
 
 def serve(store: Path, owners: Path | None, options: Options) -> None:
@@ -156,6 +156,78 @@ def _learn(writer: Writer, owners: Path | None) -> None:
     from baton.queries import learn
 
     writer.save_expectations(pl.read_ipc(io.BytesIO(learn(writer.path, owners))))
+
+
+@dataclass(frozen=True, slots=True)
+class CompactResult:
+    """What a compaction did.
+
+    Attributes:
+        before: how many files of spans were put together, or rewritten without spans.
+        before_bytes: their size.
+        after: how many came in their place.
+        after_bytes: their size.
+        removed: spans that were older than `retention_days`.
+        deleted: files that no table holds any more, these and older ones.
+    """
+
+    before: int
+    before_bytes: int
+    after: int
+    after_bytes: int
+    removed: int
+    deleted: int
+
+
+def compact(store: Path) -> CompactResult:
+    """Drains the journal, puts small files of a store together, deletes what is kept no longer, and all old files.
+
+    Raises:
+        NotFoundError: there is no store.
+        StoreError: the store is in use (being served, say), of another format or damaged, or the disk refused.
+        InputError: baton.toml has a fault.
+    """
+    from baton.settings import load_settings
+    from baton.store.writer import Writer, existing
+
+    kept_from_ns = load_settings(store).kept_from_ns(time.time_ns())
+    with Writer(existing(store)) as writer:
+        writer.drain_all()
+        done = writer.compact(kept_from_ns)
+        deleted = writer.vacuum(0)
+    return CompactResult(
+        len(done.removed),
+        sum(part.size_bytes for part in done.removed),
+        len(done.added),
+        sum(part.size_bytes for part in done.added),
+        done.rows_removed,
+        deleted,
+    )
+
+
+def forget(store: Path, key: str, value: str, tenant: str | None, owners: Path | None) -> Forgotten:
+    """Deletes every span that carries an attribute value, for good; learns anew where it stands in what was learned.
+
+    Args:
+        store: folder of the store.
+        key: name of the attribute.
+        value: its value, as text.
+        tenant: only this tenant's spans; None for all.
+        owners: the ownership file that learning uses; None for the default one, or none.
+
+    Raises:
+        NotFoundError: there is no store.
+        StoreError: the store is in use (being served, say), of another format or damaged, or the disk refused.
+    """
+    from baton.store.writer import Writer, existing
+
+    # A value that is redacted stands as something else in the store: then that is a second value here.
+    with Writer(existing(store)) as writer:
+        forgotten = writer.forget(key, [value], tenant)
+        if forgotten.learned:
+            _learn(writer, owners)
+            writer.vacuum(0)
+    return forgotten
 
 
 def demo(store: Path | None) -> int:

@@ -160,7 +160,7 @@ def _answer(question: Question) -> _Answer:
         # Here, before anything is judged: nobody is to see what another tenant's spans did to a verdict.
         spans = spans.filter(pl.col("tenant") == question.tenant)
         expectations = None if expectations is None else expectations.filter(pl.col("tenant") == question.tenant)
-    paired = pair_up(spans, catalog, as_of_ns)
+    paired = pair_up(spans, catalog, as_of_ns, store.outages())
     known = _expected(expectations, paired)
     return _Answer(analyze(paired, known, catalog, joining, as_of_ns), catalog, as_of_ns)
 

@@ -386,18 +386,6 @@ TELEMETRY = Frame(
     ),
 )
 
-OUTAGES = Frame(
-    "outages",
-    (
-        Column("start_ns", I64, "When Baton could no longer take spans, or the first that it lost, ns."),
-        Column("end_ns", I64, "When it could again, or the last that it lost."),
-        Column("kind", STRING, "down, refusing or damaged."),
-        Column("reason", STRING, "Why, with the next step."),
-        Column("requests", I64, "How many requests it refused or lost; 0 where that is not known."),
-    ),
-)
-"""When Baton itself was a gap in what it can judge."""
-
 JOURNEYS = Frame(
     "journeys",
     (
@@ -433,6 +421,21 @@ EXPECTATIONS = Frame(
         Column("tossed", BOOL, "Its receipts look like coin tosses: it samples or filters."),
     ),
 )
+
+OUTAGES = Frame(
+    "outages",
+    (
+        Column("start_ns", I64, "When it began."),
+        Column("end_ns", I64, "When it ended."),
+        Column("kind", STRING, "down: no endpoint ran; refusing: requests were turned away; damaged: spans were lost."),
+        Column("reason", STRING, "Why, in a sentence; null where the endpoint just did not run."),
+        Column("requests", I64, "Requests turned away; 0 of the other kinds."),
+    ),
+)
+"""When Baton itself could not see: spans of any tenant may be missing that were sent in these intervals.
+
+Of `damaged` they are the times of ingestion between which the lost spans came.
+"""
 
 HANDOFFS = Frame(
     "handoffs",

@@ -5,6 +5,7 @@
     journey_keys = ["trade.id"]       # attributes that join the traces of one undertaking
     grouping_keys = ["session.id"]    # attributes that group journeys and never join them
     owners = "teams/ownership.yaml"   # relative to baton.toml
+    retention_days = 30               # spans taken earlier are deleted; without it all are kept
 """
 
 from __future__ import annotations
@@ -15,10 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, PositiveInt
 
 from baton.documents import AttributeKey, quote, read_text, validate
 from baton.errors import InputError
+from baton.limits import DAY_NS
 from baton.schema import GROUPING_KEYS, JOURNEY_KEYS
 
 STORE_VARIABLE = "BATON_STORE"
@@ -34,6 +36,8 @@ class Settings(BaseModel):
         journey_keys: span attributes that join the traces of one undertaking.
         grouping_keys: span attributes that group journeys and never join them.
         owners: the ownership file.
+        retention_days: how long spans are kept, from when Baton took them: that clock is Baton's own, while a sender's
+            may be years off and would have its spans deleted at once, or never. Null keeps all.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -41,6 +45,11 @@ class Settings(BaseModel):
     journey_keys: tuple[AttributeKey, ...] | None = None
     grouping_keys: tuple[AttributeKey, ...] | None = None
     owners: Path | None = None
+    retention_days: PositiveInt | None = None
+
+    def kept_from_ns(self, now_ns: int) -> int | None:
+        """Spans ingested before are deleted; null keeps all."""
+        return None if self.retention_days is None else now_ns - self.retention_days * DAY_NS
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ from baton.serve.gate import Gate
 from baton.serve.health import Health
 from baton.serve.intake import Intake
 from baton.serve.memory import set_up_allocator
+from baton.serve.outages import Refusals
 from baton.serve.upkeep import Upkeep, attempt
 from baton.store.writer import Writer
 
@@ -59,7 +60,7 @@ def run(store: Path, owners: Path | None, options: Options) -> None:
 async def _serve(store: Path, writer: Writer, owners: Path | None, access: Access) -> None:
     stop = _Stop(asyncio.get_running_loop())
     health = Health()
-    gate = Gate(access.tokens, Admission(), health, lambda _why, _at_ns: None)
+    gate = Gate(access.tokens, Admission(), health, Refusals())
     doors = await open_doors(access, gate, health)
     watching = [asyncio.create_task(watch) for watch in (gate.admission.watch(), watch_grpc(doors.web))]
     for line in (f"store {store}", f"OTLP/gRPC {doors.grpc}", f"OTLP/HTTP {doors.http}", *access.lines()):
@@ -84,7 +85,7 @@ async def _replay(writer: Writer, health: Health, stop: asyncio.Event) -> bool:
     for position, number in enumerate(numbers, start=1):
         health.close(f"replaying the journal, segment {position} of {len(numbers)}")
         drained = await asyncio.to_thread(writer.drain, number)
-        for line in drained.torn:
+        for line in drained.warnings:
             _log.warning("journal: %s", line)
         spans += drained.spans
         if stop.is_set():
@@ -98,7 +99,7 @@ async def _take(writer: Writer, owners: Path | None, gate: Gate, doors: Doors, s
     """Takes spans until it is to stop, and moves them all into the table."""
     journal = Journal(writer.journal, writer.drained + 1)
     try:
-        upkeep = Upkeep(writer, journal, owners)
+        upkeep = Upkeep(writer, journal, owners, gate.refusals)
         gate.open(Intake(journal, gate.admission))
         keeping = asyncio.create_task(upkeep.run())
         _say("ready")

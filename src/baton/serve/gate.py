@@ -10,11 +10,10 @@ from baton.schema import DEFAULT_TENANT
 from baton.wire.outcome import Encoding, Failure, failure
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from baton.serve.admission import Admission
     from baton.serve.health import Health
     from baton.serve.intake import Intake
+    from baton.serve.outages import Refusals
     from baton.serve.tokens import Tokens
     from baton.wire.walk import Rejection
 
@@ -22,22 +21,19 @@ if TYPE_CHECKING:
 class Gate:
     """Lets exporters in, once it is open; keeps account of whom it turned away for want of room."""
 
-    def __init__(
-        self, tokens: Tokens | None, admission: Admission, health: Health, note: Callable[[str, int], None]
-    ) -> None:
+    def __init__(self, tokens: Tokens | None, admission: Admission, health: Health, refusals: Refusals) -> None:
         """What it goes by.
 
         Args:
             tokens: who may send; None lets everybody in as the default tenant.
             admission: where requests are read.
             health: told of what was taken and refused.
-            note: told of every refusal that may be sent again: why, and when (ns since 1970). Baton's own refusals are
-                gaps in what it can judge.
+            refusals: told of every refusal that may be sent again: Baton's own are gaps in what it can judge.
         """
         self.admission = admission
+        self.refusals = refusals
         self._tokens = tokens
         self._health = health
-        self._note = note
         self._intake: Intake | None = None
 
     def open(self, intake: Intake) -> None:
@@ -88,7 +84,7 @@ class Gate:
     def refused(self, why: str) -> None:
         """A request, or a connection, was turned away that may come again: the one place where that is noted."""
         self._health.refused()
-        self._note(why, time.time_ns())
+        self.refusals.note(why, time.time_ns())
 
     def _closed(self) -> UnavailableError:
         return UnavailableError(f"the endpoint takes no spans now ({self._health.unready}): try again")

@@ -11,6 +11,7 @@ from baton.journal.journal import Journal
 from baton.journal.record import Record
 from baton.schema import EXPECTATIONS
 from baton.serve import upkeep as module
+from baton.serve.outages import Refusals
 from baton.serve.upkeep import Upkeep, attempt
 from baton.store.reader import Store
 from baton.store.writer import Writer
@@ -45,7 +46,7 @@ def test_a_drain_moves_what_was_acknowledged_into_the_table(journal: Journal, tm
     """The segment being written is sealed and moved too; new ones follow it."""
     append(journal)
     with Writer(tmp_path) as writer:
-        upkeep = Upkeep(writer, journal, None)
+        upkeep = Upkeep(writer, journal, None, Refusals())
         asyncio.run(upkeep.drain())
         assert (writer.drained, list(writer.journal.iterdir())) == (1, [])
         append(journal)
@@ -72,7 +73,7 @@ def test_learning_happens_when_there_is_something_new(
     monkeypatch.setattr(module, "learn", learn)
 
     async def work(writer: Writer) -> None:
-        upkeep = Upkeep(writer, journal, None)
+        upkeep = Upkeep(writer, journal, None, Refusals())
         await upkeep.drain()
         await upkeep.learn()
         assert asked == []
