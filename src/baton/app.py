@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from baton.store.writer import Writer
+    from baton.wire.redaction import Redactor
 
 
 def serve(store: Path, grpc: str, http: str, owners: Path | None) -> None:
@@ -36,6 +37,7 @@ def serve(store: Path, grpc: str, http: str, owners: Path | None) -> None:
         UsageError: `grpc` or `http` is no HOST:PORT.
         StoreError: the store is in use, of another format or damaged.
         AddressError: an address cannot be listened on.
+        InputError: baton.toml or the redaction key has a fault.
     """
     from baton.serve.endpoint import run
 
@@ -74,16 +76,21 @@ def load(
 
     Raises:
         StoreError: the store is in use (being served, say), of another format or damaged, or the disk refused.
+        InputError: baton.toml or the redaction key has a fault.
     """
+    from baton.settings import load_settings
     from baton.store.writer import Writer
+    from baton.wire.redaction import open_redactor
 
     result = LoadResult()
     files = _files(paths)
+    rules = load_settings(store).redaction
     with Writer(store) as writer:
+        redactor = open_redactor(rules, store)
         chunk = _Chunk(writer)
         for done, path in enumerate(files, start=1):
             try:
-                frames = _decoded(path)
+                frames = _decoded(path, redactor)
             except BatonError as error:
                 result.bad.append((path, str(error)))
             else:
@@ -128,8 +135,8 @@ def _files(paths: Sequence[Path]) -> list[Path]:
     return list(found)
 
 
-def _decoded(path: Path) -> list[pl.DataFrame]:
-    """The file's spans, in frames of about `LOAD_SPANS_MAX` rows.
+def _decoded(path: Path, redactor: Redactor) -> list[pl.DataFrame]:
+    """The file's spans, redacted, in frames of about `LOAD_SPANS_MAX` rows.
 
     Raises:
         BatonError: the file cannot be read, or holds a span that cannot be kept.
@@ -139,7 +146,7 @@ def _decoded(path: Path) -> list[pl.DataFrame]:
     ingested_at = time.time_ns()
     for where, body in read(path):
         try:
-            rejection = decoder.add(body, tenant=DEFAULT_TENANT, ingested_at=ingested_at)
+            rejection = decoder.add(redactor.redact(body), tenant=DEFAULT_TENANT, ingested_at=ingested_at)
         except BatonError as error:
             raise InputError(f"{where}: {error}") from error
         if rejection.reason is not None:

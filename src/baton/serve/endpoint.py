@@ -18,7 +18,9 @@ from baton.serve.intake import Intake
 from baton.serve.otlp_grpc import grpc_server
 from baton.serve.otlp_http import http_server
 from baton.serve.upkeep import Upkeep, attempt
+from baton.settings import load_settings
 from baton.store.writer import Writer
+from baton.wire.redaction import Redactor, open_redactor
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,14 +37,17 @@ def run(store: Path, grpc: str, http: str, owners: Path | None) -> None:
         UsageError: `grpc` or `http` is no HOST:PORT.
         StoreError: the store is in use, of another format or damaged, or the last drain failed.
         AddressError: an address cannot be listened on.
+        InputError: baton.toml or the redaction key has a fault.
     """
     addresses = parse_address(grpc), parse_address(http)
+    rules = load_settings(store).redaction
     with Writer(store) as writer:
+        redactor = open_redactor(rules, store)
         _replay(writer)
         journal = Journal(writer.journal, writer.drained + 1)
         upkeep = Upkeep(writer, journal, owners)
         try:
-            asyncio.run(_serve(store.resolve(), journal, upkeep, *addresses))
+            asyncio.run(_serve(store.resolve(), journal, redactor, upkeep, *addresses))
         finally:
             journal.close()
 
@@ -57,8 +62,10 @@ def _replay(writer: Writer) -> None:
         _log.warning("journal: %d spans of an earlier run moved to the table", drained.spans)
 
 
-async def _serve(store: Path, journal: Journal, upkeep: Upkeep, grpc: Address, http: Address) -> None:
-    intake = Intake(journal)
+async def _serve(
+    store: Path, journal: Journal, redactor: Redactor, upkeep: Upkeep, grpc: Address, http: Address
+) -> None:
+    intake = Intake(journal, redactor)
     rpc, grpc_port = grpc_server(intake, grpc)
     sock = listen(http, "--http")
     web = http_server(intake)

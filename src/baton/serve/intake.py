@@ -18,6 +18,7 @@ from baton.wire.outcome import Encoding
 
 if TYPE_CHECKING:
     from baton.journal.journal import Journal
+    from baton.wire.redaction import Redactor
     from baton.wire.walk import Rejection
 
 
@@ -27,8 +28,9 @@ class Intake:
     Decoding runs in a thread of its own, so that a large request does not hold up the answers to small ones.
     """
 
-    def __init__(self, journal: Journal) -> None:
+    def __init__(self, journal: Journal, redactor: Redactor) -> None:
         self._journal = journal
+        self._redactor = redactor
         self._decoder = ThreadPoolExecutor(1, thread_name_prefix="decode")
         self._waiting_bytes = 0
 
@@ -57,7 +59,7 @@ class Intake:
         self._waiting_bytes += size
         try:
             loop = asyncio.get_running_loop()
-            checked = await loop.run_in_executor(self._decoder, _check, body, encoding, gzipped)
+            checked = await loop.run_in_executor(self._decoder, _check, body, encoding, gzipped, self._redactor)
             self._waiting_bytes += len(checked.body) - size
             size = len(checked.body)
             if checked.spans:
@@ -74,10 +76,10 @@ class _Checked(NamedTuple):
     rejection: Rejection
 
 
-def _check(body: bytes, encoding: Encoding, gzipped: bool) -> _Checked:  # noqa: FBT001 - run_in_executor passes no keywords
-    """The request as protobuf, and what of it is kept."""
+def _check(body: bytes, encoding: Encoding, gzipped: bool, redactor: Redactor) -> _Checked:  # noqa: FBT001 - run_in_executor passes no keywords
+    """The request as protobuf and redacted, and what of it is kept."""
     plain = gunzip(body) if gzipped else body
     protobuf = to_protobuf(plain) if encoding is Encoding.JSON else plain
     decoder = Decoder()
     rejection = decoder.add(protobuf, tenant=DEFAULT_TENANT, ingested_at=0)
-    return _Checked(protobuf, len(decoder), rejection)
+    return _Checked(redactor.redact(protobuf), len(decoder), rejection)

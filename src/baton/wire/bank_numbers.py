@@ -67,13 +67,12 @@ def is_hex(byte: int) -> bool:
 
 
 @jit_lean
-def find(text: np.ndarray, begin: int, at: int, end: int, lengths: np.ndarray) -> tuple[int, int, int]:
-    """The first card number or IBAN of `text[begin:end]` that begins at `at` or later.
+def find(text: np.ndarray, at: int, end: int, lengths: np.ndarray) -> tuple[int, int, int]:
+    """The first card number or IBAN of `text[at:end]`; what stands before `at` touches nothing.
 
     Args:
         text: uint8; positions are uint64.
-        begin: where the text begins: what stands before touches nothing.
-        at: where to begin: the end of the last one found.
+        at: where the text begins, or where the last one found ends.
         end: where the text ends.
         lengths: IBAN_LENGTHS; compiled code must not hold a table that may change.
 
@@ -98,9 +97,11 @@ def find(text: np.ndarray, begin: int, at: int, end: int, lengths: np.ndarray) -
             position += _1
             edge = position
             continue
+        if _ends_escape(text, edge, position):
+            edge = position
         if position >= edge + _2:
             start = position - _2
-            stop = _iban(text, begin, edge, start, end, lengths)
+            stop = _iban(text, edge, start, end, lengths)
             if stop > start:
                 return start, stop, IBAN
         run_end = position + _1
@@ -131,7 +132,15 @@ def separator(text: np.ndarray, position: int, end: int) -> int:
     if byte == 0x25:
         return _3 if second == 0x32 and third == 0x30 else _0
     # U+2000 to U+2015 and U+202F: spaces and dashes.
-    return _3 if byte == 0xE2 and second == 0x80 and (third <= 0x95 or third == 0xAF) else _0
+    return _3 if byte == 0xE2 and second == 0x80 and (0x80 <= third <= 0x95 or third == 0xAF) else _0
+
+
+@jit_lean
+def _ends_escape(text: np.ndarray, edge: int, position: int) -> bool:
+    """Whether a percent escape stands before `position`."""
+    if position < edge + _3 or text[position - _3] != 0x25:
+        return False
+    return is_hex(text[position - _2]) and is_hex(text[position - _1])
 
 
 @jit_lean
@@ -223,7 +232,7 @@ def _is_in_hex(text: np.ndarray, edge: int, start: int, stop: int, end: int) -> 
     position = start
     while position > edge:
         byte = text[position - _1]
-        if not (is_letter(byte) or is_digit(byte)):
+        if not (is_letter(byte) or is_digit(byte)) or _ends_escape(text, edge, position):
             break
         letters = letters or is_letter(byte)
         hexadecimal = hexadecimal and is_hex(byte)
@@ -242,15 +251,13 @@ def _is_in_hex(text: np.ndarray, edge: int, start: int, stop: int, end: int) -> 
 
 
 @jit_lean
-def _iban(text: np.ndarray, begin: int, edge: int, start: int, end: int, lengths: np.ndarray) -> int:
+def _iban(text: np.ndarray, edge: int, start: int, end: int, lengths: np.ndarray) -> int:
     """Where the IBAN that begins at `start` ends; `start` if none does."""
     first, second = text[start], text[start + _1]
     if not (is_letter(first) and is_letter(second)) or start + _4 > end or not is_digit(text[start + _3]):
         return start
     if start > edge and (is_letter(text[start - _1]) or is_digit(text[start - _1])):
-        # Escapes of two letters (%CE) hold no digit that `find` would have stopped at.
-        escape = start >= begin + _3 and text[start - _3] == 0x25
-        if not (escape and is_hex(text[start - _2]) and is_hex(text[start - _1])):
+        if not _ends_escape(text, edge, start):
             return start
     a, b = np.uint64((first | _CASE) - 0x61), np.uint64((second | _CASE) - 0x61)
     chars = lengths[a * np.uint64(LETTERS) + b]

@@ -159,5 +159,5 @@ def _is_same(text: np.ndarray, start: int, row: np.ndarray, size: int) -> bool:
 
 @jit_lean
 def _has_number(text: np.ndarray, start: int, stop: int) -> bool:
-    _, _, kind = find(text, start, start, stop, IBAN_LENGTHS)
+    _, _, kind = find(text, start, stop, IBAN_LENGTHS)
     return kind != NONE

@@ -28,13 +28,16 @@ from google.protobuf.descriptor import FieldDescriptor
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue, KeyValueList
 
-from baton.errors import InvalidRequestError, RequestTooLargeError
+from baton.errors import InputError, InvalidRequestError, RequestTooLargeError
 from baton.limits import REQUEST_BYTES_MAX
 from baton.wire import redaction_kernel as kernel
 from baton.wire.key_rules import key_memo, key_rules
 from baton.wire.keyed_hash import KEY_BYTES_MAX, keyed_state
+from baton.wire.redaction_key import key_path, make_key, read_key
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from google.protobuf.descriptor import Descriptor
 
     from baton.settings import RedactionRules
@@ -161,3 +164,30 @@ def _kind(field: FieldDescriptor, known: list[Descriptor]) -> int:
 
 
 _FIELDS = _fields()
+
+
+def open_redactor(rules: RedactionRules, store: Path) -> Redactor:
+    """The store's redactor; makes the store's own key at the first call.
+
+    Args:
+        rules: baton.toml's.
+        store: folder of the store, which exists.
+
+    Raises:
+        InputError: the key file cannot serve (`baton.wire.redaction_key`), or the one that baton.toml names is absent.
+    """
+    path = key_path(rules, store)
+    key = read_key(path)
+    if key is None and rules.key_file is not None:
+        raise InputError(
+            f"{path}, the redaction key named by baton.toml, is no file: restore it from its backup (without it no "
+            "clear value can be looked up, and another key splits history); for a new store make one with "
+            "`openssl rand -hex 32` and mode 0600"
+        )
+    return Redactor(rules, make_key(path) if key is None else key)
+
+
+def stands_as(rules: RedactionRules, store: Path, key: str, value: str) -> str:
+    """`Redactor.lookup` in a store that may have no key yet; then the value itself. Raises as `open_redactor`."""
+    secret = read_key(key_path(rules, store))
+    return value if secret is None else Redactor(rules, secret).lookup(key, value)

@@ -318,7 +318,7 @@ def _is_plain(body: np.ndarray, position: int, stop: int) -> bool:
             return False
         if size < _TEXT_MIN:
             return True
-        _, _, kind = find(body, start, start, stop, IBAN_LENGTHS)
+        _, _, kind = find(body, start, stop, IBAN_LENGTHS)
         return kind == NONE
     if tag == _INT_TAG:
         number, start = _varint(body, start + _1, stop)
@@ -344,7 +344,7 @@ def _path_rule(
     A path longer than `PATH_BYTES_MAX` matches nothing.
     """
     nothing = np.uint64(len(rules.ends) - 1)
-    size = _0
+    size, first = _0, True
     for level in range(1, depth + 2):
         start, stop = (key, key_end) if level > depth else (stack[level, _KEY], stack[level, _KEY_END])
         own = level > depth or np.int64(stack[level, _TYPE]) == KEY_VALUE
@@ -352,9 +352,10 @@ def _path_rule(
             continue
         if size + (stop - start) + _1 > np.uint64(PATH_BYTES_MAX):
             return nothing
-        if size > _0:
+        if not first:
             path[size] = 0x2E
             size += _1
+        first = False
         for i in range(stop - start):
             path[size + i] = body[start + i]
         size += stop - start
@@ -442,12 +443,19 @@ def _integer(
 
 @jit_lean
 def _text(
-    body: np.ndarray, out: np.ndarray, pen: np.ndarray, prefix: int, start: int, stop: int, keyed: np.ndarray, use: Scratch
+    body: np.ndarray,
+    out: np.ndarray,
+    pen: np.ndarray,
+    prefix: int,
+    start: int,
+    stop: int,
+    keyed: np.ndarray,
+    use: Scratch,
 ) -> None:
     """Replaces the bank numbers of a text whose length stands at `prefix`."""
     if stop - start < _TEXT_MIN:
         return
-    first, last, kind = find(body, start, start, stop, IBAN_LENGTHS)
+    first, last, kind = find(body, start, stop, IBAN_LENGTHS)
     if kind == NONE:
         return
     out_prefix, out_start = _place(pen, prefix), _place(pen, start)
@@ -459,7 +467,7 @@ def _text(
             return
         pen[_COPIED] = last
         _put_token(body, first, last, out, pen, keyed, use)
-        first, last, kind = find(body, start, last, stop, IBAN_LENGTHS)
+        first, last, kind = find(body, last, stop, IBAN_LENGTHS)
     pen[_EDITS] += _1
     _close(body, out, pen, out_prefix, out_start, stop)
 
@@ -474,7 +482,7 @@ def _put_token(
     """
     for i in range(_MARKED):
         out[pen[_OUT] + i] = _MARK[i]
-    first, last, kind = find(text, start, start, stop, IBAN_LENGTHS)
+    first, last, kind = find(text, start, stop, IBAN_LENGTHS)
     if kind != NONE and first == start and last == stop:
         size = normalize(text, start, stop, use.note)
         write_hash(keyed, use.note, _0, size, use.words, out, pen[_OUT] + _MARKED)
