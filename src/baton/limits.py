@@ -13,6 +13,8 @@ SECOND_NS = 1_000_000_000
 REQUEST_BYTES_MAX = 64 * 1024 * 1024
 # Messages may nest (AnyValue in AnyValue); protobuf's own parsers stop at 100 levels.
 NESTING_MAX = 64
+# Values of a JSON request that is not plain OTLP/JSON, and so becomes Python objects: some 250 bytes each.
+JSON_VALUES_MAX = 1_000_000
 # A segment of the journal is sealed and drained to the table at this size or this age, whichever comes first.
 SEGMENT_BYTES_MAX = 64 * 1024 * 1024
 SEGMENT_AGE_S_MAX = 5.0
