@@ -59,11 +59,17 @@ def to_protobuf(body: bytes) -> bytes:
         InvalidRequestError: no JSON object, or a field with a value that its type cannot hold.
         RequestTooLargeError: it is unusual in some way, and holds more than `JSON_VALUES_MAX` values.
     """
+    plain = transcode(body)
+    return encode(parse(body)) if plain is None else plain
+
+
+def transcode(body: bytes) -> bytes | None:
+    """The protobuf bytes of a request written to the usual letter; None of any other, valid or not."""
     text = np.frombuffer(body, dtype=np.uint8)
     out = np.empty(len(body) + json_kernel.SLACK_BYTES, dtype=np.uint8)
     stack = np.empty((json_kernel.DEPTH_MAX + 1, 4), dtype=np.uint64)
     size = int(json_kernel.transcode(text, out, _names(), stack))
-    return out[:size].tobytes() if size <= len(out) else encode(parse(body))
+    return out[:size].tobytes() if size <= len(out) else None
 
 
 def parse(body: bytes) -> Json:
