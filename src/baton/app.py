@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from baton.serve.options import Options
     from baton.store.writer import Forgotten, Writer
+    from baton.wire.redaction import Redactor
 
 
 def serve(store: Path, owners: Path | None, options: Options) -> None:
@@ -34,7 +35,7 @@ def serve(store: Path, owners: Path | None, options: Options) -> None:
 
     Raises:
         UsageError: an address is no HOST:PORT, TLS options are incomplete, or a door would stand open to others.
-        InputError: a file of certificates or tokens has a fault.
+        InputError: a file of certificates or tokens, baton.toml or the redaction key has a fault.
         StoreError: the store is in use, of another format or damaged.
         AddressError: an address cannot be listened on.
     """
@@ -75,16 +76,21 @@ def load(
 
     Raises:
         StoreError: the store is in use (being served, say), of another format or damaged, or the disk refused.
+        InputError: baton.toml or the redaction key has a fault.
     """
+    from baton.settings import load_settings
     from baton.store.writer import Writer
+    from baton.wire.redaction import open_redactor
 
     result = LoadResult()
     files = _files(paths)
+    rules = load_settings(store).redaction
     with Writer(store) as writer:
+        redactor = open_redactor(rules, store)
         chunk = _Chunk(writer)
         for done, path in enumerate(files, start=1):
             try:
-                frames = _decoded(path)
+                frames = _decoded(path, redactor)
             except BatonError as error:
                 result.bad.append((path, str(error)))
             else:
@@ -129,8 +135,8 @@ def _files(paths: Sequence[Path]) -> list[Path]:
     return list(found)
 
 
-def _decoded(path: Path) -> list[pl.DataFrame]:
-    """The file's spans, in frames of about `LOAD_SPANS_MAX` rows.
+def _decoded(path: Path, redactor: Redactor) -> list[pl.DataFrame]:
+    """The file's spans, redacted, in frames of about `LOAD_SPANS_MAX` rows.
 
     Raises:
         BatonError: the file cannot be read, or holds a span that cannot be kept.
@@ -140,7 +146,7 @@ def _decoded(path: Path) -> list[pl.DataFrame]:
     ingested_at = time.time_ns()
     for where, body in read(path):
         try:
-            rejection = decoder.add(body, tenant=DEFAULT_TENANT, ingested_at=ingested_at)
+            rejection = decoder.add(redactor.redact(body), tenant=DEFAULT_TENANT, ingested_at=ingested_at)
         except BatonError as error:
             raise InputError(f"{where}: {error}") from error
         if rejection.reason is not None:

@@ -286,7 +286,8 @@ def drops(output: str, **asked: Unpack[_Asked]) -> None:
 def journey(journey_id: str, **asked: Unpack[_Asked]) -> None:
     """Show one journey's timeline, a lane a team.
 
-    It says where the journey stopped and why. ID is a trace id or a correlation id.
+    It says where the journey stopped and why. ID is a trace id, a correlation id or an attribute (KEY=VALUE); a value
+    that redaction hashed is found by its clear form.
     """
     from baton import queries
     from baton.reports import journey

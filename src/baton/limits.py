@@ -16,6 +16,8 @@ REQUEST_BYTES_MAX = 64 * 1024 * 1024
 GZIP_MEMBERS_MAX = 64
 # Messages may nest (AnyValue in AnyValue); protobuf's own parsers stop at 100 levels.
 NESTING_MAX = 64
+# Values of a JSON request that is not plain OTLP/JSON, and so becomes Python objects: some 250 bytes each.
+JSON_VALUES_MAX = 1_000_000
 # A segment of the journal is sealed and drained to the table at this size or this age, whichever comes first.
 SEGMENT_BYTES_MAX = 64 * 1024 * 1024
 SEGMENT_AGE_S_MAX = 5.0
@@ -226,6 +228,12 @@ DOCUMENT_BYTES_MAX = 1024 * 1024
 NAME_CHARS_MAX = 255
 # A declared deadline: statements go out monthly; anything longer is a slip of the unit.
 DECLARED_DEADLINE_NS_MAX = 31 * 24 * 3600 * SECOND_NS
+# Globs in one list of [redaction]: a bank's own attribute dictionary has some hundreds of names, and every key that is
+# not remembered is held against all of them.
+REDACTION_RULES_MAX = 1000
+# The redaction key: RFC 2104 wants as many bytes as the hash has; beyond this it is no key but another file.
+REDACTION_KEY_BYTES_MIN = 32
+REDACTION_KEY_BYTES_MAX = 4096
 
 # A receiver is called down once this many messages wait for it with none taken; one or two may as well be lost.
 WAITING_MESSAGES_MIN = 3

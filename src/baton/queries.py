@@ -81,7 +81,9 @@ def report(question: Question) -> Report:
 
 
 def journey(question: Question, name: str) -> Journey:
-    """The journey of a trace id, correlation id or message id.
+    """The journey of a trace id, correlation id or message id, or of a span attribute (`KEY=VALUE`).
+
+    A clear value that the store holds as a hash is found by the store's redaction key.
 
     Raises:
         NotFoundError: no span or handoff bears it.
@@ -89,16 +91,31 @@ def journey(question: Question, name: str) -> Journey:
         StoreError, InputError: as `handoffs`.
     """
     answer = _answer(question)
-    ids = summaries.journeys_of(answer.analysis, name)
+    ids = _journeys(question, answer.analysis, name)
     if not ids:
         raise NotFoundError(
-            f"no span in {question.store} has the trace, correlation or message id {name!r}: "
+            f"no span in {question.store} has the trace, correlation or message id, or the attribute, {name!r}: "
             f"`baton handoffs` lists those that are there"
         )
     if len(ids) > 1:
         shown = ", ".join(ids[:MATCHES_SHOWN_MAX])
         raise UsageError(f"{name!r} names {len(ids)} journeys; ask for one of them by its journey id: {shown}")
     return summaries.journey(answer.analysis, answer.catalog, ids[0])
+
+
+def _journeys(question: Question, analysis: Analysis, name: str) -> list[str]:
+    """Ids of the journeys that bear the name as it stands, or else by its hash, or else as KEY=VALUE in either form."""
+    from baton.wire.redaction import stands_as  # noqa: PLC0415 - the kernel is imported where it is used
+
+    ids = summaries.journeys_of(analysis, name)
+    if ids:
+        return ids
+    rules = load_settings(question.store).redaction
+    key, pair, value = name.partition("=")
+    if pair:
+        return summaries.journeys_bearing(analysis, key, {value, stands_as(rules, question.store, key, value)})
+    stored = stands_as(rules, question.store, "", name)
+    return [] if stored == name else summaries.journeys_of(analysis, stored)
 
 
 def who(question: Question, name: str) -> Who:
