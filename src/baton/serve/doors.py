@@ -40,7 +40,7 @@ class Doors:
 
     async def close(self) -> None:
         """Lets nobody in any more, and those who are in be answered for `SHUTDOWN_GRACE_S`."""
-        self._gate.close("stopping")
+        self._gate.stop()
         # Those that are half read get half of the grace, so that they are told before they are cut off.
         cut = asyncio.get_running_loop().call_later(
             SHUTDOWN_GRACE_S / 2, self._gate.admission.cut_all, "the endpoint stops"

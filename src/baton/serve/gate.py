@@ -45,10 +45,10 @@ class Gate:
         self._intake = intake
         self._health.open()
 
-    def close(self, why: str) -> None:
+    def stop(self) -> None:
         """From here on requests are refused, to be sent again."""
         self._intake = None
-        self._health.close(why)
+        self._health.stop()
 
     def enter(self, authorization: str | None) -> str:
         """The tenant that sends.

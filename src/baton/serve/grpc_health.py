@@ -56,9 +56,12 @@ class HealthService:
             service = await self._asked(context)
             told = None
             while True:
+                ends = self._health.stopping  # a watcher that stayed on would hold up the stop
                 if (found := self._status(service)) != told:
                     told = found
                     yield found
+                if ends:
+                    return
                 await asyncio.sleep(_WATCH_S)
 
     async def _asked(self, context: aio.ServicerContext[bytes, bytes]) -> str:

@@ -8,24 +8,29 @@ from baton.limits import REFUSING_S
 
 
 class Health:
-    """Ready, or the reason why not. Reveals nothing of what is stored or who sends."""
+    """Ready, or the reason why not. Reveals nothing of what is stored or who sends.
+
+    Attributes:
+        stopping: whether the endpoint is about to end.
+    """
 
     def __init__(self) -> None:
+        self.stopping = False
         self._closed: str | None = "starting"
         self._refused_at: float | None = None
 
     def close(self, why: str) -> None:
-        """Not ready until `open`: replaying, stopping."""
+        """Not ready until `open`."""
         self._closed = why
+
+    def stop(self) -> None:
+        """Not ready ever again."""
+        self.stopping = True
+        self.close("stopping")
 
     def open(self) -> None:
         """Ready, as far as the endpoint's life goes."""
         self._closed = None
-
-    @property
-    def closed(self) -> str | None:
-        """Why no request is taken; null while they are."""
-        return self._closed
 
     def refused(self) -> None:
         """A request was refused that may be sent again."""
