@@ -6,10 +6,10 @@ STAMP := $(VENV)/.installed
 CLIENTS := tests/clients/node
 CLIENTS_STAMP := $(CLIENTS)/node_modules/.installed
 
-.PHONY: help demo test lint lock fixtures golden clean
+.PHONY: help demo test lint bench-ingest soak lock fixtures golden clean
 
 help: ## Say what each target does.
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 $(STAMP): requirements.lock pyproject.toml
 	@echo "baton: building $(VENV) from requirements.lock (about a minute on a first run)"
@@ -36,6 +36,14 @@ lint: $(STAMP) ## Linter, formatter, types, import contracts.
 test: $(STAMP) $(CLIENTS_STAMP) lint ## Linters, types, import contracts and every test.
 	@echo "baton: tests" && $(BIN)/pytest --numprocesses 2 --quiet
 
+bench-ingest: $(STAMP) ## Measure the endpoint, beside rotel where that installs (about 5 minutes).
+	@test -d .venv-rotel || $(PYTHON) -m venv .venv-rotel
+	@.venv-rotel/bin/pip install -q --disable-pip-version-check --pre rotel==0.0.1a15 || echo "baton: rotel does not install here"
+	@PYTHONPATH=tests $(BIN)/python -m bench $(BENCH)
+
+soak: $(STAMP) ## Kill the endpoint 50 times, feed and attack it for minutes, fuzz its decoder (about 20 minutes).
+	@PYTHONPATH=tests $(BIN)/python -m soak $(SOAK)
+
 lock: ## Pin every dependency, with hashes, for all supported Pythons (needs uv).
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --extra dev pyproject.toml --output-file requirements.lock
 
@@ -46,4 +54,4 @@ golden: $(STAMP) ## Write the golden files anew; read the difference before you 
 	$(BIN)/pytest tests/golden --golden-update --quiet
 
 clean: ## Remove the virtual environment and caches.
-	rm -rf $(VENV) $(CLIENTS)/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .venv-rotel $(CLIENTS)/node_modules .work .mypy_cache .ruff_cache .pytest_cache .hypothesis

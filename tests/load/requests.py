@@ -18,9 +18,10 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any
 
+    from google.protobuf.internal.containers import RepeatedCompositeFieldContainer
     from numpy.typing import NDArray
+    from opentelemetry.proto.common.v1.common_pb2 import KeyValue
 
 SPANS_A_TRACE = 8
 SPANS_A_RESOURCE = 64
@@ -73,7 +74,7 @@ class Requests:
 
 
 def requests_of(spans: int, seed: int) -> Requests:
-    """Requests of `spans` realistic spans of a bank: traces of eight, a resource each 64 spans, about 390 bytes each."""
+    """Requests of `spans` spans as a bank's services send them: nine attributes, about 390 bytes each."""
     chance = random.Random(seed)
     request = ExportTraceServiceRequest()
     marks: dict[str, list[bytes]] = {"trace": [], "span": [], "parent": [], "start": [], "end": [], "order": []}
@@ -92,7 +93,7 @@ def requests_of(spans: int, seed: int) -> Requests:
     return Requests(spans, seed, template, {name: _places(template, values) for name, values in marks.items()})
 
 
-def _resource(request: ExportTraceServiceRequest, chance: random.Random) -> Any:
+def _resource(request: ExportTraceServiceRequest, chance: random.Random) -> RepeatedCompositeFieldContainer[Span]:
     added = request.resource_spans.add()
     service = chance.choice(SERVICES)
     for key, value in (
@@ -173,8 +174,7 @@ def _message(chance: random.Random) -> tuple[int, str, dict[str, str | int]]:
 SHAPES: tuple[Callable[[random.Random], tuple[int, str, dict[str, str | int]]], ...] = (_server, _database, _message)
 
 
-
-def _attribute(attributes: Any, key: str, value: str | int) -> None:
+def _attribute(attributes: RepeatedCompositeFieldContainer[KeyValue], key: str, value: str | int) -> None:
     added = attributes.add(key=key)
     if isinstance(value, int):
         added.value.int_value = value

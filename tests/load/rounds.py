@@ -72,7 +72,7 @@ def _at_start(store: Path, load: Load, chance: random.Random) -> None:  # noqa: 
     """Killed twice in a row while it starts, or replays what the last one left."""
     for _ in range(2):
         with starting(store) as server:
-            server.is_ready(chance.uniform(0.2, 2.5))
+            server.is_ready(chance.uniform(0.1, 1.0))
             server.kill()
 
 

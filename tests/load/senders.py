@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 METHOD = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
 PATH = "/v1/traces"
 HEADERS = {"content-type": "application/x-protobuf"}
+# What gRPC makes of a connection that broke, or of a call that a server which stops had not begun: OTLP has clients
+# retry both.
+LOST = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED}
 ANSWER_S_MAX = 60.0
 """A request that is neither answered nor cut off for so long is a fault of the server."""
 
@@ -68,10 +71,10 @@ class GrpcDoor:
         try:
             self._export(body, timeout=ANSWER_S_MAX)
         except grpc.RpcError as error:
-            # What a server answers has google.rpc.Status in its trailers; what gRPC makes up of a lost connection, not.
+            # What a server answers has a google.rpc.Status in its trailers.
             if "grpc-status-details-bin" in dict(error.trailing_metadata() or ()):
                 raise Refused(error.code().name, error.details()) from error
-            if error.code() is not grpc.StatusCode.UNAVAILABLE:
+            if error.code() not in LOST:
                 raise
             raise Gone(error.details()) from error
 

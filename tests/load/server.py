@@ -17,29 +17,32 @@ if TYPE_CHECKING:
 READY_S_MAX = 120.0
 """A cold start on a busy machine; no test waits that long unless something is broken."""
 STOP_S_MAX = 120.0
+ANY_PORT = "127.0.0.1:0"
 
-_COMMAND = "from baton import limits; {changes}from baton.cli import main; main()"
+_COMMAND = "import sys; from baton import limits; {changes}from baton.cli import main; sys.exit(main())"
 
 
 class Server:
     """A `baton serve`, started and not waited for.
 
     Attributes:
+        store: its store.
         process: the process.
-        grpc: HOST:PORT of OTLP/gRPC, once it is ready.
-        http: HOST:PORT of OTLP/HTTP, once it is ready.
     """
 
-    def __init__(self, store: Path, **limits: float) -> None:
+    def __init__(self, store: Path, grpc: str = ANY_PORT, http: str = ANY_PORT, **limits: float) -> None:
         """Starts it.
 
         Args:
             store: its store.
+            grpc: where its gRPC door shall listen.
+            http: where its HTTP door shall.
             limits: bounds of `baton.limits` that this process shall have instead, so that what takes minutes takes
                 moments. Users have no such switch.
         """
         changes = "".join(f"limits.{name} = {value!r}; " for name, value in limits.items())
-        serve = ["serve", "--store", str(store), "--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0"]
+        serve = ["serve", "--store", str(store), "--grpc", grpc, "--http", http]
+        self.store = store
         self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 - as long as the process; a full pipe would stop it
         self.process = subprocess.Popen(
             [sys.executable, "-c", _COMMAND.format(changes=changes), *serve],
@@ -54,12 +57,12 @@ class Server:
 
     @property
     def grpc(self) -> str:
-        """HOST:PORT of OTLP/gRPC."""
+        """HOST:PORT of OTLP/gRPC, once it is ready."""
         return self._said["OTLP/gRPC"]
 
     @property
     def http(self) -> str:
-        """HOST:PORT of OTLP/HTTP."""
+        """HOST:PORT of OTLP/HTTP, once it is ready."""
         return self._said["OTLP/HTTP"]
 
     def wait_ready(self) -> Server:
@@ -77,9 +80,9 @@ class Server:
         self.process.kill()
         self.end()
 
-    def stop(self) -> tuple[int, str]:
-        """SIGTERM; returns the exit code and what it said on standard error."""
-        self.process.send_signal(signal.SIGTERM)
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> tuple[int, str]:
+        """Sends the signal; returns the exit code and what it said on standard error."""
+        self.process.send_signal(number)
         return self.end()
 
     def end(self) -> tuple[int, str]:
@@ -118,9 +121,9 @@ def serving(store: Path, **limits: float) -> Iterator[Server]:
 
 
 @contextmanager
-def starting(store: Path, **limits: float) -> Iterator[Server]:
-    """A server that may not be ready yet, and is killed at the end if it still runs."""
-    server = Server(store, **limits)
+def starting(store: Path, grpc: str = ANY_PORT, http: str = ANY_PORT, **limits: float) -> Iterator[Server]:
+    """A server that may not be ready yet, and is killed at the end if it still runs; arguments as of Server."""
+    server = Server(store, grpc, http, **limits)
     try:
         yield server
     finally:
