@@ -213,9 +213,12 @@ def call(
 def _failed(rpc: grpc.Call) -> Answer:
     trailers = dict(rpc.trailing_metadata() or ())
     code: int = rpc.code().value[0]
+    told = Status(code=code, message=rpc.details())
     # What gRPC refuses by itself has no details.
-    status = trailers.get("grpc-status-details-bin") or Status(code=code, message=rpc.details()).SerializeToString()
-    return Answer(code, status, headers=trailers)
+    body = trailers.get("grpc-status-details-bin") or told.SerializeToString()
+    status = Status.FromString(body)
+    assert (status.code, status.message) == (told.code, told.message)
+    return Answer(code, body, headers=trailers)
 
 
 def framed(body: bytes, *, compressed: bool = False) -> bytes:

@@ -15,7 +15,7 @@ import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from baton.journal.journal import Journal
-from baton.journal.record import Record, pack
+from baton.journal.record import MAGIC, Record
 from baton.journal.segment import segment_numbers, segment_path
 from baton.schema import DEFAULT_TENANT
 from baton.store.writer import Writer
@@ -26,7 +26,7 @@ from load.senders import DOORS, HttpDoor, Load
 from load.server import serving, starting
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from contextlib import AbstractContextManager
     from pathlib import Path
 
@@ -86,15 +86,17 @@ def test_a_second_server_on_the_store_disturbs_nothing(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def three_records(tmp_path: Path) -> Path:
-    """A store with three spans in three records of one segment, and no server."""
+def three_records(tmp_path: Path) -> tuple[Path, int]:
+    """A store with three spans in three records of one segment, and no server; where the last record begins."""
     store = tmp_path / "whole"
     with Writer(store) as writer:
         journal = Journal(writer.journal, 1)
-        for number in range(3):
+        for number in range(2):
             journal.append(record(number)).result()
+        last = segment_path(writer.journal, 1).stat().st_size
+        journal.append(record(2)).result()
         journal.close()
-    return store
+    return store, last
 
 
 def record(number: int) -> Record:
@@ -104,16 +106,20 @@ def record(number: int) -> Record:
     return Record(0, DEFAULT_TENANT, request.SerializeToString())
 
 
-def test_a_journal_cut_at_any_byte_of_its_last_record_keeps_the_others(three_records: Path, tmp_path: Path) -> None:
+def test_a_journal_cut_at_any_byte_of_its_last_record_keeps_the_others(
+    three_records: tuple[Path, int], tmp_path: Path
+) -> None:
     """Where a crash stopped the last write: readers see the records before it, and so they do once it is drained."""
     ledger = Ledger()
     ledger.send(["0000000000000001", "0000000000000002"])
     ledger.acknowledge(["0000000000000001", "0000000000000002"])
-    whole = segment_path(three_records / "journal", 1).read_bytes()
-    for missing in range(1, len(pack(record(2))) + 1):
+    whole, last = three_records
+    data = segment_path(whole / "journal", 1).read_bytes()
+    assert len(data) > last + len(record(2).body)
+    for end in range(last, len(data)):
         store = tmp_path / "cut"
-        shutil.copytree(three_records, store)
-        segment_path(store / "journal", 1).write_bytes(whole[:-missing])
+        shutil.copytree(whole, store)
+        segment_path(store / "journal", 1).write_bytes(data[:end])
         ledger.judge(store)
         with Writer(store) as writer:
             writer.drain(1)
@@ -137,7 +143,7 @@ def test_a_flipped_bit_costs_its_record_and_no_other(tmp_path: Path, part: str, 
         door.close()
         server.kill()
     (number,) = segment_numbers(tmp_path / "journal")
-    flip(segment_path(tmp_path / "journal", number), bodies[lost[0]], part)
+    flip(segment_path(tmp_path / "journal", number), bodies, lost[0], part)
     ledger.send(hex_ids(requests, *range(4)))
     ledger.acknowledge(hex_ids(requests, *({*range(4)} - {*lost})))
     ledger.judge(tmp_path)
@@ -151,12 +157,12 @@ def test_a_flipped_bit_costs_its_record_and_no_other(tmp_path: Path, part: str, 
     ledger.judge(tmp_path)
 
 
-def flip(segment: Path, body: bytes, part: str) -> None:
-    """Flips one bit of the record that holds the body: in its length, or in the middle of its payload."""
+def flip(segment: Path, bodies: Sequence[bytes], number: int, part: str) -> None:
+    """Flips one bit of a record: in its length, which comes first, or in the middle of its body."""
     data = bytearray(segment.read_bytes())
-    at = data.index(body)
-    record_at = at - len(pack(Record(0, DEFAULT_TENANT, b"")))
-    data[record_at + 2 if part == "length" else at + len(body) // 2] ^= 1
+    head = data.index(bodies[0]) - len(MAGIC)
+    at = data.index(bodies[number])
+    data[at - head + 2 if part == "length" else at + len(bodies[number]) // 2] ^= 1
     segment.write_bytes(data)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import signal
 import socket
 import threading
@@ -12,22 +11,18 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 import grpc
-import orjson
 import pytest
-from google.rpc.status_pb2 import Status
 from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter as GrpcExporter
 from opentelemetry.exporter.otlp.proto.http import Compression
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter as HttpExporter
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceRequest,
-    ExportTraceServiceResponse,
 )
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExportResult
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from baton.limits import REQUEST_BYTES_MAX
 from baton.schema import SPANS
 from baton.store.reader import Store
 from load.server import Server, serving, starting
@@ -213,77 +208,6 @@ def test_a_second_server_is_refused_and_told_why(shared: Server, tmp_path: Path)
         assert code == 3
         assert told in errors
         assert errors.count("\n") == 1
-
-
-def test_partial_success_counts_exactly(shared: Server) -> None:
-    """The rejected are counted in either encoding and through either door; the rest is kept; none rejected: unset."""
-    mixed = request_of(GOOD, BAD, GOOD, BAD, BAD, name="mixed")
-    answers = [call(shared, mixed), post(shared, mixed, PROTOBUF)[2]]
-    for partial in (ExportTraceServiceResponse.FromString(answer).partial_success for answer in answers):
-        assert partial.rejected_spans == 3
-        assert "spans[1].trace_id is 'ttttttttttttttt'" in partial.error_message
-    spans = [{"traceId": "0" * 31 + "1", "spanId": "0" * 15 + "1", "name": "json"}, {"traceId": "AAAA=="}]
-    body = orjson.dumps({"resourceSpans": [{"scopeSpans": [{"spans": spans}]}]})
-    status, content_type, answer = post(shared, body, "Application/JSON; charset=utf-8")
-    assert (status, content_type) == (200, JSON)
-    assert orjson.loads(answer)["partialSuccess"]["rejectedSpans"] == "1"
-    assert [call(shared, request_of(GOOD)), post(shared, b"{}")[2]] == [b"", b"{}"]
-    assert [names_in(shared.store)[name] for name in ("mixed", "json")] == [4, 1]
-
-
-@pytest.mark.parametrize(
-    ("body", "content_type", "headers", "status", "code", "told"),
-    [
-        (b"\xff\xff", PROTOBUF, {}, 400, 3, "Wire format was corrupt"),
-        (b"{", JSON, {}, 400, 3, "not JSON"),
-        (b"", JSON, {}, 400, 3, "not JSON"),
-        (b"garbage", PROTOBUF, {"content_encoding": "gzip"}, 400, 3, "no gzip"),
-        (b"", PROTOBUF, {"content_encoding": "gzip"}, 400, 3, "cut short"),
-        (gzip.compress(b"{}")[:-4], JSON, {"content_encoding": "GZIP"}, 400, 3, "cut short"),
-        (gzip.compress(bytes(REQUEST_BYTES_MAX + 1)), JSON, {"content_encoding": "gzip"}, 413, 8, "smaller batches"),
-        (bytes(REQUEST_BYTES_MAX + 1), PROTOBUF, {}, 413, 8, "smaller batches"),
-        (b"x", "text/plain", {}, 415, 3, "'text/plain'"),
-        (b"{}", JSON, {"content_encoding": "br"}, 415, 3, "'br'"),
-        (b"{}", JSON, {"path": "/v1/logs"}, 404, 5, "/v1/logs"),
-        (b"{}", JSON, {"path": "/v1/traces/"}, 404, 5, "POST to /v1/traces"),
-        (b"{}", JSON, {"path": "/%1b%5b2J"}, 404, 5, "POST to /v1/traces"),
-    ],
-)
-def test_http_failures_are_told_in_the_requests_encoding(
-    shared: Server, body: bytes, content_type: str, headers: dict[str, str], status: int, code: int, told: str
-) -> None:
-    """Each has OTLP's status and a google.rpc.Status that says what is wrong, protobuf to protobuf, else JSON."""
-    answered, answer_type, answer = post(shared, body, content_type, **headers)
-    assert answered == status
-    if content_type == PROTOBUF:
-        assert answer_type == PROTOBUF
-        found = Status.FromString(answer)
-        assert (found.code, told in found.message) == (code, True)
-    else:
-        assert answer_type == JSON
-        assert (orjson.loads(answer)["code"], told in orjson.loads(answer)["message"]) == (code, True)
-        assert orjson.loads(answer)["message"].isprintable()
-
-
-def test_other_methods_are_refused(shared: Server) -> None:
-    """A GET is 405 with what is allowed."""
-    with pytest.raises(urllib.error.HTTPError) as caught:
-        urllib.request.urlopen(f"http://{shared.http}/v1/traces", timeout=WAIT_S)
-    with caught.value as error:
-        assert (error.code, error.headers["allow"]) == (405, "POST")
-
-
-def test_grpc_failures_carry_a_status(shared: Server) -> None:
-    """Malformed bytes are INVALID_ARGUMENT, too large ones RESOURCE_EXHAUSTED; details hold a google.rpc.Status."""
-    with pytest.raises(grpc.RpcError) as caught:
-        call(shared, b"\xff\xff")
-    error = caught.value
-    assert error.code() is grpc.StatusCode.INVALID_ARGUMENT
-    details = Status.FromString(dict(error.trailing_metadata())["grpc-status-details-bin"])
-    assert (details.code, details.message) == (3, error.details())
-    with pytest.raises(grpc.RpcError) as caught:
-        call(shared, bytes(REQUEST_BYTES_MAX + 1))
-    assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
 
 
 def test_a_request_that_never_ends_does_not_hold_up_the_stop(tmp_path: Path) -> None:

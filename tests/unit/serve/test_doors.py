@@ -31,7 +31,9 @@ from baton.serve.gate import Gate
 from baton.serve.health import Health
 from baton.serve.options import Options
 from baton.serve.outages import Refusals
+from baton.settings import RedactionRules
 from baton.store.writer import Drained, Writer
+from baton.wire.redaction import Redactor
 from baton.wire.walk import Rejection
 
 if TYPE_CHECKING:
@@ -207,7 +209,7 @@ class SlowWriter:
     """A store whose journal holds two segments, and that drains one when it is let."""
 
     def __init__(self, journal: Path) -> None:
-        self.journal = journal
+        self.path = self.journal = journal
         self.drained = 0
         self.go = Event()
         for number in (1, 2):
@@ -234,9 +236,10 @@ def test_while_it_replays_it_says_so_and_takes_nothing(tmp_path: Path, capsys: p
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(endpoint, "open_doors", opened)
             stored: Writer = writer  # type: ignore[assignment] # a stand-in
-            serving = asyncio.create_task(endpoint._serve(tmp_path, stored, None, settle(LOCAL)))
+            house = endpoint._House(stored, None, Redactor(RedactionRules(), bytes(32)))
+            serving = asyncio.create_task(endpoint._serve(house, settle(LOCAL)))
             doors = await made
-            bench = Bench(doors, doors._gate, Health(), [])
+            bench = Bench(doors, doors._gate, Health(), Refusals())
             assert await bench.get("/healthz") == (200, "ok\n")
             assert await bench.get("/readyz") == (503, "replaying the journal, segment 1 of 2\n")
             status, body, _ = await bench.post()
