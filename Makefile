@@ -43,6 +43,7 @@ bench-ingest: $(STAMP) ## Measure the endpoint, beside rotel where that installs
 
 soak: $(STAMP) ## Kill the endpoint 50 times, feed and attack it for minutes, fuzz its decoder (about 20 minutes).
 	@PYTHONPATH=tests $(BIN)/python -m soak $(SOAK)
+	@$(if $(wildcard tests/fuzz),$(MAKE) --no-print-directory fuzz,echo "soak: there is no fuzzer yet")
 
 lock: ## Pin every dependency, with hashes, for all supported Pythons (needs uv).
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --extra dev pyproject.toml --output-file requirements.lock

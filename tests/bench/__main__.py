@@ -29,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     asked = parser.parse_args(arguments)
     # Here, not where temporary files lie: that may be memory, where a sync costs nothing.
     WORK.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="bench-", dir=WORK) as folder:
+    with tempfile.TemporaryDirectory(prefix="bench-", dir=WORK, ignore_cleanup_errors=True) as folder:
         rows = measured(Path(folder), asked.scale, rotel.agent(asked.rotel))
     sys.stdout.write(FORMATS[asked.format](rows))
 

@@ -34,9 +34,9 @@ DRAINED_S_MAX = 600.0
 GROUP = "to the durable acknowledgement"
 
 NEVER_S = 1e6
-# Upkeep that would come between is put off, by bounds that only this process has: no drain, no learning, no compaction.
-NO_DRAIN = {"SEGMENT_AGE_S_MAX": NEVER_S, "SEGMENT_BYTES_MAX": 1 << 40, "LEARN_INTERVAL_S": NEVER_S}
-NO_LEARNING = {"LEARN_INTERVAL_S": NEVER_S}
+# Work that is counted apart is put off, by bounds that only these processes have.
+DRAIN_ALONE = {"LEARN_INTERVAL_S": NEVER_S, "COMPACT_INTERVAL_S": NEVER_S}
+JOURNAL_ALONE = DRAIN_ALONE | {"SEGMENT_AGE_S_MAX": NEVER_S, "SEGMENT_BYTES_MAX": 1 << 40}
 
 _seeds = itertools.count(100)
 
@@ -64,7 +64,7 @@ def acknowledgement(folder: Path, scale: float, yardstick: Path | None) -> list[
     others: list[Cost] = []
     for turn in range(turns):
         store = folder / f"acknowledged-{turn}"
-        own.append(_cost(_baton(store, NO_DRAIN), count))
+        own.append(_cost(_baton(store, JOURNAL_ALONE), count))
         shutil.rmtree(store)
         if yardstick:
             others.append(_cost(rotel.serving(yardstick), count))
@@ -87,7 +87,7 @@ def table(folder: Path, scale: float) -> list[Row]:
     group = "to the Delta table"
     count = _drained_requests(scale)
     store = folder / "drained"
-    cost = _cost(_baton(store, NO_LEARNING), count, lambda: _wait_drained(store, drained_spans(scale)))
+    cost = _cost(_baton(store, DRAIN_ALONE), count, lambda: _wait_drained(store, drained_spans(scale)))
     how = f"{count} requests of {SPANS} spans; learning and compaction apart; {cost.refused} told to try again"
     return [
         Row(group, "baton", cost.per_cpu_s, "spans/CPU-s", least=220_000, how=how),

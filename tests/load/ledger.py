@@ -48,11 +48,13 @@ class Ledger:
         """Asserts that every acknowledged span is there and nothing is that was not sent.
 
         As the store has them, each at least as often as it was acknowledged and at most as often as it was sent; as
-        queries see them, with what was resent told apart from what was not, each exactly once.
+        queries see them, each exactly once. Clients may go on sending meanwhile.
         """
         with self._lock:
-            sent, acknowledged = Counter(self._sent), Counter(self._acknowledged)
+            acknowledged = Counter(self._acknowledged)
         spans = _spans(store)
+        with self._lock:
+            sent = Counter(self._sent)
         if spans is None:
             assert not acknowledged, f"there is no store, and {len(acknowledged)} spans were acknowledged"
             return

@@ -16,8 +16,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SPANS = 20
-# Drains several times a second, so that an instant at random is often one in a drain.
-HASTY = {"SEGMENT_AGE_S_MAX": 0.2, "LEARN_INTERVAL_S": 1.0}
+# Drains several times a second and compacts often, so that an instant at random is often one in either.
+HASTY = {"SEGMENT_AGE_S_MAX": 0.2, "LEARN_INTERVAL_S": 1.0, "COMPACT_INTERVAL_S": 0.5, "SMALL_PARTS_MAX": 3}
+# Deletes what compaction replaced at once: for stores that nobody reads meanwhile.
+HASTIEST = HASTY | {"OLD_FILES_S": 0.0}
 
 
 def rounds(store: Path, count: int, seed: int, tell: Callable[[str], None]) -> Ledger:
@@ -49,10 +51,10 @@ def _under_load(store: Path, load: Load, chance: random.Random) -> None:
         server.kill()
 
 
-def _amid_drains(store: Path, load: Load, chance: random.Random) -> None:
-    """Killed under load, while it drains again and again."""
-    with serving(store, **HASTY) as server, load.on(server):
-        time.sleep(chance.uniform(0, 1))
+def _amid_upkeep(store: Path, load: Load, chance: random.Random) -> None:
+    """Killed under load, while it drains, compacts and deletes again and again."""
+    with serving(store, **HASTIEST) as server, load.on(server):
+        time.sleep(chance.uniform(0, 3))
         server.kill()
 
 
@@ -76,7 +78,7 @@ def _at_start(store: Path, load: Load, chance: random.Random) -> None:  # noqa: 
             server.kill()
 
 
-KILLS = (_under_load, _in_a_drain, _at_start, _amid_drains, _under_load, _at_start)
+KILLS = (_under_load, _in_a_drain, _at_start, _amid_upkeep, _under_load, _at_start)
 
 
 def _parts(store: Path) -> set[str]:

@@ -48,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     # Exporters that lose their server say so at length; here they lose it all the time.
     logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)
     WORK.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="soak-", dir=WORK) as folder:
+    with tempfile.TemporaryDirectory(prefix="soak-", dir=WORK, ignore_cleanup_errors=True) as folder:
         _tell(f"{asked.rounds} rounds of kill -9, --seed {asked.seed}")
         rounds(Path(folder) / "killed", asked.rounds, asked.seed, _tell)
         _tell(f"{asked.seconds:.0f} s of {RATE:,} spans/s under attack")
