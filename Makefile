@@ -34,6 +34,7 @@ lint: $(STAMP) ## Linter, formatter, types, import contracts.
 	@echo "baton: import contracts" && $(BIN)/lint-imports --no-logo
 
 test: $(STAMP) $(CLIENTS_STAMP) lint ## Linters, types, import contracts and every test.
+	@command -v strace >/dev/null || { [ "$$(id -u)" = 0 ] && apt-get install -qq -y strace >/dev/null 2>&1; } || true
 	@echo "baton: tests" && $(BIN)/pytest --numprocesses 2 --quiet
 
 bench-ingest: $(STAMP) ## Measure the endpoint, beside rotel where that installs (about 5 minutes).
