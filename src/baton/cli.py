@@ -181,7 +181,7 @@ _FILE = click.Path(path_type=Path)
 @cli.command(
     cls=_Serve,
     epilog="What is sent to /v1/traces by HTTP or Export by gRPC is acknowledged when it is durable. /healthz and "
-    "/readyz, and grpc.health.v1, need no token.",
+    "/readyz, and grpc.health.v1, need no token. SIGHUP reads certificates and tokens again.",
 )
 @_STORE
 @_OWNERS

@@ -47,6 +47,11 @@ HELLO_S_MAX = 10.0
 CONNECTIONS_MAX = 1024
 # Requests at once on one gRPC connection; HTTP/2 recommends no fewer than 100.
 STREAMS_MAX = 100
+# gRPC calls that wait to be looked at: beyond it some are turned away by gRPC, beyond twice it all. By default it is
+# 1000, which a thousand exporters that begin at once would meet. Each may bring HEADERS_BYTES_MAX.
+CALLS_PENDING_MAX = 4 * CONNECTIONS_MAX
+# Of a body whose sender is not let in, this much is read and thrown away, so that the sender gets to read why.
+REFUSED_BYTES_MAX = 1024 * 1024
 # Head of an HTTP request, metadata of a gRPC call: Apache's 8 KB for a line, twice.
 HEADERS_BYTES_MAX = 16 * 1024
 # Files beside connections: the store's, the journal's, libraries'.

@@ -7,10 +7,12 @@ import gzip
 import os
 import resource
 import signal
+import socket
 import ssl
 import subprocess
 import sys
 import threading
+import time
 import urllib.error
 import urllib.request
 from collections import Counter
@@ -77,6 +79,13 @@ class Served:
         """As SIGTERM does; the exit code."""
         self.process.terminate()
         return self.process.wait(WAIT_S)
+
+    def logged(self, line: str) -> None:
+        """Returns when the log has the line."""
+        deadline = time.monotonic() + WAIT_S
+        while line not in self.log.read_text():
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
 
     def memory_peak(self) -> int:
         """The most that was ever resident, bytes."""
@@ -204,6 +213,57 @@ def test_a_token_opens_both_doors_and_its_tenant_stands_on_the_spans(guards: Gua
         for tenant, token in (("markets", MARKETS), ("retail", RETAIL))
         for door in ("grpc", "http")
     ]
+
+
+def certificate_of(address: str, authority: bytes) -> bytes:
+    """The certificate that a door presents."""
+    host, _, port = address.rpartition(":")
+    context = ssl.create_default_context(cadata=authority.decode())
+    context.set_alpn_protocols(["h2"])
+    with (
+        socket.create_connection((host, int(port)), timeout=WAIT_S) as plain,
+        context.wrap_socket(plain, server_hostname="localhost") as secure,
+    ):
+        return secure.getpeercert(binary_form=True) or b""
+
+
+def test_certificates_and_tokens_are_renewed_while_it_serves(tmp_path: Path) -> None:
+    """SIGHUP: both doors present the new certificate and take the new token only; faulty files change nothing."""
+    authority = trustme.CA()
+
+    def write(tokens: str, *, whole: bool = True) -> Guards:
+        server = authority.issue_cert("localhost")
+        chain = b"".join(blob.bytes() for blob in server.cert_chain_pems)
+        (tmp_path / "server.pem").write_bytes(chain if whole else b"")
+        server.private_key_pem.write_to_path(tmp_path / "server.key")
+        (tmp_path / "tokens.yaml").write_text(tokens)
+        for name in ("server.key", "tokens.yaml"):
+            (tmp_path / name).chmod(0o600)
+        return Guards(tmp_path, authority.cert_pem.bytes(), server)
+
+    guards = write(f"tokens: [{{token: {RETAIL}, tenant: retail}}]")
+    with served(tmp_path, *guards.options()) as endpoint:
+        assert endpoint.process.stdout is not None
+        doors = (endpoint.grpc, endpoint.http)
+        first = {certificate_of(door, guards.authority) for door in doors}
+        write(f"tokens: [{{token: {MARKETS}, tenant: a}}, {{token: {READER}, tenant: b}}]")
+        endpoint.process.send_signal(signal.SIGHUP)
+        assert "tokens 2 of 2 tenants\n" in iter(endpoint.process.stdout.readline, "")
+        assert [post(f"https://{endpoint.http}", b"", guards.context(), token)[0] for token in (RETAIL, MARKETS)] == [
+            401,
+            200,
+        ]
+        second = {certificate_of(door, guards.authority) for door in doors}
+        assert len(first) == len(second) == 1
+        assert first != second
+        with guards.channel(endpoint.grpc) as channel:
+            assert call(channel, b"", RETAIL) is grpc.StatusCode.UNAUTHENTICATED
+            assert call(channel, b"", MARKETS) is grpc.StatusCode.OK
+        write(TOKENS, whole=False)
+        endpoint.process.send_signal(signal.SIGHUP)
+        endpoint.logged("What was read before still holds")
+        assert {certificate_of(door, guards.authority) for door in doors} == second
+        assert endpoint.stop() == 0
 
 
 def test_mutual_tls_lets_in_who_has_a_certificate(guards: Guards, tmp_path: Path) -> None:
@@ -410,7 +470,7 @@ def test_half_sent_requests_give_way_to_whole_ones(bare: Served) -> None:
 
 
 def test_a_second_sigterm_hurries_and_breaks_nothing(tmp_path: Path) -> None:
-    """Under load, with a request half sent: it is answered, the exit code is 0, each acknowledged span is once there."""
+    """Under load, with a request half sent: it is answered, the exit code is 0, what was acknowledged is there once."""
 
     async def work(endpoint: Served) -> Honest:
         honest = Honest(endpoint.grpc)

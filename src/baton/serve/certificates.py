@@ -45,11 +45,42 @@ class Certificates:
             context.verify_mode = ssl.CERT_REQUIRED
         return context
 
-    def credentials(self) -> grpc.ServerCredentials:
+    def configuration(self) -> grpc.ServerCertificateConfiguration:
         """For the gRPC door."""
         pair = self.key.read_bytes(), self.certificate.read_bytes()
         authorities = None if self.client_ca is None else self.client_ca.read_bytes()
-        return grpc.ssl_server_credentials([pair], authorities, require_client_auth=authorities is not None)
+        return grpc.ssl_server_certificate_configuration([pair], authorities)
+
+
+class Presented:
+    """What the doors present now: certificates that are renewed while they serve.
+
+    Attributes:
+        context: of TLS connections that the HTTP door accepts from here on.
+    """
+
+    def __init__(self, certificates: Certificates) -> None:
+        self._first = certificates
+        self._configuration: grpc.ServerCertificateConfiguration | None = None
+        self.context = certificates.context()
+
+    def renew(self, certificates: Certificates) -> None:
+        """Presents these on every new connection of both doors."""
+        self.context = certificates.context()
+        self._configuration = certificates.configuration()
+
+    def credentials(self) -> grpc.ServerCredentials:
+        """Of the gRPC door."""
+        return grpc.dynamic_ssl_server_credentials(
+            self._first.configuration(),
+            self._renewed,  # type: ignore[arg-type] # None is for "as before"; the stubs leave it out
+            require_client_authentication=self._first.client_ca is not None,
+        )
+
+    def _renewed(self) -> grpc.ServerCertificateConfiguration | None:
+        """What gRPC does not have yet; it asks in a thread of its own, at every handshake."""
+        configuration, self._configuration = self._configuration, None
+        return configuration
 
 
 def load_certificates(certificate: Path | None, key: Path | None, client_ca: Path | None) -> Certificates | None:

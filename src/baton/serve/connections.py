@@ -25,8 +25,9 @@ from baton.wire.quote import quote
 
 if TYPE_CHECKING:
     import socket
-    import ssl
     from collections.abc import Awaitable, Callable
+
+    from baton.serve.certificates import Presented
 
 _log = logging.getLogger(__name__)
 
@@ -111,7 +112,7 @@ class Listener:
         self,
         sock: socket.socket,
         protocol: Callable[[], Connection],
-        context: ssl.SSLContext | None,
+        presented: Presented | None,
         full: Callable[[str], None],
     ) -> None:
         """Starts to accept.
@@ -119,13 +120,13 @@ class Listener:
         Args:
             sock: listens.
             protocol: makes a connection's protocol.
-            context: for TLS.
+            presented: the certificates; None for plain HTTP.
             full: told, with the reason, of each connection that was turned away.
         """
         sock.setblocking(False)  # noqa: FBT003 - the socket's own signature
         self._sock = sock
         self._protocol = protocol
-        self._context = context
+        self._presented = presented
         self._full = full
         self._told = False
         self._loop = asyncio.get_running_loop()
@@ -169,10 +170,10 @@ class Listener:
         task.add_done_callback(self._greeting.discard)
 
     async def _connect(self, protocol: Connection, client: socket.socket) -> None:
-        timeout = None if self._context is None else HELLO_S_MAX
+        context, timeout = (None, None) if self._presented is None else (self._presented.context, HELLO_S_MAX)
         try:
             await self._loop.connect_accepted_socket(
-                lambda: protocol, client, ssl=self._context, ssl_handshake_timeout=timeout
+                lambda: protocol, client, ssl=context, ssl_handshake_timeout=timeout
             )
         except (OSError, asyncio.CancelledError):
             # No handshake: a port scan, plain HTTP, a certificate that is not taken. Nobody is to be told.
@@ -183,7 +184,7 @@ class Listener:
         self._turned_away(f"{CONNECTIONS_MAX} connections are open, the limit")
         with client, suppress(OSError):
             client.setblocking(False)  # noqa: FBT003 - the socket's own signature
-            if self._context is None:
+            if self._presented is None:
                 client.send(_FULL)
 
     def _turned_away(self, why: str) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from baton.limits import SHUTDOWN_GRACE_S
 from baton.serve.address import listen
+from baton.serve.certificates import Presented
 from baton.serve.otlp_grpc import grpc_server
 from baton.serve.otlp_http import HttpServer
 
@@ -27,16 +28,24 @@ class Doors:
         serving: ends when the HTTP door does.
         grpc: where OTLP/gRPC listens.
         http: where OTLP/HTTP listens.
+        presented: the certificates; None without TLS.
     """
 
     grpc: Address
     http: Address
+    presented: Presented | None
 
     def __init__(self, gate: Gate, rpc: aio.Server, web: HttpServer, serving: asyncio.Task[None]) -> None:
         self._gate = gate
         self._rpc = rpc
         self.web = web
         self.serving = serving
+
+    def renew(self, access: Access) -> None:
+        """Goes by these certificates and tokens from here on."""
+        if self.presented is not None and access.certificates is not None:
+            self.presented.renew(access.certificates)
+        self._gate.renew(access.tokens)
 
     async def close(self) -> None:
         """Lets nobody in any more, and those who are in be answered for `SHUTDOWN_GRACE_S`."""
@@ -56,11 +65,13 @@ async def open_doors(access: Access, gate: Gate, health: Health) -> Doors:
     Raises:
         AddressError: one of them cannot be listened on.
     """
-    rpc, grpc_port = grpc_server(gate, health, access.grpc, access.certificates)
+    presented = None if access.certificates is None else Presented(access.certificates)
+    rpc, grpc_port = grpc_server(gate, health, access.grpc, presented)
     sock = listen(access.http, "--http")
-    web = HttpServer(gate, health, None if access.certificates is None else access.certificates.context())
+    web = HttpServer(gate, health, presented)
     await rpc.start()
     doors = Doors(gate, rpc, web, asyncio.create_task(web.serve([sock])))
     doors.grpc = access.grpc._replace(port=grpc_port)
     doors.http = access.http._replace(port=sock.getsockname()[1])
+    doors.presented = presented
     return doors

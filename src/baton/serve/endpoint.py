@@ -13,7 +13,7 @@ import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
-from baton.errors import UnavailableError
+from baton.errors import BatonError, UnavailableError
 from baton.journal.journal import Journal
 from baton.journal.segment import segment_numbers
 from baton.limits import DRAIN_STOP_S_MAX, LEARN_STOP_S_MAX
@@ -32,6 +32,7 @@ from baton.store.writer import Writer
 from baton.wire.redaction import Redactor, open_redactor
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from baton.serve.access import Access
@@ -44,7 +45,8 @@ _log = logging.getLogger(__name__)
 def run(store: Path, owners: Path | None, options: Options) -> None:
     """Serves until SIGTERM or SIGINT; returns when everything acknowledged is in the table.
 
-    Prints the store, the addresses, what guards them, and `ready`, a line each.
+    Prints the store, the addresses, what guards them, and `ready`, a line each. SIGHUP reads certificates and tokens
+    again.
 
     Raises:
         UsageError: an option does not fit, or a door would stand open to others.
@@ -56,7 +58,7 @@ def run(store: Path, owners: Path | None, options: Options) -> None:
     set_up_allocator()
     raise_limit()
     with Writer(store) as writer:
-        asyncio.run(_serve(_House(writer, owners, open_redactor(rules, store)), access))
+        asyncio.run(_serve(_House(writer, owners, open_redactor(rules, store)), access, lambda: settle(options)))
 
 
 class _House(NamedTuple):
@@ -67,11 +69,13 @@ class _House(NamedTuple):
     redactor: Redactor
 
 
-async def _serve(house: _House, access: Access) -> None:
+async def _serve(house: _House, access: Access, settle_anew: Callable[[], Access]) -> None:
     stop = _Stop(asyncio.get_running_loop())
     health = Health()
     gate = Gate(access.tokens, Admission(), health, Refusals())
     doors = await open_doors(access, gate, health)
+    if access.certificates is not None or access.tokens is not None:
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, _renew, doors, settle_anew)
     watching = [asyncio.create_task(watch) for watch in (gate.admission.watch(), watch_grpc(doors.web))]
     for line in (
         f"store {house.writer.path.resolve()}",
@@ -108,6 +112,18 @@ async def _replay(writer: Writer, health: Health, stop: asyncio.Event) -> bool:
     if spans:
         _log.warning("journal: %d spans of an earlier run moved to the table", spans)
     return True
+
+
+def _renew(doors: Doors, settle_anew: Callable[[], Access]) -> None:
+    """Reads the certificates and tokens again, as SIGHUP asks; with a fault in them, what was read before holds."""
+    try:
+        access = settle_anew()
+    except BatonError as error:
+        _log.warning("SIGHUP: %s. What was read before still holds", error)
+        return
+    doors.renew(access)
+    for line in access.lines():
+        _say(line)
 
 
 async def _take(house: _House, gate: Gate, doors: Doors, stop: _Stop) -> None:

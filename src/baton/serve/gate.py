@@ -36,6 +36,10 @@ class Gate:
         self._health = health
         self._intake: Intake | None = None
 
+    def renew(self, tokens: Tokens | None) -> None:
+        """These tokens hold from here on."""
+        self._tokens = tokens
+
     def open(self, intake: Intake) -> None:
         """From here on requests are taken."""
         self._intake = intake

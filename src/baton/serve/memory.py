@@ -14,9 +14,12 @@ from pathlib import Path
 _STATM = Path("/proc/self/statm")
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 # mallopt(3).
+_M_TRIM_THRESHOLD = -1
 _M_MMAP_THRESHOLD = -3
 _M_ARENA_MAX = -8
-_LARGE_BYTES = 1024 * 1024
+_LARGE_BYTES = 8 * 1024 * 1024
+# Of a heap's free end: less, and every group of requests would be paged in anew.
+_KEPT_BYTES = 32 * 1024 * 1024
 _ARENAS_MAX = 2
 
 
@@ -33,6 +36,7 @@ def set_up_allocator() -> None:
     with suppress(OSError, AttributeError):
         libc = ctypes.CDLL(None)
         libc.mallopt(_M_MMAP_THRESHOLD, _LARGE_BYTES)
+        libc.mallopt(_M_TRIM_THRESHOLD, _KEPT_BYTES)
         libc.mallopt(_M_ARENA_MAX, _ARENAS_MAX)
 
 

@@ -15,6 +15,7 @@ from grpc import aio
 
 from baton.errors import InvalidRequestError
 from baton.limits import (
+    CALLS_PENDING_MAX,
     CONNECTIONS_MAX,
     HEADERS_BYTES_MAX,
     HELLO_S_MAX,
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from baton.serve.address import Address
-    from baton.serve.certificates import Certificates
+    from baton.serve.certificates import Presented
     from baton.serve.gate import Gate
     from baton.serve.health import Health
 
@@ -46,6 +47,8 @@ OPTIONS = [
     ("grpc.http2.bdp_probe", 0),
     ("grpc.max_concurrent_streams", STREAMS_MAX),
     ("grpc.max_allowed_incoming_connections", CONNECTIONS_MAX),
+    ("grpc.server.max_pending_requests", CALLS_PENDING_MAX),
+    ("grpc.server.max_pending_requests_hard_limit", 2 * CALLS_PENDING_MAX),
     ("grpc.max_metadata_size", HEADERS_BYTES_MAX),
     ("grpc.absolute_max_metadata_size", HEADERS_BYTES_MAX),
     ("grpc.server_handshake_timeout_ms", round(1000 * HELLO_S_MAX)),
@@ -62,9 +65,7 @@ _GZIP = b"\x1f\x8b"
 _CODES = {code.value[0]: code for code in grpc.StatusCode}
 
 
-def grpc_server(
-    gate: Gate, health: Health, address: Address, certificates: Certificates | None
-) -> tuple[aio.Server, int]:
+def grpc_server(gate: Gate, health: Health, address: Address, presented: Presented | None) -> tuple[aio.Server, int]:
     """A server bound to the address, not started, and the port it got.
 
     Raises:
@@ -91,8 +92,8 @@ def grpc_server(
     exporting = grpc.method_handlers_generic_handler(SERVICE, {"Export": handler})
     server.add_generic_rpc_handlers((exporting, HealthService(health, SERVICE).handler()))
     try:
-        if certificates is not None:
-            return server, server.add_secure_port(str(address), certificates.credentials())
+        if presented is not None:
+            return server, server.add_secure_port(str(address), presented.credentials())
         return server, server.add_insecure_port(str(address))
     except RuntimeError as error:
         raise refused(address, "--grpc", str(error)) from error

@@ -13,11 +13,12 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from baton.errors import RequestTooLargeError, UnauthenticatedError, UnsupportedMediaTypeError
+from baton.errors import ForbiddenError, RequestTooLargeError, UnauthenticatedError, UnsupportedMediaTypeError
 from baton.limits import (
     HEADERS_BYTES_MAX,
     KEEP_ALIVE_S,
     READ_S_MAX,
+    REFUSED_BYTES_MAX,
     REQUEST_BYTES_MAX,
     RETRY_AFTER_S,
     SHUTDOWN_GRACE_S,
@@ -29,11 +30,11 @@ from baton.wire.quote import quote
 
 if TYPE_CHECKING:
     import socket
-    import ssl
     from collections.abc import Iterator
 
     from starlette.requests import Request
 
+    from baton.serve.certificates import Presented
     from baton.serve.gate import Gate
     from baton.serve.health import Health
 
@@ -44,6 +45,7 @@ BAD_REQUEST = 400
 # RFC 9110, 8.4.1: x-gzip is gzip, and identity is no coding.
 GZIP_CODINGS = {"gzip", "x-gzip"}
 NO_CODINGS = {"", "identity"}
+LOCKED_OUT = {UnauthenticatedError.http_status, ForbiddenError.http_status}
 _RETRY = {"retry-after": str(RETRY_AFTER_S)}
 
 
@@ -53,13 +55,13 @@ class HttpServer(uvicorn.Server):
     The signals are left to the endpoint, which has a second door and a journal to close.
     """
 
-    def __init__(self, gate: Gate, health: Health, context: ssl.SSLContext | None) -> None:
+    def __init__(self, gate: Gate, health: Health, presented: Presented | None) -> None:
         """A server for sockets yet to be given to `serve`.
 
         Args:
             gate: takes the requests.
             health: answers /readyz.
-            context: for TLS.
+            presented: the certificates; None for plain HTTP.
         """
         super().__init__(
             uvicorn.Config(
@@ -77,7 +79,7 @@ class HttpServer(uvicorn.Server):
             )
         )
         self._gate = gate
-        self._context = context
+        self._presented = presented
         self._listeners: list[Listener] = []
 
     @property
@@ -88,7 +90,7 @@ class HttpServer(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Accepts on the sockets."""
         self._listeners = [
-            Listener(sock, self._connection, self._context, self._gate.refused) for sock in sockets or []
+            Listener(sock, self._connection, self._presented, self._gate.refused) for sock in sockets or []
         ]
         self.servers = self._listeners  # type: ignore[assignment] # closed and waited for like asyncio's
         self.started = True
@@ -119,7 +121,9 @@ def application(gate: Gate, health: Health) -> Starlette:
         except Exception as error:  # noqa: BLE001 - whatever it is, the sender gets an answer and the endpoint lives
             outcome = gate.failed(error)
             if not outcome.retryable:
-                await _throw_away(request)
+                await _throw_away(
+                    request, REFUSED_BYTES_MAX if outcome.http_status in LOCKED_OUT else REQUEST_BYTES_MAX
+                )
             return _failed(request, outcome)
         return Response(success(rejection.spans, rejection.reason, encoding), media_type=encoding.value)
 
@@ -157,9 +161,11 @@ def _failed(request: Request, outcome: Failure) -> Response:
         encoding = _encoding(request)
     except UnsupportedMediaTypeError:
         encoding = Encoding.JSON
-    headers = _RETRY if outcome.retryable else None
+    headers = dict(_RETRY if outcome.retryable else {})
     if outcome.http_status == UnauthenticatedError.http_status:
-        headers = {"www-authenticate": CHALLENGE}
+        headers["www-authenticate"] = CHALLENGE
+    if outcome.http_status in LOCKED_OUT:
+        headers["connection"] = "close"  # what it still sends is not read
     return Response(outcome.body(encoding), outcome.http_status, headers, encoding.value)
 
 
@@ -198,7 +204,7 @@ async def _body(request: Request, gate: Gate) -> bytes:
         return b"".join(parts)
 
 
-async def _throw_away(request: Request) -> None:
+async def _throw_away(request: Request, size_max: int) -> None:
     """Reads on for a while what a refused request still sends.
 
     A sender that is cut off while it writes sees a broken connection, not the answer that tells it why. One that asked
@@ -211,5 +217,5 @@ async def _throw_away(request: Request) -> None:
             size = 0
             async for part in request.stream():
                 size += len(part)
-                if size > REQUEST_BYTES_MAX:
+                if size > size_max:
                     break

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from baton.errors import InputError, UsageError
-from baton.serve.certificates import load_certificates, valid_until
+from baton.serve.certificates import Presented, load_certificates, valid_until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,7 +24,7 @@ def test_a_good_pair_serves_both_doors(authority: Authority) -> None:
     mutual = load_certificates(*pair, authority.certificate)
     assert mutual is not None
     assert mutual.context().verify_mode is ssl.CERT_REQUIRED
-    assert mutual.credentials() is not None
+    assert Presented(mutual).credentials() is not None
     assert load_certificates(None, None, None) is None
 
 

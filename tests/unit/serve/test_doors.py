@@ -237,7 +237,7 @@ def test_while_it_replays_it_says_so_and_takes_nothing(tmp_path: Path, capsys: p
             patch.setattr(endpoint, "open_doors", opened)
             stored: Writer = writer  # type: ignore[assignment] # a stand-in
             house = endpoint._House(stored, None, Redactor(RedactionRules(), bytes(32)))
-            serving = asyncio.create_task(endpoint._serve(house, settle(LOCAL)))
+            serving = asyncio.create_task(endpoint._serve(house, settle(LOCAL), lambda: settle(LOCAL)))
             doors = await made
             bench = Bench(doors, doors._gate, Health(), Refusals())
             assert await bench.get("/healthz") == (200, "ok\n")
