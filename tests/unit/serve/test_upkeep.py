@@ -119,7 +119,7 @@ def test_compaction_happens_when_there_are_many_files(
 
     monkeypatch.setattr(module, "compacted", meanwhile)
     with Writer(tmp_path) as writer:
-        upkeep = Upkeep(writer, journal, None)
+        upkeep = Upkeep(writer, journal, None, Refusals())
         asyncio.run(work())
     table = delta.open_table(tmp_path / "spans")
     assert [part.rows for part in delta.parts(table)] == [1, 3]
@@ -142,7 +142,7 @@ def test_retention_is_applied_by_the_compactor(journal: Journal, tmp_path: Path)
             await upkeep.compact()
 
     with Writer(tmp_path) as writer:
-        upkeep = Upkeep(writer, journal, None)
+        upkeep = Upkeep(writer, journal, None, Refusals())
         asyncio.run(work())
     assert len(Store(tmp_path).spans().collect()) == 0
     assert asked == []
@@ -157,8 +157,9 @@ def test_outages_are_saved_when_the_disk_takes_them(
         raise StoreError("full")
 
     async def work() -> None:
-        upkeep = Upkeep(writer, journal, None)
-        upkeep.refusals.note("no room", 7)
+        refusals = Refusals()
+        upkeep = Upkeep(writer, journal, None, refusals)
+        refusals.note("no room", 7)
         with monkeypatch.context() as patch:
             patch.setattr(writer, "save_outages", full)
             with pytest.raises(StoreError):
