@@ -256,8 +256,10 @@ def _written(path: Path, write: Callable[[Path], object]) -> Part:
         write(file)
         sync_file(file)
         return Part(file.name, _rows(file), file.stat().st_size)
-    except BaseException:
+    except BaseException as error:
         file.unlink(missing_ok=True)
+        if isinstance(error, pl.exceptions.ComputeError):  # what Polars says of a full disk
+            raise OSError(_first_line(error)) from error
         raise
 
 

@@ -184,7 +184,7 @@ class Writer:
         """
         try:
             done = rewrite.compact(self._layout.spans, kept_from_ns, everything=True)
-        except OSError as error:
+        except (OSError, pl.exceptions.ComputeError) as error:
             raise _refused(self._layout.spans, error) from error
         self.swap(done)
         return done
@@ -238,7 +238,7 @@ class Writer:
                     one = rewrite.rewrite(path, [[part]], ~carries)
                     done.removed.extend(one.removed)
                     done.added.extend(one.added)
-        except OSError as error:
+        except (OSError, pl.exceptions.ComputeError) as error:
             delta.discard(path, done.added)
             raise _refused(path, error) from error
         self.swap(done)
@@ -345,5 +345,5 @@ def existing(path: Path) -> Path:
     return path
 
 
-def _refused(table: Path, error: OSError) -> StoreError:
+def _refused(table: Path, error: Exception) -> StoreError:
     return StoreError(f"the table at {table} cannot be written ({error}): see to its disk")

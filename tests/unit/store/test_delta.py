@@ -184,6 +184,19 @@ def test_a_refused_commit_leaves_nothing(table: Path, spans: Spans, monkeypatch:
     assert [path.name for path in table.iterdir()] == [LOG]
 
 
+def test_polars_full_disk_is_one_too(table: Path, spans: Spans, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Polars tells it as an error of its own; nothing of the file stays."""
+
+    def full(_frame: pl.DataFrame, file: Path, **_: object) -> None:
+        file.write_bytes(b"PAR1")
+        raise pl.exceptions.ComputeError("underlying IO error: No space left on device")
+
+    monkeypatch.setattr(pl.DataFrame, "write_parquet", full)
+    with pytest.raises(OSError, match="No space left"):
+        delta.write_part(table, spans("a"))
+    assert [path.name for path in table.iterdir()] == [LOG]
+
+
 def test_a_damaged_table_is_told(table: Path) -> None:
     """The message names the table and the next step."""
     (table / LOG / f"{0:020}.json").write_text("{")

@@ -156,6 +156,17 @@ def test_quarantined_segments_are_named(tmp_path: Path) -> None:
     assert done.quarantined == [tmp_path / "quarantine" / "00000001.seg"]
 
 
+def test_a_damaged_file_is_told(tmp_path: Path) -> None:
+    """What cannot be searched is not passed over."""
+    fill(tmp_path)
+    with Writer(tmp_path) as writer:
+        for file in (tmp_path / "spans").glob("*.parquet"):
+            file.write_bytes(b"PAR1")
+        for work in (lambda: writer.forget("a", ["b"], None), lambda: writer.compact(10)):
+            with pytest.raises(StoreError, match=r"cannot be written .*: see to its disk"):
+                work()
+
+
 def test_a_disk_that_refuses_leaves_all_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is half forgotten."""
     fill(tmp_path)
