@@ -3,11 +3,13 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+CLIENTS := tests/clients/node
+CLIENTS_STAMP := $(CLIENTS)/node_modules/.installed
 
-.PHONY: help demo test lint lock fixtures golden clean
+.PHONY: help demo test lint bench-ingest soak lock fixtures golden clean
 
 help: ## Say what each target does.
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 $(STAMP): requirements.lock pyproject.toml
 	@echo "baton: building $(VENV) from requirements.lock (about a minute on a first run)"
@@ -15,6 +17,12 @@ $(STAMP): requirements.lock pyproject.toml
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/pip install -qq --disable-pip-version-check --require-hashes --requirement requirements.lock
 	@$(BIN)/pip install -qq --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(CLIENTS_STAMP): $(CLIENTS)/package.json $(CLIENTS)/package-lock.json $(CLIENTS)/.npmrc
+	@echo "baton: installing the JavaScript exporters that tests export with"
+	@command -v npm >/dev/null || { echo "tests export with OpenTelemetry's JavaScript SDK too: install Node.js 20 or later, with npm" >&2; exit 1; }
+	@npm ci --ignore-scripts --silent --prefix $(CLIENTS)
 	@touch $@
 
 demo: $(STAMP) ## Run a small bank against the endpoint and print the dropped-handoff report.
@@ -25,8 +33,18 @@ lint: $(STAMP) ## Linter, formatter, types, import contracts.
 	@echo "baton: mypy" && $(BIN)/mypy
 	@echo "baton: import contracts" && $(BIN)/lint-imports --no-logo
 
-test: $(STAMP) lint ## Linters, types, import contracts and every test.
+test: $(STAMP) $(CLIENTS_STAMP) lint ## Linters, types, import contracts and every test.
+	@command -v strace >/dev/null || { [ "$$(id -u)" = 0 ] && apt-get install -qq -y strace >/dev/null 2>&1; } || true
 	@echo "baton: tests" && $(BIN)/pytest --numprocesses 2 --quiet
+
+bench-ingest: $(STAMP) ## Measure the endpoint, beside rotel where that installs (about 5 minutes).
+	@test -d .venv-rotel || $(PYTHON) -m venv .venv-rotel
+	@.venv-rotel/bin/pip install -q --disable-pip-version-check --pre rotel==0.0.1a15 || echo "baton: rotel does not install here"
+	@PYTHONPATH=tests $(BIN)/python -m bench $(BENCH)
+
+soak: $(STAMP) ## Kill the endpoint 50 times, feed and attack it for minutes, fuzz its decoder (about 20 minutes).
+	@PYTHONPATH=tests $(BIN)/python -m soak $(SOAK)
+	@$(if $(wildcard tests/fuzz),$(MAKE) --no-print-directory fuzz,echo "soak: there is no fuzzer yet")
 
 lock: ## Pin every dependency, with hashes, for all supported Pythons (needs uv).
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --extra dev pyproject.toml --output-file requirements.lock
@@ -38,4 +56,4 @@ golden: $(STAMP) ## Write the golden files anew; read the difference before you 
 	$(BIN)/pytest tests/golden --golden-update --quiet
 
 clean: ## Remove the virtual environment and caches.
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .venv-rotel .work $(CLIENTS)/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -185,9 +185,11 @@ def mended(recording: Recording, at: float = LATER) -> pl.DataFrame:
     return normalise(repair(recording.frame().lazy(), ns(at))).collect()
 
 
-def paired(recording: Recording, at: float = LATER, catalog: Catalog = EMPTY) -> Paired:
+def paired(
+    recording: Recording, at: float = LATER, catalog: Catalog = EMPTY, outages: pl.DataFrame | None = None
+) -> Paired:
     """The spans paired, as of `at`."""
-    return pair_up(recording.frame().lazy(), catalog, ns(at))
+    return pair_up(recording.frame().lazy(), catalog, ns(at), outages)
 
 
 def analysed(
@@ -197,9 +199,10 @@ def analysed(
     catalog: Catalog = EMPTY,
     expectations: pl.DataFrame | None = None,
     keys: tuple[str, ...] = JOURNEY_KEYS,
+    outages: pl.DataFrame | None = None,
 ) -> Analysis:
     """The whole analysis as of `at`, by what the recording itself teaches unless `expectations` are given."""
-    known = paired(recording, at, catalog)
+    known = paired(recording, at, catalog, outages)
     return analyze(known, expect(known) if expectations is None else expectations, catalog, keys, ns(at))
 
 

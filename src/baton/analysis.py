@@ -32,7 +32,7 @@ from baton.pairs.pair import pair
 from baton.pairs.pressure import pressed, pressure
 from baton.pairs.receipts import receipts
 from baton.pairs.sends import sends
-from baton.schema import SUBSCRIPTION
+from baton.schema import OUTAGES, SUBSCRIPTION
 from baton.spans.conventions import normalise
 from baton.spans.repair import repair
 
@@ -55,6 +55,7 @@ class Paired:
         unnamed: UNNAMED.
         receipts: RECEIPTS.
         calls: CALLS.
+        outages: OUTAGES: when Baton itself could not take spans.
     """
 
     spans: pl.DataFrame
@@ -63,6 +64,7 @@ class Paired:
     unnamed: pl.DataFrame
     receipts: pl.DataFrame
     calls: pl.DataFrame
+    outages: pl.DataFrame
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,18 +88,20 @@ class Analysis:
     version: str | None
 
 
-def pair_up(spans: pl.LazyFrame, catalog: Catalog, as_of_ns: int) -> Paired:
+def pair_up(spans: pl.LazyFrame, catalog: Catalog, as_of_ns: int, outages: pl.DataFrame | None = None) -> Paired:
     """Repairs, normalises, assigns and pairs.
 
     Args:
         spans: SPANS.
         catalog: the ownership file.
         as_of_ns: spans that end later are unseen.
+        outages: OUTAGES; None if Baton could always take spans.
     """
     mended = assign(normalise(repair(spans, as_of_ns)), catalog).drop(_UNREAD).collect()
     sent = sends(mended)
     pairs, unnamed = pair(mended, sent)
-    return Paired(mended, sent, pairs, unnamed, receipts(mended, pairs), calls(mended))
+    outages = OUTAGES.empty() if outages is None else outages
+    return Paired(mended, sent, pairs, unnamed, receipts(mended, pairs), calls(mended), outages)
 
 
 def expect(paired: Paired) -> pl.DataFrame:
@@ -119,7 +123,7 @@ def analyze(
     """
     journeys, hot = stitch(paired.spans, paired.pairs, journey_keys)
     journeys = _typed(paired.spans, journeys, catalog)
-    watched = Watched(watch(paired.spans), gaps(paired.spans))
+    watched = Watched(watch(paired.spans), gaps(paired.spans), paired.outages)
 
     rows = expected(paired.sends, paired.receipts, expectations)
     rows = declared.deadlines(_in_journeys(rows, journeys).lazy(), catalog).collect()

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from baton.serve.options import Options
-    from baton.store.writer import Writer
+    from baton.store.writer import Forgotten, Writer
+    from baton.wire.redaction import Redactor
 
 
 def serve(store: Path, owners: Path | None, options: Options) -> None:
@@ -34,7 +35,7 @@ def serve(store: Path, owners: Path | None, options: Options) -> None:
 
     Raises:
         UsageError: an address is no HOST:PORT, TLS options are incomplete, or a door would stand open to others.
-        InputError: a file of certificates or tokens has a fault.
+        InputError: a file of certificates or tokens, baton.toml or the redaction key has a fault.
         StoreError: the store is in use, of another format or damaged.
         AddressError: an address cannot be listened on.
     """
@@ -75,16 +76,21 @@ def load(
 
     Raises:
         StoreError: the store is in use (being served, say), of another format or damaged, or the disk refused.
+        InputError: baton.toml or the redaction key has a fault.
     """
+    from baton.settings import load_settings
     from baton.store.writer import Writer
+    from baton.wire.redaction import open_redactor
 
     result = LoadResult()
     files = _files(paths)
+    rules = load_settings(store).redaction
     with Writer(store) as writer:
+        redactor = open_redactor(rules, store)
         chunk = _Chunk(writer)
         for done, path in enumerate(files, start=1):
             try:
-                frames = _decoded(path)
+                frames = _decoded(path, redactor)
             except BatonError as error:
                 result.bad.append((path, str(error)))
             else:
@@ -129,8 +135,8 @@ def _files(paths: Sequence[Path]) -> list[Path]:
     return list(found)
 
 
-def _decoded(path: Path) -> list[pl.DataFrame]:
-    """The file's spans, in frames of about `LOAD_SPANS_MAX` rows.
+def _decoded(path: Path, redactor: Redactor) -> list[pl.DataFrame]:
+    """The file's spans, redacted, in frames of about `LOAD_SPANS_MAX` rows.
 
     Raises:
         BatonError: the file cannot be read, or holds a span that cannot be kept.
@@ -140,7 +146,7 @@ def _decoded(path: Path) -> list[pl.DataFrame]:
     ingested_at = time.time_ns()
     for where, body in read(path):
         try:
-            rejection = decoder.add(body, tenant=DEFAULT_TENANT, ingested_at=ingested_at)
+            rejection = decoder.add(redactor.redact(body), tenant=DEFAULT_TENANT, ingested_at=ingested_at)
         except BatonError as error:
             raise InputError(f"{where}: {error}") from error
         if rejection.reason is not None:
@@ -156,6 +162,78 @@ def _learn(writer: Writer, owners: Path | None) -> None:
     from baton.queries import learn
 
     writer.save_expectations(pl.read_ipc(io.BytesIO(learn(writer.path, owners))))
+
+
+@dataclass(frozen=True, slots=True)
+class CompactResult:
+    """What a compaction did.
+
+    Attributes:
+        before: how many files of spans were put together, or rewritten without spans.
+        before_bytes: their size.
+        after: how many came in their place.
+        after_bytes: their size.
+        removed: spans that were older than `retention_days`.
+        deleted: files that no table holds any more, these and older ones.
+    """
+
+    before: int
+    before_bytes: int
+    after: int
+    after_bytes: int
+    removed: int
+    deleted: int
+
+
+def compact(store: Path) -> CompactResult:
+    """Drains the journal, puts small files of a store together, deletes what is kept no longer, and all old files.
+
+    Raises:
+        NotFoundError: there is no store.
+        StoreError: the store is in use (being served, say), of another format or damaged, or the disk refused.
+        InputError: baton.toml has a fault.
+    """
+    from baton.settings import load_settings
+    from baton.store.writer import Writer, existing
+
+    kept_from_ns = load_settings(store).kept_from_ns(time.time_ns())
+    with Writer(existing(store)) as writer:
+        writer.drain_all()
+        done = writer.compact(kept_from_ns)
+        deleted = writer.vacuum(0)
+    return CompactResult(
+        len(done.removed),
+        sum(part.size_bytes for part in done.removed),
+        len(done.added),
+        sum(part.size_bytes for part in done.added),
+        done.rows_removed,
+        deleted,
+    )
+
+
+def forget(store: Path, key: str, value: str, tenant: str | None, owners: Path | None) -> Forgotten:
+    """Deletes every span that carries an attribute value, for good; learns anew where it stands in what was learned.
+
+    Args:
+        store: folder of the store.
+        key: name of the attribute.
+        value: its value, as text.
+        tenant: only this tenant's spans; None for all.
+        owners: the ownership file that learning uses; None for the default one, or none.
+
+    Raises:
+        NotFoundError: there is no store.
+        StoreError: the store is in use (being served, say), of another format or damaged, or the disk refused.
+    """
+    from baton.store.writer import Writer, existing
+
+    # A value that is redacted stands as something else in the store: then that is a second value here.
+    with Writer(existing(store)) as writer:
+        forgotten = writer.forget(key, [value], tenant)
+        if forgotten.learned:
+            _learn(writer, owners)
+            writer.vacuum(0)
+    return forgotten
 
 
 def demo(store: Path | None) -> int:

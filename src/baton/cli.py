@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from baton.queries import Question
 
+_EXIT_CHECK = 1
 _EXIT_INPUT = 3
 _EXIT_BUG = 70  # EX_SOFTWARE of sysexits.h
 _EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells count
@@ -100,6 +101,14 @@ def _verdicts(_ctx: click.Context, param: click.Parameter, values: tuple[str, ..
         if verdict not in VERDICTS:
             raise click.BadParameter(f"{verdict!r} is no verdict: name some of {', '.join(VERDICTS)}", param=param)
     return verdicts
+
+
+def _attribute(_ctx: click.Context, param: click.Parameter, value: str) -> tuple[str, str]:
+    """An attribute's key and value."""
+    key, equals, text = value.partition("=")
+    if not (key and equals and text):
+        raise click.BadParameter(f"{value!r} is not KEY=VALUE: write customer.id=4711", param=param)
+    return key, text
 
 
 _STORE = click.option("--store", metavar="DIR", help="The store's folder; else $BATON_STORE, else ./baton-store.")
@@ -221,8 +230,7 @@ def load(ctx: click.Context, paths: tuple[Path, ...], store: str | None, owners:
         result = app.load(list(paths), folder, progress, settings.owners_path(owners, folder))
     for path, reason in result.bad:
         _tell(f"passed over {path}: {reason}")
-    files = f"{result.files:,} file" + ("" if result.files == 1 else "s")
-    _write(f"Loaded {files} with {result.spans:,} spans into {clean(str(folder))}.\n")
+    _write(f"Loaded {_counted(result.files, 'file')} with {result.spans:,} spans into {clean(str(folder))}.\n")
     if result.bad:
         ctx.exit(_EXIT_INPUT)
 
@@ -278,7 +286,8 @@ def drops(output: str, **asked: Unpack[_Asked]) -> None:
 def journey(journey_id: str, **asked: Unpack[_Asked]) -> None:
     """Show one journey's timeline, a lane a team.
 
-    It says where the journey stopped and why. ID is a trace id or a correlation id.
+    It says where the journey stopped and why. ID is a trace id, a correlation id or an attribute (KEY=VALUE); a value
+    that redaction hashed is found by its clear form.
     """
     from baton import queries
     from baton.reports import journey
@@ -313,6 +322,53 @@ def boundaries(output: str, **asked: Unpack[_Asked]) -> None:
         _write(boundaries.as_table(frame, **_screen()))
     else:
         _write({"json": rows.as_json, "csv": rows.as_csv, "markdown": rows.as_markdown}[output](frame).encode())
+
+
+@cli.command()
+@_STORE
+def compact(store: str | None) -> None:
+    """Make few large files of many, delete what is kept no longer.
+
+    Spans that Baton took more than `retention_days` of baton.toml ago are deleted. `baton serve` does both by itself;
+    while it runs this command is refused.
+    """
+    from baton import app, settings
+
+    folder = settings.store_path(store)
+    done = app.compact(folder)
+    _write(
+        f"Put {_counted(done.before, 'file')} of {done.before_bytes:,} bytes together as "
+        f"{_counted(done.after, 'file')} of {done.after_bytes:,} bytes in {clean(str(folder))}.\n"
+        f"Deleted {_counted(done.removed, 'span')} past retention, and {_counted(done.deleted, 'old file')}.\n"
+    )
+
+
+@cli.command()
+@click.argument("attribute", metavar="KEY=VALUE", callback=_attribute)
+@_STORE
+@_OWNERS
+@click.option("--tenant", metavar="NAME", help="Only this tenant's spans; default all.")
+@click.pass_context
+def forget(
+    ctx: click.Context, attribute: tuple[str, str], store: str | None, owners: Path | None, tenant: str | None
+) -> None:
+    """Delete every span that carries KEY=VALUE, for good.
+
+    KEY is an attribute of spans, events, links, scopes or resources. No file that held these spans stays. The exit code
+    is 1 if there are none. While `baton serve` runs on the store this command is refused.
+    """
+    from baton import app, settings
+
+    folder = settings.store_path(store)
+    key, value = attribute
+    done = app.forget(folder, key, value, tenant, settings.owners_path(owners, folder))
+    for path in done.quarantined:
+        _tell(f"not searched: {path}, a damaged segment of the journal; delete it if it may hold them")
+    where = clean(str(folder)) if tenant is None else f"{clean(str(folder))} for tenant {clean(tenant)}"
+    if not done.spans:
+        _tell(f"no span in {where} carries {key}={value}")
+        ctx.exit(_EXIT_CHECK)
+    _write(f"Forgot {_counted(done.spans, 'span')} of {_counted(done.traces, 'trace')} in {where}.\n")
 
 
 @cli.command()
@@ -376,6 +432,10 @@ def _tell(message: str, exit_code: int = 0) -> int:
     """Say it on standard error; returns the exit code, so that it can be told and returned in one breath."""
     click.echo(f"baton: {clean(message)}", err=True)
     return exit_code
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")
 
 
 def _question(asked: _Asked, verdicts: tuple[str, ...] = ()) -> Question:

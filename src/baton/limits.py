@@ -6,6 +6,7 @@ Units stand last in the names: `_s` seconds, `_ns` nanoseconds, `_bytes`.
 from __future__ import annotations
 
 SECOND_NS = 1_000_000_000
+DAY_NS = 24 * 3600 * SECOND_NS
 
 # --- the endpoint --------------------------------------------------------------------------------------------------
 
@@ -15,6 +16,8 @@ REQUEST_BYTES_MAX = 64 * 1024 * 1024
 GZIP_MEMBERS_MAX = 64
 # Messages may nest (AnyValue in AnyValue); protobuf's own parsers stop at 100 levels.
 NESTING_MAX = 64
+# Values of a JSON request that is not plain OTLP/JSON, and so becomes Python objects: some 250 bytes each.
+JSON_VALUES_MAX = 1_000_000
 # A segment of the journal is sealed and drained to the table at this size or this age, whichever comes first.
 SEGMENT_BYTES_MAX = 64 * 1024 * 1024
 SEGMENT_AGE_S_MAX = 5.0
@@ -62,6 +65,42 @@ TOKEN_CHARS_MIN = 16
 TOKEN_CHARS_MAX = 4096
 # After a refusal, and none taken since, the endpoint calls itself not ready for this long.
 REFUSING_S = 5.0
+# The journal beyond this is refused as well: the table has then taken nothing for minutes at the highest rates, for
+# hours at usual ones, and every question reads the whole journal.
+JOURNAL_BYTES_MAX = 8 * 1024 * 1024 * 1024
+# Room on the disk that requests never take: it holds four segments as Parquet, for a drain must write before it can
+# delete. Of a small disk, this part.
+DISK_RESERVE_BYTES_MAX = 256 * 1024 * 1024
+DISK_RESERVE_SHARE = 0.05
+# A drain decodes and writes this much of a segment at once: some 20,000 spans of 390 bytes, and of the smallest spans
+# there are (30 bytes) 280,000, which take about 300 MB as columns.
+DRAIN_BYTES = 8 * 1024 * 1024
+# Rows that whoever reads a Parquet file holds of it at least: about 50 MB of columns.
+ROW_GROUP_ROWS_MAX = 50_000
+# A table's log is summed up after this many commits: opening reads the entries since, some 0.1 ms each.
+CHECKPOINT_COMMITS = 100
+# Files that the table no longer holds, and old log entries, stay this long for readers that still use them: a question
+# is answered in seconds, learning is given up after two minutes.
+OLD_FILES_S = 600.0
+# A file of the table with this many rows is large enough, and is not compacted again: some 70 MB.
+PART_ROWS_MAX = 1_000_000
+# Compaction begins at this many small files; a question opens each, about 1 ms.
+SMALL_PARTS_MAX = 32
+# A file is compacted with smaller ones only if these together have at least this part of its rows: each row is then
+# written a few times in its life, not at every compaction.
+COMPACT_SHARE_MIN = 0.25
+# How often `serve` looks whether the table needs compaction.
+COMPACT_INTERVAL_S = 60.0
+# One compaction presses a few million rows, seconds of work; one that takes longer than this is given up.
+COMPACT_S_MAX = 1800.0
+# How often `serve` deletes what `retention_days` no longer keeps: what is late by an hour is late by a day's 4 %.
+RETENTION_INTERVAL_S = 3600.0
+# How often `serve` writes its sign of life: how finely the start of an outage is known.
+ALIVE_INTERVAL_S = 1.0
+# How often refusals are saved, and refusals less than this apart are one: exporters try again within seconds.
+OUTAGES_INTERVAL_S = 5.0
+# Refusals that wait to be saved, while the disk refuses that too; the latest ones are then taken together.
+OUTAGES_WAITING_MAX = 1000
 # SIGTERM: how long requests under way may take to be answered before the sockets close.
 SHUTDOWN_GRACE_S = 5.0
 # ... how long the last drain may take (what it leaves stays in the journal, for the next start),
@@ -70,10 +109,12 @@ DRAIN_STOP_S_MAX = 10.0
 LEARN_STOP_S_MAX = 10.0
 # How often `serve` learns expectations anew; the design's analysis tick.
 LEARN_INTERVAL_S = 10.0
-# The learning process gives way to the endpoint: POSIX niceness, 19 is the lowest priority there is.
-LEARN_NICENESS = 10
+# Learning and compaction give way to the endpoint: POSIX niceness, 19 is the lowest priority there is.
+CHILD_NICENESS = 10
 # Learning reads the whole store; one that takes longer is given up, and the next one tries again.
 LEARN_S_MAX = 120.0
+# Learning reads the newest spans up to about this many: 3 KB each while they are paired, so some 3 GB at worst.
+LEARN_SPANS_MAX = 1_000_000
 # Idle HTTP connections: the SDKs export every 5 s; a server that closes first makes them fail and try again. nginx's
 # default.
 KEEP_ALIVE_S = 75
@@ -192,6 +233,12 @@ DOCUMENT_BYTES_MAX = 1024 * 1024
 NAME_CHARS_MAX = 255
 # A declared deadline: statements go out monthly; anything longer is a slip of the unit.
 DECLARED_DEADLINE_NS_MAX = 31 * 24 * 3600 * SECOND_NS
+# Globs in one list of [redaction]: a bank's own attribute dictionary has some hundreds of names, and every key that is
+# not remembered is held against all of them.
+REDACTION_RULES_MAX = 1000
+# The redaction key: RFC 2104 wants as many bytes as the hash has; beyond this it is no key but another file.
+REDACTION_KEY_BYTES_MIN = 32
+REDACTION_KEY_BYTES_MAX = 4096
 
 # A receiver is called down once this many messages wait for it with none taken; one or two may as well be lost.
 WAITING_MESSAGES_MIN = 3
@@ -236,6 +283,8 @@ if not GAP_NS_MIN <= GAP_NS_LONG <= SILENCE_TAIL_NS <= SILENT_FOR_GOOD_NS:
     raise AssertionError("a gap is shorter than the tail an instance may lose, and that than silence for good")
 if not SEGMENT_BYTES_MAX <= JOURNAL_BACKLOG_BYTES_MAX:
     raise AssertionError("the backlog must hold a whole segment")
+if not JOURNAL_BACKLOG_BYTES_MAX <= JOURNAL_BYTES_MAX:
+    raise AssertionError("the journal must hold what waits for it")
 if not REQUEST_BYTES_MAX <= LOAD_FILE_BYTES_MAX:
     raise AssertionError("a file must hold the largest request")
 if not REQUEST_BYTES_MAX <= SEGMENT_BYTES_MAX:

@@ -12,7 +12,7 @@ import polars as pl
 from baton import summaries
 from baton.analysis import Analysis, Paired, analyze, expect, pair_up
 from baton.errors import NotFoundError, UsageError
-from baton.limits import MATCHES_SHOWN_MAX, TIME_NS_MAX
+from baton.limits import LEARN_SPANS_MAX, MATCHES_SHOWN_MAX, TIME_NS_MAX
 from baton.ownership.catalog import EMPTY, Catalog, load_catalog
 from baton.settings import keys, load_settings
 from baton.store.reader import Store
@@ -81,7 +81,9 @@ def report(question: Question) -> Report:
 
 
 def journey(question: Question, name: str) -> Journey:
-    """The journey of a trace id, correlation id or message id.
+    """The journey of a trace id, correlation id or message id, or of a span attribute (`KEY=VALUE`).
+
+    A clear value that the store holds as a hash is found by the store's redaction key.
 
     Raises:
         NotFoundError: no span or handoff bears it.
@@ -89,16 +91,31 @@ def journey(question: Question, name: str) -> Journey:
         StoreError, InputError: as `handoffs`.
     """
     answer = _answer(question)
-    ids = summaries.journeys_of(answer.analysis, name)
+    ids = _journeys(question, answer.analysis, name)
     if not ids:
         raise NotFoundError(
-            f"no span in {question.store} has the trace, correlation or message id {name!r}: "
+            f"no span in {question.store} has the trace, correlation or message id, or the attribute, {name!r}: "
             f"`baton handoffs` lists those that are there"
         )
     if len(ids) > 1:
         shown = ", ".join(ids[:MATCHES_SHOWN_MAX])
         raise UsageError(f"{name!r} names {len(ids)} journeys; ask for one of them by its journey id: {shown}")
     return summaries.journey(answer.analysis, answer.catalog, ids[0])
+
+
+def _journeys(question: Question, analysis: Analysis, name: str) -> list[str]:
+    """Ids of the journeys that bear the name as it stands, or else by its hash, or else as KEY=VALUE in either form."""
+    from baton.wire.redaction import stands_as  # noqa: PLC0415 - the kernel is imported where it is used
+
+    ids = summaries.journeys_of(analysis, name)
+    if ids:
+        return ids
+    rules = load_settings(question.store).redaction
+    key, pair, value = name.partition("=")
+    if pair:
+        return summaries.journeys_bearing(analysis, key, {value, stands_as(rules, question.store, key, value)})
+    stored = stands_as(rules, question.store, "", name)
+    return [] if stored == name else summaries.journeys_of(analysis, stored)
 
 
 def who(question: Question, name: str) -> Who:
@@ -125,16 +142,26 @@ def boundaries(question: Question) -> pl.DataFrame:
 
 
 def learn(store: Path, owners: Path | None) -> bytes:
-    """EXPECTATIONS learned from the whole store, as an Arrow IPC file.
+    """EXPECTATIONS learned from the newest spans of the store, as an Arrow IPC file.
+
+    However long a store is fed, learning from it takes as much memory: the `LEARN_SPANS_MAX` spans that came last,
+    and those that came with the first of them.
 
     Raises:
         StoreError, InputError: as `handoffs`.
     """
     catalog = _catalog(owners)
-    learned = expect(pair_up(Store(store).spans(), catalog, TIME_NS_MAX))
+    learned = expect(pair_up(_newest(Store(store).spans()), catalog, TIME_NS_MAX))
     buffer = io.BytesIO()
     learned.write_ipc(buffer)
     return buffer.getvalue()
+
+
+def _newest(spans: pl.LazyFrame) -> pl.LazyFrame:
+    came = spans.select("ingested_at").collect().get_column("ingested_at")
+    if len(came) <= LEARN_SPANS_MAX:
+        return spans
+    return spans.filter(pl.col("ingested_at") >= came.top_k(LEARN_SPANS_MAX).min())
 
 
 def _catalog(owners: Path | None) -> Catalog:
@@ -150,7 +177,7 @@ def _answer(question: Question) -> _Answer:
         # Here, before anything is judged: nobody is to see what another tenant's spans did to a verdict.
         spans = spans.filter(pl.col("tenant") == question.tenant)
         expectations = None if expectations is None else expectations.filter(pl.col("tenant") == question.tenant)
-    paired = pair_up(spans, catalog, as_of_ns)
+    paired = pair_up(spans, catalog, as_of_ns, store.outages())
     known = _expected(expectations, paired)
     return _Answer(analyze(paired, known, catalog, joining, as_of_ns), catalog, as_of_ns)
 

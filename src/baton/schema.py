@@ -422,6 +422,21 @@ EXPECTATIONS = Frame(
     ),
 )
 
+OUTAGES = Frame(
+    "outages",
+    (
+        Column("start_ns", I64, "When it began."),
+        Column("end_ns", I64, "When it ended."),
+        Column("kind", STRING, "down: no endpoint ran; refusing: requests were turned away; damaged: spans were lost."),
+        Column("reason", STRING, "Why, in a sentence; null where the endpoint just did not run."),
+        Column("requests", I64, "Requests turned away; 0 of the other kinds."),
+    ),
+)
+"""When Baton itself could not see: spans of any tenant may be missing that were sent in these intervals.
+
+Of `damaged` they are the times of ingestion between which the lost spans came.
+"""
+
 HANDOFFS = Frame(
     "handoffs",
     (

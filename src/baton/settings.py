@@ -1,10 +1,18 @@
-"""Where the store is, which ownership file holds, and which attributes join or group journeys.
+"""Where the store is, which ownership file holds, which attributes join or group journeys, and which are redacted.
 
 `baton.toml` lies in the store or in the working folder:
 
     journey_keys = ["trade.id"]       # attributes that join the traces of one undertaking
     grouping_keys = ["session.id"]    # attributes that group journeys and never join them
     owners = "teams/ownership.yaml"   # relative to baton.toml
+    retention_days = 30               # spans taken earlier are deleted; without it all are kept
+
+    [redaction]                       # globs over attribute keys: * is any text, case does not matter
+    default = true                    # `baton.wire.redaction` says what is redacted unless this is false
+    drop = ["http.request.header.x-internal"]
+    hash = ["customer.*"]             # a keyed hash in the value's place: equal values stay equal
+    keep = ["enduser.role"]           # exceptions, which win over all
+    key_file = "redaction.key"        # relative to baton.toml; else redaction.key in the store, made at the first start
 """
 
 from __future__ import annotations
@@ -13,18 +21,49 @@ import os
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Annotated, Protocol
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PositiveInt
 
-from baton.documents import AttributeKey, quote, read_text, validate
+from baton.documents import AttributeKey, Text, quote, read_text, validate
 from baton.errors import InputError
+from baton.limits import DAY_NS, REDACTION_RULES_MAX
 from baton.schema import GROUPING_KEYS, JOURNEY_KEYS
 
 STORE_VARIABLE = "BATON_STORE"
 STORE_DEFAULT = Path("baton-store")
 SETTINGS_FILE = "baton.toml"
 OWNERS_FILE = "ownership.yaml"
+REDACTION_KEY_FILE = "redaction.key"
+
+
+def _key_glob(value: str) -> str:
+    if any(wildcard in value for wildcard in "?["):
+        raise ValueError("has a wildcard other than *, the only one here; write * or the whole name")
+    return value
+
+
+KeyGlobs = Annotated[tuple[Annotated[Text, AfterValidator(_key_glob)], ...], Field(max_length=REDACTION_RULES_MAX)]
+
+
+class RedactionRules(BaseModel):
+    """Which attributes are redacted before anything is written; `baton.wire.redaction` states the laws.
+
+    Attributes:
+        default: whether the default rules hold, after the ones here.
+        keep: globs of attribute keys that stay as they are, whatever else says.
+        drop: those that are taken out.
+        hash: those whose values a keyed hash replaces.
+        key_file: where the hash's key lies; null for `redaction.key` in the store.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    default: bool = True
+    keep: KeyGlobs = ()
+    drop: KeyGlobs = ()
+    hash: KeyGlobs = ()
+    key_file: Path | None = None
 
 
 class Settings(BaseModel):
@@ -34,6 +73,9 @@ class Settings(BaseModel):
         journey_keys: span attributes that join the traces of one undertaking.
         grouping_keys: span attributes that group journeys and never join them.
         owners: the ownership file.
+        retention_days: how long spans are kept, from when Baton took them: that clock is Baton's own, while a sender's
+            may be years off and would have its spans deleted at once, or never. Null keeps all.
+        redaction: which attributes are redacted.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -41,6 +83,12 @@ class Settings(BaseModel):
     journey_keys: tuple[AttributeKey, ...] | None = None
     grouping_keys: tuple[AttributeKey, ...] | None = None
     owners: Path | None = None
+    retention_days: PositiveInt | None = None
+    redaction: RedactionRules = RedactionRules()
+
+    def kept_from_ns(self, now_ns: int) -> int | None:
+        """Spans ingested before are deleted; null keeps all."""
+        return None if self.retention_days is None else now_ns - self.retention_days * DAY_NS
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +130,17 @@ def load_settings(store: Path) -> Settings:
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise InputError(f"{path}: {error}; correct the TOML there") from error
     settings = validate(Settings, content, path)
-    if settings.owners is None:
-        return settings
-    return settings.model_copy(update={"owners": path.parent / settings.owners})
+    redaction = settings.redaction
+    return settings.model_copy(
+        update={
+            "owners": _beside(path, settings.owners),
+            "redaction": redaction.model_copy(update={"key_file": _beside(path, redaction.key_file)}),
+        }
+    )
+
+
+def _beside(path: Path, named: Path | None) -> Path | None:
+    return None if named is None else path.parent / named
 
 
 def owners_path(option: Path | None, store: Path) -> Path | None:

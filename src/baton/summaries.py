@@ -15,7 +15,7 @@ from baton.limits import EXEMPLARS_MAX
 from baton.ownership.assign import service_facts
 from baton.ownership.rules import compile_rules
 from baton.reports.model import Finding, Journey, Report, SpanLine, Who
-from baton.schema import UNOWNED, VERDICTS
+from baton.schema import SPANS, UNOWNED, VERDICTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -221,7 +221,22 @@ def journeys_of(analysis: Analysis, name: str) -> list[str]:
     bearing = pl.any_horizontal(
         pl.col("correlation_id", "message_id") == wanted, pl.col("trace_id").bin.encode("hex") == wanted.lower()
     )
-    ids = (
+    ids = _ids(analysis, bearing)
+    return [wanted.lower()] if wanted.lower() in ids else ids
+
+
+def journeys_bearing(analysis: Analysis, key: str, values: set[str]) -> list[str]:
+    """Ids (hex) of the journeys with a span whose attribute `key` has one of these values, sorted."""
+    pair = (pl.element().struct.field("key") == key) & pl.element().struct.field("value").is_in(values)
+    lists = [pl.col(held).list.eval(pair).list.any() for held in ("keys", "attributes")]
+    column, _ = SPANS.aliases().get(key, (None, None))
+    cells = [] if column is None else [pl.col(column).cast(pl.String).is_in(values)]
+    return _ids(analysis, pl.any_horizontal(*lists, *cells))
+
+
+def _ids(analysis: Analysis, bearing: pl.Expr) -> list[str]:
+    """Ids (hex) of the journeys of the spans for which `bearing` holds, sorted."""
+    return (
         analysis.spans.filter(bearing)
         .select("row")
         .join(analysis.journeys, on="row")["journey_id"]
@@ -230,7 +245,6 @@ def journeys_of(analysis: Analysis, name: str) -> list[str]:
         .sort()
         .to_list()
     )
-    return [wanted.lower()] if wanted.lower() in ids else ids
 
 
 def journey(analysis: Analysis, catalog: Catalog, journey_id: str) -> Journey:

@@ -2,41 +2,34 @@
 
 from __future__ import annotations
 
-import gzip
 import signal
 import socket
-import subprocess
-import sys
 import threading
 import urllib.error
 import urllib.request
 from collections import Counter
-from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import grpc
-import orjson
 import pytest
-from google.rpc.status_pb2 import Status
 from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter as GrpcExporter
 from opentelemetry.exporter.otlp.proto.http import Compression
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter as HttpExporter
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceRequest,
-    ExportTraceServiceResponse,
 )
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExportResult
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from baton.limits import REQUEST_BYTES_MAX
 from baton.schema import SPANS
 from baton.store.reader import Store
+from load.server import Server, serving, starting
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from opentelemetry.sdk.trace import ReadableSpan
     from opentelemetry.sdk.trace.export import SpanExporter
@@ -47,53 +40,8 @@ JSON = "application/json"
 PROTOBUF = "application/x-protobuf"
 
 
-class Endpoint:
-    """A `baton serve` of its own process, started and ready."""
-
-    def __init__(self, store: Path, grpc_address: str = "127.0.0.1:0", http_address: str = "127.0.0.1:0") -> None:
-        arguments = ["--store", str(store), "--grpc", grpc_address, "--http", http_address]
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "baton", "serve", *arguments],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        assert self.process.stdout is not None
-        watchdog = threading.Timer(WAIT_S, self.process.kill)
-        watchdog.start()
-        said: dict[str, str] = {}
-        for line in self.process.stdout:
-            name, _, value = line.strip().partition(" ")
-            said[name] = value
-            if name == "ready":
-                break
-        watchdog.cancel()
-        self.store, self.grpc, self.http = (said.get(name, "") for name in ("store", "OTLP/gRPC", "OTLP/HTTP"))
-
-    def end(self, number: signal.Signals) -> tuple[int, str]:
-        """Sends the signal; gives the exit code and what was said on standard error."""
-        self.process.send_signal(number)
-        return self.ended()
-
-    def ended(self) -> tuple[int, str]:
-        """Waits for the end; gives the exit code and what was said on standard error."""
-        _, errors = self.process.communicate(timeout=WAIT_S)
-        return self.process.returncode, errors
-
-
-@contextmanager
-def serving(store: Path) -> Iterator[Endpoint]:
-    """An endpoint that is killed at the end, if it still runs."""
-    endpoint = Endpoint(store)
-    try:
-        yield endpoint
-    finally:
-        endpoint.process.kill()
-        endpoint.process.communicate()
-
-
 @pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endpoint]:
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """One endpoint for all tests that only ask it."""
     with serving(tmp_path_factory.mktemp("shared") / "store") as endpoint:
         yield endpoint
@@ -111,12 +59,12 @@ def sdk_spans(*names: str) -> Sequence[ReadableSpan]:
     return memory.get_finished_spans()
 
 
-def names_in(store: str | Path) -> Counter[str]:
+def names_in(store: Path) -> Counter[str]:
     """How often each span name is in the store."""
-    return Counter(Store(Path(store)).spans().collect()["name"])
+    return Counter(Store(store).spans().collect()["name"])
 
 
-def exporters(endpoint: Endpoint) -> dict[str, SpanExporter]:
+def exporters(endpoint: Server) -> dict[str, SpanExporter]:
     """Every way that the real exporters send."""
     url = f"http://{endpoint.http}/v1/traces"
     return {
@@ -128,7 +76,7 @@ def exporters(endpoint: Endpoint) -> dict[str, SpanExporter]:
 
 
 def post(
-    endpoint: Endpoint, body: bytes, content_type: str = JSON, path: str = "/v1/traces", **headers: str
+    endpoint: Server, body: bytes, content_type: str = JSON, path: str = "/v1/traces", **headers: str
 ) -> tuple[int, str, bytes]:
     """Status, content type and body that the HTTP door answers."""
     headers = {"content-type": content_type, **{name.replace("_", "-"): value for name, value in headers.items()}}
@@ -141,7 +89,7 @@ def post(
             return error.code, error.headers["content-type"], error.read()
 
 
-def call(endpoint: Endpoint, body: bytes) -> bytes:
+def call(endpoint: Server, body: bytes) -> bytes:
     """What the gRPC door answers to raw bytes."""
     options = [("grpc.max_send_message_length", -1)]
     with grpc.insecure_channel(endpoint.grpc, options=options) as channel:
@@ -168,7 +116,7 @@ def test_real_exporters_reach_the_table_through_both_doors(tmp_path: Path) -> No
             assert exporter.export(sdk_spans(door)) is SpanExportResult.SUCCESS
             exporter.shutdown()
         assert names_in(tmp_path / "store") == Counter(doors.keys())
-        code, errors = endpoint.end(signal.SIGTERM)
+        code, errors = endpoint.stop(signal.SIGTERM)
         assert (code, errors) == (0, "")
     assert list((tmp_path / "store" / "journal").iterdir()) == []
     spans = Store(tmp_path / "store").spans().collect()
@@ -194,7 +142,7 @@ def test_what_is_acknowledged_survives_kill_9_and_counts_once(tmp_path: Path, ro
             spans = sdk_spans(f"{number}a", f"{number}b")
             if doors[number % len(doors)].export(spans) is SpanExportResult.SUCCESS:
                 acknowledged.update(span.name for span in spans)
-        endpoint.end(signal.SIGKILL)
+        endpoint.stop(signal.SIGKILL)
     for door in doors:
         door.shutdown()
     assert acknowledged.total() == 2 * rounds
@@ -202,7 +150,7 @@ def test_what_is_acknowledged_survives_kill_9_and_counts_once(tmp_path: Path, ro
     with serving(store) as endpoint:
         assert names_in(store) == acknowledged
         call(endpoint, request_of(GOOD, name="after"))
-        code, errors = endpoint.end(signal.SIGINT)
+        code, errors = endpoint.stop(signal.SIGINT)
     assert code == 0
     assert f"{2 * rounds} spans of an earlier run moved to the table" in errors
     assert names_in(store) == acknowledged + Counter(["after"])
@@ -214,7 +162,7 @@ def test_senders_at_once_share_commits_and_lose_nothing(tmp_path: Path) -> None:
     acknowledged: list[str] = []
     stop = threading.Event()
 
-    def send(sender: int, endpoint: Endpoint) -> None:
+    def send(sender: int, endpoint: Server) -> None:
         number = 0
         while not stop.is_set():
             name = f"{sender}-{number}"
@@ -236,7 +184,7 @@ def test_senders_at_once_share_commits_and_lose_nothing(tmp_path: Path) -> None:
             sender.start()
         while not list((store / "spans").glob("*.parquet")):
             stop.wait(0.05)
-        code, _ = endpoint.end(signal.SIGTERM)
+        code, _ = endpoint.stop(signal.SIGTERM)
         stop.set()
         for sender in senders:
             sender.join()
@@ -247,95 +195,19 @@ def test_senders_at_once_share_commits_and_lose_nothing(tmp_path: Path) -> None:
     assert list((store / "journal").iterdir()) == []
 
 
-def test_a_second_server_is_refused_and_told_why(shared: Endpoint, tmp_path: Path) -> None:
+def test_a_second_server_is_refused_and_told_why(shared: Server, tmp_path: Path) -> None:
     """On the store, on the gRPC port, on the HTTP port: exit code 3 and one line with the value and the next step."""
     refused = [
-        (Endpoint(Path(shared.store)), f"in use by process {shared.process.pid}"),
-        (
-            Endpoint(tmp_path / "a", grpc_address=shared.grpc),
-            f"cannot listen on {shared.grpc} (Address already in use)",
-        ),
-        (
-            Endpoint(tmp_path / "b", http_address=shared.http),
-            f"cannot listen on {shared.http} (Address already in use)",
-        ),
+        (shared.store, {}, f"in use by process {shared.process.pid}"),
+        (tmp_path / "a", {"grpc": shared.grpc}, f"cannot listen on {shared.grpc} (Address already in use)"),
+        (tmp_path / "b", {"http": shared.http}, f"cannot listen on {shared.http} (Address already in use)"),
     ]
-    for endpoint, told in refused:
-        code, errors = endpoint.ended()
+    for store, doors, told in refused:
+        with starting(store, **doors) as second:
+            code, errors = second.end()
         assert code == 3
         assert told in errors
         assert errors.count("\n") == 1
-
-
-def test_partial_success_counts_exactly(shared: Endpoint) -> None:
-    """The rejected are counted in either encoding and through either door; the rest is kept; none rejected: unset."""
-    mixed = request_of(GOOD, BAD, GOOD, BAD, BAD, name="mixed")
-    answers = [call(shared, mixed), post(shared, mixed, PROTOBUF)[2]]
-    for partial in (ExportTraceServiceResponse.FromString(answer).partial_success for answer in answers):
-        assert partial.rejected_spans == 3
-        assert "spans[1].trace_id is 'ttttttttttttttt'" in partial.error_message
-    spans = [{"traceId": "0" * 31 + "1", "spanId": "0" * 15 + "1", "name": "json"}, {"traceId": "AAAA=="}]
-    body = orjson.dumps({"resourceSpans": [{"scopeSpans": [{"spans": spans}]}]})
-    status, content_type, answer = post(shared, body, "Application/JSON; charset=utf-8")
-    assert (status, content_type) == (200, JSON)
-    assert orjson.loads(answer)["partialSuccess"]["rejectedSpans"] == "1"
-    assert [call(shared, request_of(GOOD)), post(shared, b"{}")[2]] == [b"", b"{}"]
-    assert [names_in(shared.store)[name] for name in ("mixed", "json")] == [4, 1]
-
-
-@pytest.mark.parametrize(
-    ("body", "content_type", "headers", "status", "code", "told"),
-    [
-        (b"\xff\xff", PROTOBUF, {}, 400, 3, "Wire format was corrupt"),
-        (b"{", JSON, {}, 400, 3, "not JSON"),
-        (b"", JSON, {}, 400, 3, "not JSON"),
-        (b"garbage", PROTOBUF, {"content_encoding": "gzip"}, 400, 3, "no gzip"),
-        (b"", PROTOBUF, {"content_encoding": "gzip"}, 400, 3, "cut short"),
-        (gzip.compress(b"{}")[:-4], JSON, {"content_encoding": "GZIP"}, 400, 3, "cut short"),
-        (gzip.compress(bytes(REQUEST_BYTES_MAX + 1)), JSON, {"content_encoding": "gzip"}, 413, 8, "smaller batches"),
-        (bytes(REQUEST_BYTES_MAX + 1), PROTOBUF, {}, 413, 8, "smaller batches"),
-        (b"x", "text/plain", {}, 415, 3, "'text/plain'"),
-        (b"{}", JSON, {"content_encoding": "br"}, 415, 3, "'br'"),
-        (b"{}", JSON, {"path": "/v1/logs"}, 404, 5, "/v1/logs"),
-        (b"{}", JSON, {"path": "/v1/traces/"}, 404, 5, "POST to /v1/traces"),
-        (b"{}", JSON, {"path": "/%1b%5b2J"}, 404, 5, "POST to /v1/traces"),
-    ],
-)
-def test_http_failures_are_told_in_the_requests_encoding(
-    shared: Endpoint, body: bytes, content_type: str, headers: dict[str, str], status: int, code: int, told: str
-) -> None:
-    """Each has OTLP's status and a google.rpc.Status that says what is wrong, protobuf to protobuf, else JSON."""
-    answered, answer_type, answer = post(shared, body, content_type, **headers)
-    assert answered == status
-    if content_type == PROTOBUF:
-        assert answer_type == PROTOBUF
-        found = Status.FromString(answer)
-        assert (found.code, told in found.message) == (code, True)
-    else:
-        assert answer_type == JSON
-        assert (orjson.loads(answer)["code"], told in orjson.loads(answer)["message"]) == (code, True)
-        assert orjson.loads(answer)["message"].isprintable()
-
-
-def test_other_methods_are_refused(shared: Endpoint) -> None:
-    """A GET is 405 with what is allowed."""
-    with pytest.raises(urllib.error.HTTPError) as caught:
-        urllib.request.urlopen(f"http://{shared.http}/v1/traces", timeout=WAIT_S)
-    with caught.value as error:
-        assert (error.code, error.headers["allow"]) == (405, "POST")
-
-
-def test_grpc_failures_carry_a_status(shared: Endpoint) -> None:
-    """Malformed bytes are INVALID_ARGUMENT, too large ones RESOURCE_EXHAUSTED; details hold a google.rpc.Status."""
-    with pytest.raises(grpc.RpcError) as caught:
-        call(shared, b"\xff\xff")
-    error = caught.value
-    assert error.code() is grpc.StatusCode.INVALID_ARGUMENT
-    details = Status.FromString(dict(error.trailing_metadata())["grpc-status-details-bin"])
-    assert (details.code, details.message) == (3, error.details())
-    with pytest.raises(grpc.RpcError) as caught:
-        call(shared, bytes(REQUEST_BYTES_MAX + 1))
-    assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
 
 
 def test_a_request_that_never_ends_does_not_hold_up_the_stop(tmp_path: Path) -> None:
@@ -346,6 +218,6 @@ def test_a_request_that_never_ends_does_not_hold_up_the_stop(tmp_path: Path) -> 
             head = f"POST /v1/traces HTTP/1.1\r\nhost: x\r\ncontent-type: {JSON}\r\ncontent-length: 100\r\n\r\n"
             hanging.sendall(head.encode() + b"{")
             call(endpoint, request_of(GOOD, name="kept"))
-            code, _ = endpoint.end(signal.SIGTERM)
+            code, _ = endpoint.stop(signal.SIGTERM)
     assert code == 0
     assert names_in(tmp_path / "store") == Counter(["kept"])

@@ -8,7 +8,7 @@ import pytest
 
 from baton.analysis import analyze, expect, pair_up
 from baton.ownership.catalog import EMPTY, Catalog
-from baton.schema import EXPECTATIONS, HANDOFFS, JOURNEY_KEYS, SPANS
+from baton.schema import EXPECTATIONS, HANDOFFS, JOURNEY_KEYS, OUTAGES, SPANS
 from recording import CLIENT, LATER, PRODUCER, SERVER, Recording, Span, analysed, judged, ns, of, paired
 
 if TYPE_CHECKING:
@@ -99,6 +99,58 @@ def test_a_telemetry_gap_is_a_blind_spot() -> None:
     recording = Recording()
     sends = recording.flow(range(60), lost=range(20, 40))
     assert set(verdicts(judged(recording), *(sends[at] for at in range(20, 40)))) == {"unobserved"}
+
+
+def outage(from_: float, until: float, kind: str = "down") -> pl.DataFrame:
+    """Baton itself could take no spans then."""
+    row = {"start_ns": ns(from_), "end_ns": ns(until), "kind": kind, "reason": "", "requests": 0}
+    return pl.DataFrame([row], schema=OUTAGES.schema)
+
+
+@pytest.mark.parametrize(
+    ("from_", "until", "expected"),
+    [
+        (-50, -1, "dropped"),
+        (-50, 4, "dropped"),
+        (-50, 5.2, "unobserved"),
+        (5.05, 5.06, "unobserved"),
+        (20, 21, "unobserved"),
+        (60, 70, "dropped"),
+    ],
+)
+def test_an_outage_of_batons_own_is_a_blind_spot(from_: float, until: float, expected: str) -> None:
+    """A receipt whose span Baton itself may have missed, for as long as exporters take, is missed by nobody else."""
+    recording = Recording()
+    lost = recording.flow([float(at) for at in range(10)], lost=[5.0])[5.0]
+    (row,) = of(judged(recording, outages=outage(from_, until)), lost)
+    assert row["verdict"] == expected
+    assert ("Baton itself was down" in " ".join(row["evidence"])) == (expected == "unobserved")
+
+
+def test_an_outage_hides_no_receipt_that_is_there() -> None:
+    """What was received was received, whatever Baton missed meanwhile."""
+    recording = Recording()
+    sends = recording.flow([float(at) for at in range(10)])
+    rows = judged(recording, outages=outage(0, 9, "refusing"))
+    assert set(verdicts(rows, *sends.values())) == {"delivered"}
+
+
+def test_a_call_in_an_outage_is_a_blind_spot() -> None:
+    """The same call is lost without an outage and unobserved with one."""
+    recording = Recording()
+    for at in range(10):
+        call = recording.span("web", at, "GET", kind=CLIENT, took=0.5, attributes={"server.address": "api"})
+        recording.span("api", at + 0.1, "GET", kind=SERVER, took=0.2, under=call)
+    for at in range(100):
+        recording.span("api", at, "beat")
+    lost = recording.span(
+        "web", 20, "GET", kind=CLIENT, took=0.5, attributes={"server.address": "api"}, error="connection reset"
+    )
+    seen = {kind: judged(recording, outages=known) for kind, known in (("none", None), ("down", outage(20.2, 20.3)))}
+    assert {kind: of(rows, lost)[0]["verdict"] for kind, rows in seen.items()} == {
+        "none": "dropped",
+        "down": "unobserved",
+    }
 
 
 def test_a_backlog_after_a_stop_is_no_gap() -> None:

@@ -116,7 +116,8 @@ def test_import_is_light() -> None:
 
 def test_the_issue_names_every_command() -> None:
     """The commands are those promised, no more and no fewer."""
-    promised = ["boundaries", "demo", "drops", "handoffs", "journey", "load", "report", "serve", "who"]
+    promised = ["boundaries", "compact", "demo", "drops", "forget", "handoffs", "journey", "load", "report", "serve"]
+    promised += ["who"]
     assert promised == COMMANDS
 
 
@@ -213,6 +214,9 @@ def test_the_store_may_come_from_the_environment(asked: list[Question], monkeypa
         (["drops", "--verdict", "delivered"], "--verdict"),
         (["journey"], "Missing argument 'ID'"),
         (["load"], "Missing argument 'PATH...'"),
+        (["forget", "customer.id"], "'customer.id' is not KEY=VALUE"),
+        (["forget", "=4711"], "'=4711' is not KEY=VALUE"),
+        (["forget", "customer.id="], "'customer.id=' is not KEY=VALUE"),
         (["nonsense"], "No such command 'nonsense'"),
         (["drops", "--since", "\x1b[31m"], r"'\x1b[31m'"),
     ],
@@ -446,6 +450,51 @@ def test_load_shows_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
     assert cli.main(["load", "folder"]) == 0
     stderr.flush()
     assert rb"[red]a\x1b.json" in stderr.buffer.getvalue()
+
+
+@pytest.mark.usefixtures("asked")
+def test_compact(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Compacting says what came of how many files, and what was deleted."""
+    done = SimpleNamespace(before=120, before_bytes=4_000_000, after=1, after_bytes=3_000_000, removed=7, deleted=121)
+    stub(monkeypatch, "app", compact=lambda _store: done)
+    assert cli.main(["compact", "--store", "s"]) == 0
+    assert capsys.readouterr().out == (
+        "Put 120 files of 4,000,000 bytes together as 1 file of 3,000,000 bytes in s.\n"
+        "Deleted 7 spans past retention, and 121 old files.\n"
+    )
+
+
+@pytest.mark.usefixtures("asked")
+def test_forget(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Key and value are told apart at the first =, and what was forgotten is counted."""
+    calls: list[tuple[object, ...]] = []
+    done = SimpleNamespace(spans=3, traces=1, quarantined=[])
+    stub(monkeypatch, "app", forget=lambda *arguments: calls.append(arguments) or done)
+    assert cli.main(["forget", "customer.id=a=b", "--store", "s"]) == 0
+    assert cli.main(["forget", "x=1", "--tenant", "retail", "--owners", "none.yaml"]) == 3
+    Path("none.yaml").touch()
+    assert cli.main(["forget", "x=1", "--tenant", "retail", "--owners", "none.yaml"]) == 0
+    assert calls == [
+        (Path("s"), "customer.id", "a=b", None, None),
+        (Path("baton-store"), "x", "1", "retail", Path("none.yaml")),
+    ]
+    assert capsys.readouterr().out == (
+        "Forgot 3 spans of 1 trace in s.\nForgot 3 spans of 1 trace in baton-store for tenant retail.\n"
+    )
+
+
+@pytest.mark.usefixtures("asked")
+def test_nothing_to_forget_fails(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """The exit code is 1, and what could not be searched is named."""
+    done = SimpleNamespace(spans=0, traces=0, quarantined=[Path("q.seg")])
+    stub(monkeypatch, "app", forget=lambda *_: done)
+    assert cli.main(["forget", "x=\x1b", "--store", "s"]) == 1
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.splitlines() == [
+        "baton: not searched: q.seg, a damaged segment of the journal; delete it if it may hold them",
+        r"baton: no span in s carries x=\x1b",
+    ]
 
 
 @pytest.mark.usefixtures("asked")

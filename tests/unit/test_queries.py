@@ -154,6 +154,17 @@ def test_what_was_learned_last_is_used(question: Question, tmp_path: Path) -> No
     assert queries.report(replace(question, store=store)).profile == learned["version"][0]
 
 
+def test_learning_reads_the_newest_spans_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However much a store holds, what came last is learned from: the window says since when."""
+    recording = Recording()
+    for hour in range(3):
+        recording.flow([3600 * hour + at for at in range(10)])
+    store = _stored(tmp_path / "store", recording)
+    monkeypatch.setattr(queries, "LEARN_SPANS_MAX", 20)
+    learned = pl.read_ipc(io.BytesIO(queries.learn(store, None)))
+    assert learned["from_ns"].to_list() == [ns(7200)]
+
+
 def test_the_journey_keys_are_a_setting(tmp_path: Path) -> None:
     """baton.toml in the store names them; the ownership file comes before it."""
     recording = Recording()

@@ -46,6 +46,8 @@ def test_settings_come_from_the_store_else_the_working_folder(store: Path) -> No
         ("journey_keys = 'trade.id'", "journey_keys: 'trade.id' is not a list; write [one, two]"),
         ("journey_keys = ['trade.*']", "journey_keys[0]: 'trade.*' is a glob"),
         ("journey_keys = [7]", "journey_keys[0]: 7 is not text; put it in quotes"),
+        ("retention_days = 0", "retention_days: "),
+        ("retention_days = 'a month'", "retention_days: "),
         ("journey_keys =\n\n", "at line 1"),
         ("owners = 'a'\nowners = 'b'\n", "at line 2"),
         ("a = " + "[" * 100_000, "correct the TOML there"),
@@ -58,6 +60,12 @@ def test_faults_in_settings_are_told(store: Path, text: str, told: str) -> None:
         load_settings(store)
     assert str(caught.value).startswith(f"{store / 'baton.toml'}: ")
     assert told in str(caught.value)
+
+
+def test_retention_is_in_days() -> None:
+    """Without it all is kept, however old."""
+    assert Settings().kept_from_ns(10**18) is None
+    assert Settings(retention_days=30).kept_from_ns(10**18) == 10**18 - 30 * 86_400 * 10**9
 
 
 def test_the_ownership_file_is_looked_for_in_order(store: Path) -> None:

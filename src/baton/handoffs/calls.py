@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import polars as pl
 
+from baton.handoffs.outages import shadows, told
 from baton.handoffs.signs import open_receipts
 from baton.handoffs.telemetry import INSTANCE, SERVICE, Watched
 from baton.limits import INSTANT_NS_MAX, OPEN_RECEIPT_NS_MAX, SILENCE_TAIL_NS, SILENT_FOR_GOOD_NS
@@ -24,6 +25,7 @@ CLAUSES: dict[str, str] = {
     "lost receipt": "unobserved",
     "open": "pending",
     "silent": "unobserved",
+    "blind": "unobserved",
     "awaited": "pending",
     "lost": "dropped",
 }
@@ -54,6 +56,8 @@ def judge(
     )
     missing = rows.filter(pl.col("receive").is_null() & pl.col("failed") & pl.col("services").is_not_null())
     rows = rows.join(_heard(missing, watched, as_of_ns), on="send", how="left")
+    windows = missing.select("send", pl.col("sent_ns").alias("lo_ns"), _answered_ns().alias("hi_ns"))
+    rows = rows.join(shadows(windows, watched.outages), on="send", how="left")
     rows = rows.join(open_receipts(missing.select("send", "services", "sent_ns"), spans), on="send", how="left")
     rows = rows.join(_made_good(rows), on="send", how="left")
     answered = pl.col("http_status").is_not_null() & ~pl.col("http_status").is_in(GATEWAY_STATUSES)
@@ -74,6 +78,8 @@ def judge(
         .then(pl.lit("open"))
         .when(pl.col("silent").fill_null(value=True))
         .then(pl.lit("silent"))
+        .when(pl.col("blind_from_ns").is_not_null())
+        .then(pl.lit("blind"))
         .when(pl.col("awaited"))
         .then(pl.lit("awaited"))
         .otherwise(pl.lit("lost"))
@@ -107,8 +113,7 @@ def _heard(missing: pl.DataFrame, watched: Watched, as_of_ns: int) -> pl.DataFra
         "environment",
         pl.col("services").alias("service"),
         "sent_ns",
-        # A caller may give up long before the server ends, and only then its span comes.
-        pl.col("sent_end_ns").clip(upper_bound=INSTANT_NS_MAX) + pl.col("processing_ns"),
+        _answered_ns().alias("sent_end_ns"),
     )
     seen = wanted.explode("service").join(watched.telemetry, on=SERVICE)
     alive = (pl.col("watermark_ns") >= pl.col("sent_end_ns")) & (pl.col("first_ns") <= pl.col("sent_ns"))
@@ -132,6 +137,11 @@ def _heard(missing: pl.DataFrame, watched: Watched, as_of_ns: int) -> pl.DataFra
         ((near & for_good) | pl.col("paused")).any().or_(~(alive | near).any()).alias("silent"),
         (near & ~for_good).any().alias("awaited"),
     )
+
+
+def _answered_ns() -> pl.Expr:
+    """When the server's span came at the latest: a caller may give up long before the server ends."""
+    return pl.col("sent_end_ns").clip(upper_bound=INSTANT_NS_MAX) + pl.col("processing_ns")
 
 
 def _made_good(rows: pl.DataFrame) -> pl.DataFrame:
@@ -175,6 +185,7 @@ def _evidence() -> pl.Expr:
         when("lost receipt", pl.format("spans under the missing answer exist: {} took the call", who)),
         when("open", pl.format("spans under an open answer exist: {} is still at it", who)),
         when("silent", pl.format("the telemetry of {} does not cover the call", who)),
+        when("blind", told()),
         when("awaited", pl.format("the telemetry of {} has not moved past the call", who)),
         when("lost", pl.format("the call failed: {}", pl.col("failure").fill_null("an error status"))),
         when(

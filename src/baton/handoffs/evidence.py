@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
+from baton.handoffs.outages import told
 from baton.limits import SECOND_NS, SILENCE_TAIL_NS
 
 
@@ -127,6 +128,7 @@ def _unseen(who: pl.Expr) -> dict[str, tuple[pl.Expr, ...]]:
                 seconds(pl.col("gap_until_ns") - pl.col("gap_from_ns")),
             ),
         ),
+        "blind": (told(),),
         "unborn": (pl.format("no telemetry of {} from before the expected receipt", who),),
         "deaf": (
             pl.format(

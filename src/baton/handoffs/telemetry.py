@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import polars as pl
 
+from baton.handoffs.outages import shadows
 from baton.limits import (
     DURATION_NS_MAX,
     GAP_MESSAGES_MIN,
@@ -30,10 +31,11 @@ SERVICE = ["tenant", "environment", "service"]
 
 
 class Watched(NamedTuple):
-    """What is known of every instance's telemetry: TELEMETRY, and the frame of `gaps`."""
+    """What is known of every instance's telemetry: TELEMETRY, the frame of `gaps`, and Baton's own OUTAGES."""
 
     telemetry: pl.DataFrame
     pauses: pl.DataFrame
+    outages: pl.DataFrame
 
 
 def watch(spans: pl.DataFrame) -> pl.DataFrame:
@@ -84,7 +86,7 @@ def vouch(rows: pl.DataFrame, watched: Watched, as_of_ns: int) -> pl.DataFrame:
         near the expected receipt), `gap_from_ns`, `gap_until_ns` (a pause that took several messages with it and ended
         with fresh ones), `moved` (Boolean: an instance that takes from it was heard after `hi_ns`), `born` (Boolean:
         one was heard before the expected receipt), `awaited` (Boolean: one is still to be heard), `service_ns` (last
-        sign of the service).
+        sign of the service), and what `outages.shadows` adds.
     """
     slack = (pl.col("reorder_ns").clip(upper_bound=DURATION_NS_MAX) * REORDER_MARGIN).cast(pl.Int64)
     rows = rows.with_columns(
@@ -106,6 +108,7 @@ def vouch(rows: pl.DataFrame, watched: Watched, as_of_ns: int) -> pl.DataFrame:
     return (
         rows.join(heard, on=key, how="left", nulls_equal=True)
         .join(paused, on=key, how="left", nulls_equal=True)
+        .join(shadows(missing.select(*key, "lo_ns", "hi_ns"), watched.outages), on=key, how="left", nulls_equal=True)
         .join(_signs(missing, watched.telemetry), on=key, how="left", nulls_equal=True)
         .drop("lo_ns")
     )

@@ -3,7 +3,8 @@
     delivered     a receive is paired with it and did not fail
     retried       the sender knew that it failed, sent it again, and that send was delivered
     dropped       by word: the sender's or the receiver's own, or an onward hop in its stead, and nothing made up for it
-    unobserved    a blind spot: nobody was ever seen to receive; the receiver samples; its telemetry has a gap there
+    unobserved    a blind spot: nobody was ever seen to receive; the receiver samples; its telemetry, or Baton's
+                  own, has a gap there
     pending       its deadline has not passed, or the receiver's telemetry has not yet moved past it
     dropped       by progress: overtaken beyond the reordering seen, or the receiver found the queue empty afterwards
     stuck         expected, deadline passed, no proof of loss
@@ -76,6 +77,7 @@ def law(as_of_ns: int) -> tuple[Clause, ...]:
         Clause("open", "pending", pl.col("open_ns").is_not_null()),
         Clause("silent", "unobserved", pl.col("silent_instance").is_not_null()),
         Clause("gap", "unobserved", pl.col("gap_from_ns").is_not_null()),
+        Clause("blind", "unobserved", pl.col("blind_from_ns").is_not_null()),
         Clause("unborn", "unobserved", ~pl.col("born")),
         Clause("early", "pending", pl.col("deadline_at_ns") > as_of_ns),
         Clause("awaited", "pending", pl.col("awaited")),

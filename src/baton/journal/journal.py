@@ -15,11 +15,15 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from baton.errors import UnavailableError
 from baton.journal.record import MAGIC, Record, pack
-from baton.journal.segment import segment_path, sync_folder
-from baton.limits import SEGMENT_BYTES_MAX
+from baton.journal.segment import segment_bytes, segment_path, sync_folder
+from baton.limits import DISK_RESERVE_BYTES_MAX, DISK_RESERVE_SHARE, JOURNAL_BYTES_MAX, SEGMENT_BYTES_MAX
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
+
+# How many parts one writev takes; POSIX promises 16, Linux 1,024.
+_PARTS_MAX = os.sysconf("SC_IOV_MAX")
 
 
 class _Order(NamedTuple):
@@ -29,11 +33,26 @@ class _Order(NamedTuple):
     done: Future[int]
 
 
+class _Append(NamedTuple):
+    """A record as it is written, and who waits for it."""
+
+    parts: tuple[bytes, bytes]
+    done: Future[int]
+
+    @property
+    def size(self) -> int:
+        return len(self.parts[0]) + len(self.parts[1])
+
+
 class Journal:
     """Appends records to numbered segments.
 
-    A segment is sealed when it has grown to `SEGMENT_BYTES_MAX`, when `seal` is called, and when writing to it failed:
-    after a failed write or fsync nobody knows what of it is on disk, so nothing more is written behind it.
+    A segment is sealed when it has grown to `SEGMENT_BYTES_MAX`, when `seal` is called, and when nobody knows any more
+    what of it is on disk: after a failed fsync nothing is written behind it. A write that failed, on a full disk say,
+    is cut off again, and the segment goes on.
+
+    The disk is never filled to the brim, nor the journal without end: a drain needs room for what it moves, and it is
+    the drain that makes room.
     """
 
     def __init__(self, folder: Path, first: int) -> None:
@@ -47,6 +66,7 @@ class Journal:
         self._number = first
         self._descriptor: int | None = None
         self._size = 0
+        self._sealed_bytes = segment_bytes(folder)
         self._orders: queue.SimpleQueue[_Order | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
         self._thread.start()
@@ -56,7 +76,8 @@ class Journal:
 
         Returns:
             A future that is done once the record is durable: the number of its segment; or that fails with
-            UnavailableError, and the record may or may not be there after a crash.
+            UnavailableError (the disk refused, or is nearly full, or the journal holds `JOURNAL_BYTES_MAX`), and the
+            record may or may not be there after a crash.
         """
         return self._order(record)
 
@@ -85,57 +106,127 @@ class Journal:
             # A sender that gave up waiting was never told that its record is durable.
             orders = [order for order in batch if order is not None and order.done.set_running_or_notify_cancel()]
             seals = [order.done for order in orders if order.record is None]
-            self._append([(pack(order.record), order.done) for order in orders if order.record is not None])
+            self._append([_Append(pack(order.record), order.done) for order in orders if order.record is not None])
             if seals or not running:
                 self._seal()
             for done in seals:
                 done.set_result(self._number - 1)
 
-    def _append(self, appends: list[tuple[bytes, Future[int]]]) -> None:
+    def _append(self, appends: list[_Append]) -> None:
         """Commits the records, in as many groups as keep the segments to their size."""
         first, size = 0, self._size
-        for position, (data, _) in enumerate(appends, start=1):
-            size += len(data)
+        for position, append in enumerate(appends, start=1):
+            size += append.size
             if size >= SEGMENT_BYTES_MAX or position == len(appends):
                 self._commit(appends[first:position])
                 first, size = position, self._size
 
-    def _commit(self, group: list[tuple[bytes, Future[int]]]) -> None:
+    def _commit(self, group: list[_Append]) -> None:
         """Writes and syncs the records, then tells those who wait; seals a full segment."""
         try:
-            descriptor = self._open()
-            parts = [data for data, _ in group]
-            data = memoryview(b"".join(parts if self._size else [MAGIC, *parts]))
-            self._size += len(data)
-            while data:
-                data = data[os.write(descriptor, data) :]
-            os.fsync(descriptor)
+            self._check_room(sum(append.size for append in group))
+            self._write(part for append in group for part in append.parts)
         except OSError as error:
-            self._seal()
-            for _, done in group:
-                done.set_exception(
-                    UnavailableError(f"the journal in {self._folder} cannot be written ({error}): see to its disk")
-                )
+            refusal = f"the journal in {self._folder} cannot be written ({error}): see to its disk"
+            for append in group:
+                append.done.set_exception(UnavailableError(refusal))
+            return
+        except UnavailableError as error:
+            for append in group:
+                append.done.set_exception(error)
             return
         number = self._number
         if self._size >= SEGMENT_BYTES_MAX:
             self._seal()
-        for _, done in group:
-            done.set_result(number)
+        for append in group:
+            append.done.set_result(number)
+
+    def _check_room(self, size: int) -> None:
+        """Passes if `size` bytes may be added.
+
+        Raises:
+            UnavailableError: the disk or the journal would hold too much.
+        """
+        disk = os.statvfs(self._folder)
+        free = disk.f_bavail * disk.f_frsize
+        reserve = min(DISK_RESERVE_BYTES_MAX, int(disk.f_blocks * disk.f_frsize * DISK_RESERVE_SHARE))
+        if free < reserve + size:
+            raise UnavailableError(
+                f"the disk of {self._folder} has {free} bytes left, and {reserve} are kept for moving the journal into "
+                "the table: make room there"
+            )
+        if self._sealed_bytes + self._size + size > JOURNAL_BYTES_MAX:
+            self._sealed_bytes = segment_bytes(self._folder) - self._size
+        if self._sealed_bytes + self._size + size > JOURNAL_BYTES_MAX:
+            raise UnavailableError(
+                f"the journal in {self._folder} holds {self._sealed_bytes + self._size} bytes that the table has not "
+                f"taken, the limit is {JOURNAL_BYTES_MAX}: the log says what keeps the table from it"
+            )
+
+    def _write(self, parts: Iterable[bytes]) -> None:
+        """Writes and syncs the parts.
+
+        Raises:
+            OSError: the disk refused; nothing of them stays, or the segment was sealed.
+        """
+        descriptor = self._open()
+        try:
+            written = _write_all(descriptor, [*parts] if self._size else [MAGIC, *parts])
+        except OSError:
+            self._cut_off(descriptor)
+            raise
+        try:
+            # The data, and what is needed to find it: a file's length is synced with it, its times are not.
+            os.fdatasync(descriptor)
+        except OSError:
+            self._cut_off(descriptor)
+            self._seal()
+            raise
+        self._size += written
+
+    def _cut_off(self, descriptor: int) -> None:
+        """Takes back what was not acknowledged; all before it was synced, so that this cannot touch it."""
+        try:
+            os.ftruncate(descriptor, self._size)
+        except OSError:
+            self._seal()
 
     def _open(self) -> int:
         """The descriptor of the segment; a new one's name is durable before anything is written to it."""
         if self._descriptor is None:
             path = segment_path(self._folder, self._number)
-            self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
-            sync_folder(self._folder)
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o644)
+            try:
+                sync_folder(self._folder)
+            except OSError:
+                os.close(descriptor)
+                path.unlink()
+                raise
+            self._descriptor = descriptor
         return self._descriptor
 
     def _seal(self) -> None:
-        """Closes the segment, if one is open; the next record opens the next."""
+        """Closes the segment, if one is open; the next record opens the next. An empty one goes."""
         if self._descriptor is None:
             return
         with suppress(OSError):  # what was acknowledged was synced before; there is nothing left to lose
+            if not self._size:
+                segment_path(self._folder, self._number).unlink()
             os.close(self._descriptor)
+        self._sealed_bytes += self._size
         self._descriptor, self._size = None, 0
         self._number += 1
+
+
+def _write_all(descriptor: int, parts: list[bytes]) -> int:
+    """Writes the parts without joining them; returns how many bytes that were."""
+    left: list[bytes | memoryview] = [*parts]
+    first = 0
+    while first < len(left):
+        written = os.writev(descriptor, left[first : first + _PARTS_MAX])
+        while first < len(left) and written >= len(left[first]):
+            written -= len(left[first])
+            first += 1
+        if written:
+            left[first] = memoryview(left[first])[written:]
+    return sum(map(len, parts))

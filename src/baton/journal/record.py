@@ -1,4 +1,4 @@
-"""One request as the journal keeps it: bytes to record and back, without a file.
+"""One request as the journal keeps it: bytes to record and back, one after the other.
 
     segment = magic, record ...
     record  = length u32, checksum of the length u32, crc32 of the payload u32, payload        (big-endian)
@@ -6,18 +6,24 @@
 
 A record at the end of a segment is torn if bytes of it are missing, or are zero where a power cut kept the file's
 length and not its data: its write never finished, so it was never acknowledged. Any other record whose checksum fails
-is damaged, and nothing behind it can be trusted to begin where it seems to. The length has a checksum of its own, or
-one flipped bit in it would pass everything behind it off as torn.
+is damaged, and was perhaps acknowledged. The length has a checksum of its own, so a damaged payload costs that record
+alone: the next one begins where the length says. One flipped byte in length or checksum is put right, for each
+vouches for the other; beyond that nothing tells where the next record begins, and what follows is lost. Nothing is
+searched for inside payloads: whoever sends could put a record there.
 """
 
 from __future__ import annotations
 
+import os
 import struct
 import zlib
-from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from baton.errors import StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import BinaryIO
 
 MAGIC = b"BATONJ\x00\x01"
 """The last two bytes are the format's version."""
@@ -25,10 +31,13 @@ MAGIC = b"BATONJ\x00\x01"
 PROTOBUF = 1
 """The only encoding so far: ExportTraceServiceRequest as OTLP protobuf."""
 
+_NAME_BYTES = 6
 _FRAME = struct.Struct(">III")
 _HEAD = struct.Struct(">qBH")
 _LENGTH = struct.Struct(">I")
 _SEED = zlib.crc32(MAGIC)
+_SECTOR_BYTES = 512  # what disks write whole or not at all
+_BLOCK_BYTES = 64 * 1024
 
 
 class Record(NamedTuple):
@@ -45,63 +54,149 @@ class Record(NamedTuple):
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Contents:
-    """What a segment holds.
+class Damage(NamedTuple):
+    """Bytes of a segment that are not what was written.
 
     Attributes:
-        records: the whole ones, in the order written.
-        torn_bytes: bytes at the end that are no whole record; 0 of a segment that was closed in order.
+        at: byte of the segment where it begins.
+        lost_bytes: how many bytes of records are lost; 0 where the damage was put right.
+        after_ns: ingestion of the last whole record before it; null without one.
+        before_ns: ingestion of the next whole record; null without one.
     """
 
-    records: list[Record]
-    torn_bytes: int
+    at: int
+    lost_bytes: int
+    after_ns: int | None
+    before_ns: int | None = None
 
 
-def pack(record: Record) -> bytes:
-    """The record's bytes."""
+def pack(record: Record) -> tuple[bytes, bytes]:
+    """The record's bytes, in two parts so that the body is not copied."""
     tenant = record.tenant.encode()
-    payload = b"".join((_HEAD.pack(record.ingested_at, PROTOBUF, len(tenant)), tenant, record.body))
-    return _FRAME.pack(len(payload), _length_check(len(payload)), zlib.crc32(payload)) + payload
+    head = _HEAD.pack(record.ingested_at, PROTOBUF, len(tenant)) + tenant
+    length = len(head) + len(record.body)
+    checksum = zlib.crc32(record.body, zlib.crc32(head))
+    return _FRAME.pack(length, _length_check(length), checksum) + head, record.body
 
 
-def unpack(data: bytes) -> Contents:
-    """The records of a segment's bytes.
+class Records:
+    """A segment's whole records, read one by one; what is not whole is known when they have been iterated.
 
-    Raises:
-        StoreError: a record is damaged, or the segment is of another format; the message says at which byte.
+    Attributes:
+        torn_bytes: bytes at the end that are no whole record; 0 of a segment that was closed in order.
+        damages: in the order found.
     """
-    written = len(data.rstrip(b"\0"))
-    if written < len(MAGIC) and MAGIC.startswith(data[:written]):
-        return Contents([], len(data))
-    if not data.startswith(MAGIC):
-        raise StoreError(f"starts with 0x{data[: len(MAGIC)].hex()}, not with 0x{MAGIC.hex()}")
-    records: list[Record] = []
-    at = len(MAGIC)
-    while at < len(data):
-        end = _end(data, at, written)
-        if end is None:
-            return Contents(records, len(data) - at)
-        records.append(_record(data[at + _FRAME.size : end], at))
-        at = end
-    return Contents(records, 0)
+
+    def __init__(self, file: BinaryIO) -> None:
+        """Reads what the file holds now; it is closed at the end of the iteration."""
+        self._file = file
+        self._size = os.fstat(file.fileno()).st_size
+        self._last_ns: int | None = None
+        self.torn_bytes = 0
+        self.damages: list[Damage] = []
+
+    def __iter__(self) -> Iterator[Record]:
+        """The records, in the order written; once.
+
+        Raises:
+            StoreError: another version of Baton wrote the segment; the message says at which byte.
+        """
+        with self._file:
+            at = self._begin()
+            while at < self._size:
+                record, at = self._next(at)
+                if record is not None:
+                    yield record
+
+    def _begin(self) -> int:
+        """Where the first record begins; the end where there is none."""
+        head = self._read(0, len(MAGIC))
+        if head == MAGIC:
+            return len(MAGIC)
+        if MAGIC.startswith(head.rstrip(b"\0")) and self._zeros_from(len(head.rstrip(b"\0"))):
+            return self._torn(0)
+        frame = self._read(len(MAGIC), _FRAME.size)
+        if len(frame) == _FRAME.size and _is_sound(*_FRAME.unpack(frame)):
+            return self._damaged(0, len(MAGIC), 0)
+        if head.startswith(MAGIC[:_NAME_BYTES]):
+            raise StoreError(f"starts with 0x{head.hex()}, not with 0x{MAGIC.hex()}: another version of Baton wrote it")
+        return self._damaged(0, self._size, self._size)
+
+    def _next(self, at: int) -> tuple[Record | None, int]:
+        """The record at `at`, if it is whole, and where the next begins."""
+        frame = self._read(at, _FRAME.size)
+        if len(frame) < _FRAME.size:
+            return None, self._torn(at)
+        length, length_check, checksum = _FRAME.unpack(frame)
+        begin = at + _FRAME.size
+        if _is_sound(length, length_check, checksum):
+            payload = self._read(begin, length)
+            end = begin + length
+            if zlib.crc32(payload) == checksum and end <= self._size:
+                return self._whole(payload, at), end
+            is_torn = end > self._size or self._never_came(at, end)
+            return None, self._torn(at) if is_torn else self._damaged(at, end, end - at)
+        for mended in _mended(length, length_check):
+            payload = self._read(begin, mended) if begin + mended <= self._size else b""
+            if payload and zlib.crc32(payload) == checksum:
+                self._damaged(at, begin, 0)
+                return self._whole(payload, at), begin + mended
+        is_torn = self._never_came(at, begin)
+        return None, self._torn(at) if is_torn else self._damaged(at, self._size, self._size - at)
+
+    def _never_came(self, at: int, end: int) -> bool:
+        """Whether the record from `at` to `end` was cut off by a power cut: zeros, at least to a sector, to the end.
+
+        Fewer may be the record's own.
+        """
+        sector = max(at, (self._size - 1) // _SECTOR_BYTES * _SECTOR_BYTES)
+        return self._zeros_from(min(sector, end - 1))
+
+    def _whole(self, payload: bytes, at: int) -> Record:
+        record = _record(payload, at)
+        self._last_ns = record.ingested_at
+        self.damages = [
+            damage if damage.before_ns is not None else damage._replace(before_ns=record.ingested_at)
+            for damage in self.damages
+        ]
+        return record
+
+    def _torn(self, at: int) -> int:
+        self.torn_bytes = self._size - at
+        return self._size
+
+    def _damaged(self, at: int, end: int, lost_bytes: int) -> int:
+        self.damages.append(Damage(at, lost_bytes, self._last_ns))
+        return end
+
+    def _read(self, at: int, size: int) -> bytes:
+        """`size` bytes from `at`; fewer at the end. A length that is beyond it is never read: it may be anything."""
+        self._file.seek(at)
+        return self._file.read(min(size, self._size - at))
+
+    def _zeros_from(self, at: int) -> bool:
+        """Whether all bytes from `at` on are zero."""
+        while at < self._size:
+            block = self._read(at, _BLOCK_BYTES)
+            if block.strip(b"\0"):
+                return False
+            at += len(block)
+        return True
 
 
-def _end(data: bytes, at: int, written: int) -> int | None:
-    """Where the record at `at` ends; None if it is torn. Zeros follow from `written` on."""
-    if len(data) - at < _FRAME.size:
-        return None
-    length, length_check, checksum = _FRAME.unpack_from(data, at)
-    end = at + _FRAME.size
-    if _length_check(length) == length_check:
-        end += int(length)
-        if end > len(data):
-            return None
-        if zlib.crc32(data[at + _FRAME.size : end]) == checksum:
-            return end
-    if written < end:
-        return None
-    raise StoreError(f"the record at byte {at} of {len(data)} is damaged: its checksum fails")
+def _mended(length: int, length_check: int) -> list[int]:
+    """What the length may have been, if one byte of it or of its checksum has changed."""
+    told = _LENGTH.pack(length)
+    changed = (
+        _LENGTH.unpack(told[:place] + bytes([value]) + told[place + 1 :])[0]
+        for place in range(_LENGTH.size)
+        for value in range(256)
+    )
+    return [length, *(other for other in changed if _length_check(other) == length_check)]
+
+
+def _is_sound(length: int, length_check: int, _checksum: int) -> bool:
+    return _length_check(length) == length_check
 
 
 def _length_check(length: int) -> int:

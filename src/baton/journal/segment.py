@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from baton.errors import StoreError
-from baton.journal.record import unpack
+from baton.journal.record import Records
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from baton.journal.record import Contents
 
 SUFFIX = ".seg"
 DIGITS = 8
@@ -27,21 +25,36 @@ def segment_numbers(folder: Path) -> list[int]:
     return sorted(int(path.stem) for path in folder.glob(f"*{SUFFIX}") if path.stem.isascii() and path.stem.isdigit())
 
 
-def read_segment(folder: Path, number: int) -> Contents:
-    """A segment's records; of one still being written, those written so far.
+def segment_bytes(folder: Path) -> int:
+    """How much all segments hold together; those that are drained meanwhile are none."""
+    size = 0
+    for number in segment_numbers(folder):
+        with suppress(FileNotFoundError):
+            size += segment_path(folder, number).stat().st_size
+    return size
+
+
+def read_segment(folder: Path, number: int) -> Records:
+    """A segment's whole records; of one still being written, those written so far.
 
     Raises:
         FileNotFoundError: it was drained to the table meanwhile.
-        StoreError: it is damaged; the message names file, byte and next step.
     """
-    path = segment_path(folder, number)
-    try:
-        return unpack(path.read_bytes())
-    except StoreError as error:
-        raise StoreError(
-            f"journal segment {path}: {error}. To go on without it, move the file elsewhere: what it holds is not in "
-            "the table yet"
-        ) from error
+    return Records(segment_path(folder, number).open("rb"))
+
+
+def keep_segment(folder: Path, number: int, elsewhere: Path) -> Path:
+    """Gives the segment a second, durable name in another folder of the same disk; returns it.
+
+    One that has it already is no error.
+    """
+    elsewhere.mkdir(exist_ok=True)
+    kept = segment_path(elsewhere, number)
+    with suppress(FileExistsError):
+        kept.hardlink_to(segment_path(folder, number))
+    sync_folder(elsewhere)
+    sync_folder(elsewhere.parent)
+    return kept
 
 
 def delete_segment(folder: Path, number: int) -> None:

@@ -10,13 +10,18 @@ import asyncio
 import errno
 import logging
 import math
+import sys
 from contextlib import suppress
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from baton.limits import CONNECTIONS_MAX, HELLO_S_MAX, KEEP_ALIVE_S, RETRY_AFTER_S
+from baton.errors import InvalidRequestError, RequestTooLargeError, UnavailableError
+from baton.limits import CONNECTIONS_MAX, HEADERS_BYTES_MAX, HELLO_S_MAX, KEEP_ALIVE_S, RETRY_AFTER_S
+from baton.wire.outcome import Encoding, Failure, failure
+from baton.wire.quote import quote
 
 if TYPE_CHECKING:
     import socket
@@ -26,10 +31,13 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
+_FULL_BODY = failure(UnavailableError(f"{CONNECTIONS_MAX} connections are open, the limit: try again")).body(
+    Encoding.JSON
+)
 _FULL = (
-    f"HTTP/1.1 503 Service Unavailable\r\nretry-after: {RETRY_AFTER_S}\r\n"
-    "connection: close\r\ncontent-length: 0\r\n\r\n"
-).encode()
+    f"HTTP/1.1 503 Service Unavailable\r\nretry-after: {RETRY_AFTER_S}\r\ncontent-type: {Encoding.JSON.value}\r\n"
+    f"connection: close\r\ncontent-length: {len(_FULL_BODY)}\r\n\r\n"
+).encode() + _FULL_BODY
 _SWEEP_S = 1.0
 # What asyncio reads at once, 256 KB by default: a thousand connections may all have that much waiting.
 _CHUNK_BYTES = 64 * 1024
@@ -62,11 +70,39 @@ class Connection(H11Protocol):
         self._waits_since = self.loop.time()
         super().on_response_complete()
 
+    def send_400_response(self, msg: str) -> None:
+        """Answers what is no HTTP as all else is answered, in JSON since its encoding is not known; and hangs up.
+
+        OTLP 1.9, Failures: "The response body for all HTTP 4xx and HTTP 5xx responses MUST be a Protobuf-encoded
+        Status message".
+        """
+        del msg  # uvicorn's own text, which says neither what is wrong nor what to do
+        # A status line in the midst of an answer would be taken for part of it.
+        if self.cycle is None or self.cycle.response_complete or not self.cycle.response_started:
+            outcome = _no_http(sys.exception())
+            body = outcome.body(Encoding.JSON)
+            head = (
+                f"HTTP/1.1 {outcome.http_status} {HTTPStatus(outcome.http_status).phrase}\r\n"
+                f"content-type: {Encoding.JSON.value}\r\ncontent-length: {len(body)}\r\nconnection: close\r\n\r\n"
+            )
+            self.transport.write(head.encode() + body)
+        self.transport.close()
+
     def drop_if_overdue(self, now: float) -> None:
         """Ends a connection whose next request does not come, or that does not take its answers."""
         asking = self.cycle is not None and not self.cycle.response_complete
         if (not asking or self.flow.write_paused) and now - self._waits_since > self._patience_s:
             self.transport.abort()
+
+
+def _no_http(error: BaseException | None) -> Failure:
+    """What h11 found wrong with the bytes, with the status that it proposes: 400, 431 (too long) or 501 (unknown)."""
+    status = error.error_status_hint if isinstance(error, h11.RemoteProtocolError) else HTTPStatus.BAD_REQUEST
+    if status == HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE:
+        message = f"the head of the request has more than {HEADERS_BYTES_MAX} bytes: send fewer headers"
+        return Failure(status, RequestTooLargeError.grpc_code, message)
+    message = f"this is no HTTP/1.1 request ({quote(str(error))}): send OTLP/HTTP here, OTLP/gRPC to its own port"
+    return Failure(status, InvalidRequestError.grpc_code, message)
 
 
 class Listener:

@@ -11,7 +11,7 @@ import os
 import signal
 import sys
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from baton.errors import BatonError, UnavailableError
 from baton.journal.journal import Journal
@@ -25,8 +25,11 @@ from baton.serve.gate import Gate
 from baton.serve.health import Health
 from baton.serve.intake import Intake
 from baton.serve.memory import set_up_allocator
+from baton.serve.outages import Refusals
 from baton.serve.upkeep import Upkeep, attempt
+from baton.settings import load_settings
 from baton.store.writer import Writer
+from baton.wire.redaction import Redactor, open_redactor
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,34 +50,45 @@ def run(store: Path, owners: Path | None, options: Options) -> None:
 
     Raises:
         UsageError: an option does not fit, or a door would stand open to others.
-        InputError: a file of certificates or tokens has a fault.
+        InputError: a file of certificates or tokens, baton.toml or the redaction key has a fault.
         StoreError: the store is in use, of another format or damaged, or the last drain failed.
         AddressError: an address cannot be listened on.
     """
-    access = settle(options)
+    access, rules = settle(options), load_settings(store).redaction
     set_up_allocator()
     raise_limit()
     with Writer(store) as writer:
-        asyncio.run(_serve(store.resolve(), writer, owners, access, lambda: settle(options)))
+        asyncio.run(_serve(_House(writer, owners, open_redactor(rules, store)), access, lambda: settle(options)))
 
 
-async def _serve(
-    store: Path, writer: Writer, owners: Path | None, access: Access, settle_anew: Callable[[], Access]
-) -> None:
+class _House(NamedTuple):
+    """What stands behind the doors."""
+
+    writer: Writer
+    owners: Path | None
+    redactor: Redactor
+
+
+async def _serve(house: _House, access: Access, settle_anew: Callable[[], Access]) -> None:
     stop = _Stop(asyncio.get_running_loop())
     health = Health()
-    gate = Gate(access.tokens, Admission(), health, lambda _why, _at_ns: None)
+    gate = Gate(access.tokens, Admission(), health, Refusals())
     doors = await open_doors(access, gate, health)
     if access.certificates is not None or access.tokens is not None:
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, _renew, doors, settle_anew)
     watching = [asyncio.create_task(watch) for watch in (gate.admission.watch(), watch_grpc(doors.web))]
-    for line in (f"store {store}", f"OTLP/gRPC {doors.grpc}", f"OTLP/HTTP {doors.http}", *access.lines()):
+    for line in (
+        f"store {house.writer.path.resolve()}",
+        f"OTLP/gRPC {doors.grpc}",
+        f"OTLP/HTTP {doors.http}",
+        *access.lines(),
+    ):
         _say(line)
     for missing in access.exposed:
         _log.warning("insecure: other machines can reach this endpoint, and there is no %s", missing)
     try:
-        if await _replay(writer, health, stop.asked):
-            await _take(writer, owners, gate, doors, stop)
+        if await _replay(house.writer, health, stop.asked):
+            await _take(house, gate, doors, stop)
     finally:
         await doors.close()
         for task in watching:
@@ -90,7 +104,7 @@ async def _replay(writer: Writer, health: Health, stop: asyncio.Event) -> bool:
     for position, number in enumerate(numbers, start=1):
         health.close(f"replaying the journal, segment {position} of {len(numbers)}")
         drained = await asyncio.to_thread(writer.drain, number)
-        for line in drained.torn:
+        for line in drained.warnings:
             _log.warning("journal: %s", line)
         spans += drained.spans
         if stop.is_set():
@@ -112,12 +126,12 @@ def _renew(doors: Doors, settle_anew: Callable[[], Access]) -> None:
         _say(line)
 
 
-async def _take(writer: Writer, owners: Path | None, gate: Gate, doors: Doors, stop: _Stop) -> None:
+async def _take(house: _House, gate: Gate, doors: Doors, stop: _Stop) -> None:
     """Takes spans until it is to stop, and moves them all into the table."""
-    journal = Journal(writer.journal, writer.drained + 1)
+    journal = Journal(house.writer.journal, house.writer.drained + 1)
     try:
-        upkeep = Upkeep(writer, journal, owners)
-        gate.open(Intake(journal, gate.admission))
+        upkeep = Upkeep(house.writer, journal, house.owners, gate.refusals)
+        gate.open(Intake(journal, gate.admission, house.redactor))
         keeping = asyncio.create_task(upkeep.run())
         _say("ready")
         stopping = asyncio.create_task(stop.asked.wait())

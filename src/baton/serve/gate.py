@@ -11,11 +11,10 @@ from baton.serve.admission import TooSlowError
 from baton.wire.outcome import Encoding, Failure, failure
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from baton.serve.admission import Admission
     from baton.serve.health import Health
     from baton.serve.intake import Intake
+    from baton.serve.outages import Refusals
     from baton.serve.tokens import Tokens
     from baton.wire.walk import Rejection
 
@@ -23,22 +22,19 @@ if TYPE_CHECKING:
 class Gate:
     """Lets exporters in, once it is open; keeps account of whom it turned away for want of room."""
 
-    def __init__(
-        self, tokens: Tokens | None, admission: Admission, health: Health, note: Callable[[str, int], None]
-    ) -> None:
+    def __init__(self, tokens: Tokens | None, admission: Admission, health: Health, refusals: Refusals) -> None:
         """What it goes by.
 
         Args:
             tokens: who may send; None lets everybody in as the default tenant.
             admission: where requests are read.
             health: told of what was taken and refused.
-            note: told of every refusal that may be sent again: why, and when (ns since 1970). Baton's own refusals are
-                gaps in what it can judge.
+            refusals: told of every refusal that may be sent again: Baton's own are gaps in what it can judge.
         """
         self.admission = admission
+        self.refusals = refusals
         self._tokens = tokens
         self._health = health
-        self._note = note
         self._intake: Intake | None = None
 
     def renew(self, tokens: Tokens | None) -> None:
@@ -99,7 +95,7 @@ class Gate:
         """
         if not fit:
             self._health.refused()
-        self._note(why, time.time_ns())
+        self.refusals.note(why, time.time_ns())
 
     def _closed(self) -> UnavailableError:
         return UnavailableError(f"the endpoint takes no spans now ({self._health.unready}): try again")

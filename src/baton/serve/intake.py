@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from baton.journal.journal import Journal
     from baton.serve.admission import Admission
+    from baton.wire.redaction import Redactor
     from baton.wire.walk import Rejection
 
 
@@ -30,9 +31,10 @@ class Intake:
     to the small.
     """
 
-    def __init__(self, journal: Journal, admission: Admission) -> None:
+    def __init__(self, journal: Journal, admission: Admission, redactor: Redactor) -> None:
         self._journal = journal
         self._admission = admission
+        self._redactor = redactor
         self._checker = ThreadPoolExecutor(1, thread_name_prefix="check")
         self._landing = _Landing(asyncio.get_running_loop())
 
@@ -57,10 +59,10 @@ class Intake:
         with self._admission.holding() as hold:
             hold.grow(len(body))
             if encoding is Encoding.PROTOBUF and not gzipped and len(body) <= INLINE_BYTES_MAX:
-                checked = _check(body, encoding, gzipped)
+                checked = _check(body, encoding, gzipped, self._redactor)
             else:
                 loop = asyncio.get_running_loop()
-                checked = await loop.run_in_executor(self._checker, _check, body, encoding, gzipped)
+                checked = await loop.run_in_executor(self._checker, _check, body, encoding, gzipped, self._redactor)
                 del body
                 hold.grow(len(checked.body) - hold.size)
             if checked.spans:
@@ -74,13 +76,13 @@ class _Checked(NamedTuple):
     rejection: Rejection
 
 
-def _check(body: bytes, encoding: Encoding, gzipped: bool) -> _Checked:  # noqa: FBT001 - run_in_executor passes no keywords
+def _check(body: bytes, encoding: Encoding, gzipped: bool, redactor: Redactor) -> _Checked:  # noqa: FBT001 - run_in_executor passes no keywords
     """The request as the journal is to keep it, and how much of it is kept: all that happens to its bytes."""
     plain = gunzip(body) if gzipped else body
     protobuf = to_protobuf(plain) if encoding is Encoding.JSON else plain
     decoder = Decoder()
     rejection = decoder.add(protobuf, tenant="", ingested_at=0)
-    return _Checked(protobuf, len(decoder), rejection)
+    return _Checked(redactor.redact(protobuf), len(decoder), rejection)
 
 
 class _Landing:

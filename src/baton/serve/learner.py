@@ -6,16 +6,13 @@ standard output, an Arrow IPC file of EXPECTATIONS.
 
 from __future__ import annotations
 
-import asyncio
 import io
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from baton.errors import UnavailableError
-from baton.limits import LEARN_NICENESS, LEARN_S_MAX
-from baton.wire.quote import quote
+from baton.limits import LEARN_S_MAX
+from baton.serve.child import give_way, run_child
 
 if TYPE_CHECKING:
     import polars as pl
@@ -30,35 +27,14 @@ async def learn(store: Path, owners: Path | None) -> pl.DataFrame:
     import polars as pl  # noqa: PLC0415 - imported where it is used
 
     arguments = [str(store)] if owners is None else [str(store), str(owners)]
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        __name__,
-        *arguments,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        # Ctrl-C is for the endpoint: it lets the child finish.
-        start_new_session=True,
-    )
-    try:
-        output, errors = await asyncio.wait_for(process.communicate(), LEARN_S_MAX)
-    except TimeoutError as error:
-        raise UnavailableError(f"learning took longer than {LEARN_S_MAX:.0f} s and was given up") from error
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-    if process.returncode:
-        last = errors.strip().rpartition(b"\n")[2].decode(errors="replace")
-        raise UnavailableError(f"learning failed with exit code {process.returncode}: {quote(last)}")
-    return pl.read_ipc(io.BytesIO(output))
+    return pl.read_ipc(io.BytesIO(await run_child(__name__, arguments, LEARN_S_MAX)))
 
 
 def main(arguments: list[str]) -> None:
-    """Learns, and writes the result to standard output; the endpoint's work comes first."""
+    """Learns, and writes the result to standard output."""
     from baton.queries import learn as learned  # noqa: PLC0415 - the endpoint itself must not import the analysis
 
-    os.nice(LEARN_NICENESS)
+    give_way()
     store, *owners = (Path(argument) for argument in arguments)
     sys.stdout.buffer.write(learned(store, owners[0] if owners else None))
 

@@ -42,6 +42,9 @@ PATH = "/v1/traces"
 # google.rpc.Code of what the router refuses: NOT_FOUND, UNIMPLEMENTED.
 ROUTER_CODES = {404: 5, 405: 12}
 BAD_REQUEST = 400
+# RFC 9110, 8.4.1: x-gzip is gzip, and identity is no coding.
+GZIP_CODINGS = {"gzip", "x-gzip"}
+NO_CODINGS = {"", "identity"}
 LOCKED_OUT = {UnauthenticatedError.http_status, ForbiddenError.http_status}
 _RETRY = {"retry-after": str(RETRY_AFTER_S)}
 
@@ -147,7 +150,8 @@ async def _unrouted(request: Request, error: Exception) -> Response:
     asked = quote(f"{request.method} {request.url.path}")
     message = f"{asked} is not served here: POST to {PATH}"
     response = _failed(request, Failure(status, ROUTER_CODES.get(status, 13), message))
-    response.headers["allow"] = "POST"
+    if isinstance(error, HTTPException):
+        response.headers.update(error.headers or {})  # Allow, of a 405
     return response
 
 
@@ -167,7 +171,7 @@ def _failed(request: Request, outcome: Failure) -> Response:
 
 def _encoding(request: Request) -> Encoding:
     """The content type, whatever its case and parameters."""
-    header = request.headers.get("content-type", "")
+    header = _header(request, "content-type")
     try:
         return Encoding(header.partition(";")[0].strip().lower())
     except ValueError as error:
@@ -176,11 +180,16 @@ def _encoding(request: Request) -> Encoding:
 
 
 def _is_gzipped(request: Request) -> bool:
-    header = request.headers.get("content-encoding", "")
-    coding = header.strip().lower()
-    if coding not in {"", "identity", "gzip"}:
+    header = _header(request, "content-encoding")
+    codings = [coding for coding in (part.strip().lower() for part in header.split(",")) if coding not in NO_CODINGS]
+    if codings and (len(codings) > 1 or codings[0] not in GZIP_CODINGS):
         raise UnsupportedMediaTypeError(f"content-encoding is {quote(header)}: send gzip or none")
-    return coding == "gzip"
+    return bool(codings)
+
+
+def _header(request: Request, name: str) -> str:
+    """The header's value; of several, all of them: the first alone would not be what was sent."""
+    return ", ".join(request.headers.getlist(name))
 
 
 async def _body(request: Request, gate: Gate) -> bytes:

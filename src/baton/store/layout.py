@@ -5,6 +5,9 @@ DIR/lock            held by the one process that writes
 DIR/journal/        acknowledged requests that are not in the table yet
 DIR/spans/          Delta table of SPANS
 DIR/expectations/   Delta table of EXPECTATIONS
+DIR/outages/        Delta table of OUTAGES
+DIR/quarantine/     damaged segments of the journal; what was whole in them is in the table
+DIR/alive           the endpoint's last sign of life
 """
 
 from __future__ import annotations
@@ -17,10 +20,12 @@ import orjson
 
 from baton.errors import NotFoundError, StoreError
 from baton.journal.segment import sync_folder
-from baton.schema import FORMAT_VERSION
+from baton.schema import EXPECTATIONS, FORMAT_VERSION, OUTAGES, SPANS
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from baton.schema import Frame
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +58,26 @@ class Layout:
     def expectations(self) -> Path:
         """Delta table of EXPECTATIONS."""
         return self.root / "expectations"
+
+    @property
+    def outages(self) -> Path:
+        """Delta table of OUTAGES."""
+        return self.root / "outages"
+
+    @property
+    def quarantine(self) -> Path:
+        """Folder of damaged segments; made when there is one."""
+        return self.root / "quarantine"
+
+    @property
+    def alive(self) -> Path:
+        """The sign of life."""
+        return self.root / "alive"
+
+    @property
+    def tables(self) -> dict[Path, Frame]:
+        """Every table, and what it holds."""
+        return {self.spans: SPANS, self.expectations: EXPECTATIONS, self.outages: OUTAGES}
 
 
 def check_format(layout: Layout) -> None:

@@ -29,7 +29,7 @@ def locked(path: Path) -> Iterator[None]:
             holder = os.read(descriptor, 32).strip()
             name = f"process {holder.decode()}" if holder.isdigit() else "another process"
             raise StoreError(
-                f"the store at {path.parent} is in use by {name} (`baton serve` or `baton load`): stop it, "
+                f"the store at {path.parent} is in use by {name} (`baton serve` or another that writes): stop it, "
                 "send to its endpoint instead, or name another store with --store"
             ) from error
         os.ftruncate(descriptor, 0)

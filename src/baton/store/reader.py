@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 import polars as pl
 
 from baton.errors import StoreError
-from baton.journal.segment import read_segment, segment_numbers
-from baton.limits import READ_ATTEMPTS_MAX
-from baton.schema import EXPECTATIONS
+from baton.journal.segment import read_segment, segment_numbers, segment_path
+from baton.limits import DRAIN_BYTES, READ_ATTEMPTS_MAX
+from baton.schema import EXPECTATIONS, OUTAGES
 from baton.store.layout import Layout, check_format
 from baton.wire.decode import Decoder
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-    from baton.journal.record import Record
+    from baton.journal.record import Record, Records
+
+_log = logging.getLogger(__name__)
 
 
 class Store:
@@ -42,8 +46,10 @@ class Store:
         is opened, so one drained in between is either in the table that was opened, or still wanted and gone, and then
         all is done again.
 
+        Of a damaged segment all whole records are read, and a warning is logged: see `Writer.drain`.
+
         Raises:
-            StoreError: the journal or the table is damaged.
+            StoreError: the table is damaged, or another version of Baton wrote the journal.
         """
         from baton.store.delta import drained, open_table  # noqa: PLC0415 - deltalake is imported where it is used
 
@@ -52,10 +58,10 @@ class Store:
             table = open_table(self._layout.spans)
             last = drained(table)
             try:
-                tail = [r for n in numbers if n > last for r in read_segment(self._layout.journal, n).records]
+                tail = [frame for n in numbers if n > last for frame in self._segment(n)]
             except FileNotFoundError:
                 continue
-            return pl.concat([pl.scan_delta(table), decoded(tail).lazy()])
+            return pl.concat([pl.scan_delta(table), *(frame.lazy() for frame in tail)])
         raise StoreError(
             f"the journal of {self.path} was drained {READ_ATTEMPTS_MAX} times while it was read: try again"
         )
@@ -66,14 +72,62 @@ class Store:
         Raises:
             StoreError: the table is damaged.
         """
-        from baton.store.delta import open_table  # noqa: PLC0415 - deltalake is imported where it is used
+        from baton.store.delta import open_table, parts  # noqa: PLC0415 - deltalake is imported where it is used
 
         table = open_table(self._layout.expectations)
-        if table.version() == 0:
+        if not parts(table):
             return None
         learned = pl.scan_delta(table).collect()
         # Expectations are learned anew from the spans at any time: those of another profile are no loss.
         return learned if learned.schema == EXPECTATIONS.schema else None
+
+    def outages(self) -> pl.DataFrame:
+        """When Baton itself could not see, OUTAGES's columns, by start; empty in a store that an earlier Baton made.
+
+        Raises:
+            StoreError: the table is damaged.
+        """
+        from baton.store.delta import open_table  # noqa: PLC0415 - deltalake is imported where it is used
+
+        if not self._layout.outages.exists():
+            return OUTAGES.empty()
+        return pl.scan_delta(open_table(self._layout.outages)).sort(OUTAGES.names).collect()
+
+    def _segment(self, number: int) -> list[pl.DataFrame]:
+        """The spans of a segment, decoded at once: it may be deleted any time."""
+        records = read_segment(self._layout.journal, number)
+        frames = list(decoded_in_parts(records))
+        for line in told(self._layout.journal, number, records):
+            _log.warning("journal: %s", line)
+        return frames
+
+
+def decoded_in_parts(records: Iterable[Record]) -> Iterator[pl.DataFrame]:
+    """The records' spans in frames of about `DRAIN_BYTES` of requests, SPANS's columns; none of them is empty."""
+    part: list[Record] = []
+    size = 0
+    for record in records:
+        part.append(record)
+        size += len(record.body)
+        if size >= DRAIN_BYTES:
+            frame = decoded(part)
+            part.clear()
+            size = 0
+            if len(frame):
+                yield frame
+            del frame  # or the next one is made beside it
+    frame = decoded(part)
+    if len(frame):
+        yield frame
+
+
+def told(journal: Path, number: int, records: Records) -> list[str]:
+    """A line for each piece of damage that was met in a segment."""
+    return [
+        f"segment {segment_path(journal, number)} is damaged at byte {damage.at}: "
+        + (f"{damage.lost_bytes} bytes of requests are lost" if damage.lost_bytes else "it was put right")
+        for damage in records.damages
+    ]
 
 
 def decoded(records: list[Record]) -> pl.DataFrame:

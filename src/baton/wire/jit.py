@@ -33,6 +33,15 @@ def jit(function: _F) -> _F:
     return cast("_F", numba.njit(cache=True, nogil=True, error_model="numpy")(function))
 
 
+def jit_lean(function: _F) -> _F:
+    """`jit` for a function that makes no array and calls only its like: without reference counts.
+
+    Their atomic adds at every call that passes an array cost several times the work of a small kernel.
+    """
+    compiled = numba.njit(cache=True, nogil=True, error_model="numpy", _nrt=False)(function)  # type: ignore[call-overload] # numba declares no such option, and has it
+    return cast("_F", compiled)
+
+
 def _digest() -> str:
     parts = [numba.__version__, sys.version, os.environ.get("NUMBA_BOUNDSCHECK", "")]
     sources = sorted(Path(__file__).parent.glob("*.py"))

@@ -5,6 +5,10 @@ are integers, unknown fields are ignored. The walk is driven by the message desc
 the installed protocol knows. Tolerated beyond the letter: snake_case names, the enums' own names, 64-bit integers as
 numbers, null anywhere as absent.
 
+What is written to the usual letter is transcoded by `json_kernel`, some hundred times as fast; the walk here takes
+what it gives up on, so it decides what is valid, and says what is not. It makes Python objects, so it takes no more
+than `JSON_VALUES_MAX` values.
+
 An id that is not hex of the right length (base64, say) spoils its span, not the request: its text goes into the id
 field as it stands, at a length that no valid id has, and `decode` rejects the span and shows the text.
 """
@@ -16,17 +20,21 @@ import binascii
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import orjson
 from google.protobuf.descriptor import FieldDescriptor
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from baton.errors import InvalidRequestError
-from baton.limits import NESTING_MAX, SPAN_ID_BYTES, TEXT_CHARS_MAX, TRACE_ID_BYTES
+from baton.errors import InvalidRequestError, RequestTooLargeError
+from baton.limits import JSON_VALUES_MAX, NESTING_MAX, SPAN_ID_BYTES, TEXT_CHARS_MAX, TRACE_ID_BYTES
+from baton.wire import json_kernel
 from baton.wire.quote import quote
 
 if TYPE_CHECKING:
     from google.protobuf.descriptor import Descriptor, EnumDescriptor
     from google.protobuf.message import Message
+
+    from baton.wire.json_kernel import Names
 
 Json = dict[str, Any]
 
@@ -49,8 +57,19 @@ def to_protobuf(body: bytes) -> bytes:
 
     Raises:
         InvalidRequestError: no JSON object, or a field with a value that its type cannot hold.
+        RequestTooLargeError: it is unusual in some way, and holds more than `JSON_VALUES_MAX` values.
     """
-    return encode(parse(body))
+    plain = transcode(body)
+    return encode(parse(body)) if plain is None else plain
+
+
+def transcode(body: bytes) -> bytes | None:
+    """The protobuf bytes of a request written to the usual letter; None of any other, valid or not."""
+    text = np.frombuffer(body, dtype=np.uint8)
+    out = np.empty(len(body) + json_kernel.SLACK_BYTES, dtype=np.uint8)
+    stack = np.empty((json_kernel.DEPTH_MAX + 1, 4), dtype=np.uint64)
+    size = int(json_kernel.transcode(text, out, _names(), stack))
+    return out[:size].tobytes() if size <= len(out) else None
 
 
 def parse(body: bytes) -> Json:
@@ -58,7 +77,16 @@ def parse(body: bytes) -> Json:
 
     Raises:
         InvalidRequestError: the bytes are no JSON object.
+        RequestTooLargeError: they may hold more than `JSON_VALUES_MAX` values.
     """
+    # Every value but the first follows one of these; in strings they count as well, since a parse would be needed to
+    # tell.
+    values = sum(map(body.count, (b",", b"[", b"{", b":")))
+    if values > JSON_VALUES_MAX:
+        raise RequestTooLargeError(
+            f"the JSON has up to {values} values, and is not plain OTLP/JSON, of which {JSON_VALUES_MAX} are taken: send "
+            "smaller batches, or protobuf"
+        )
     try:
         parsed = orjson.loads(body)
     except orjson.JSONDecodeError as error:
@@ -104,12 +132,14 @@ def _fill(message: Message, values: object, path: str, room: int) -> None:
 
 
 def _extend(message: Message, field: FieldDescriptor, values: object, path: str, room: int) -> None:
-    """Appends to a repeated field; OTLP's traces repeat messages only."""
+    """Appends to a repeated field."""
     if not isinstance(values, list):
         raise InvalidRequestError(f"{path} is {quote(values)}: send a JSON array")
     into = getattr(message, field.name)
     for position, value in enumerate(values):
-        if value is not None:
+        if value is not None and field.message_type is None:
+            into.append(_scalar(field, value, f"{path}[{position}]"))
+        elif value is not None:
             _fill(into.add(), value, f"{path}[{position}]", room - 1)
 
 
@@ -186,3 +216,62 @@ def _integer(value: object, path: str, least: int, most: int) -> int:
     if not isinstance(number, int) or isinstance(number, bool) or not least <= number <= most:
         raise InvalidRequestError(f"{path} is {quote(value)}: send an integer from {least} to {most}")
     return number
+
+
+_KINDS = {
+    **dict.fromkeys(
+        (FieldDescriptor.TYPE_INT32, FieldDescriptor.TYPE_INT64, FieldDescriptor.TYPE_ENUM), json_kernel.INT
+    ),
+    **dict.fromkeys((FieldDescriptor.TYPE_UINT32, FieldDescriptor.TYPE_UINT64), json_kernel.UINT),
+    FieldDescriptor.TYPE_FIXED64: json_kernel.FIXED64,
+    FieldDescriptor.TYPE_FIXED32: json_kernel.FIXED32,
+    FieldDescriptor.TYPE_STRING: json_kernel.STRING,
+    FieldDescriptor.TYPE_BOOL: json_kernel.BOOL,
+    FieldDescriptor.TYPE_DOUBLE: json_kernel.DOUBLE,
+}
+_WIRE_TYPES = {
+    **dict.fromkeys((json_kernel.FIXED64, json_kernel.DOUBLE), 1),
+    **dict.fromkeys((json_kernel.ONE, json_kernel.MANY, json_kernel.STRING, json_kernel.ID, json_kernel.OTHER), 2),
+    json_kernel.FIXED32: 5,
+}
+# Bytes that the length of a message usually takes: of a batch, of a span, of what is smaller.
+_RESERVES = {"ResourceSpans": 3, "ScopeSpans": 3, "Span": 2}
+_TYPES_MAX = 64
+
+
+@cache
+def _names() -> Names:
+    """The kernel's table of names, of the same descriptors as the walk's."""
+    types, rows = [ExportTraceServiceRequest.DESCRIPTOR], []
+    for owner, message in enumerate(types):  # it grows meanwhile
+        for name, field in _fields(message).items():
+            if field.message_type is not None and field.message_type not in types:
+                types.append(field.message_type)
+            rows.append((owner, name, field))
+    count = json_kernel.SLOTS
+    words = {name: np.zeros(count, dtype=np.uint64) for name in json_kernel.Names._fields}
+    text = np.frombuffer("".join(name for _, name, _ in rows).encode(), dtype=np.uint8)
+    words["kind"] = np.zeros(count, dtype=np.uint8)
+    words["reserve"] = np.array([_RESERVES.get(message.name, 1) for message in types], dtype=np.uint64)
+    start = 0
+    for owner, name, field in rows:
+        slot = int(json_kernel.slot_of(text, np.uint64(start), np.uint64(len(name)), np.uint64(owner)))
+        while words["size"][slot]:
+            slot = (slot + 1) % count
+        kind = _kind(field)
+        least, most = INTEGER_RANGES.get(field.cpp_type, (0, 0))
+        child = types.index(field.message_type) if field.message_type is not None else ID_FIELDS.get(field.name, 0)
+        entry = {"start": start, "size": len(name), "owner": owner, "kind": kind, "child": child}
+        entry |= {"tag": field.number << 3 | _WIRE_TYPES.get(kind, 0), "least": -least, "most": most}
+        for column, value in entry.items():
+            words[column][slot] = value
+        start += len(name)
+    return json_kernel.Names(**{**words, "text": text})
+
+
+def _kind(field: FieldDescriptor) -> int:
+    if field.message_type is not None:
+        return json_kernel.MANY if field.is_repeated else json_kernel.ONE
+    if field.type == FieldDescriptor.TYPE_BYTES and field.name in ID_FIELDS:
+        return json_kernel.ID
+    return json_kernel.OTHER if field.is_repeated else _KINDS.get(field.type, json_kernel.OTHER)

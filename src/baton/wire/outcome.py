@@ -2,7 +2,8 @@
 
 The statuses stand on the exceptions in `baton.errors`; gRPC and HTTP both ask here, so they cannot disagree.
 Bodies follow OTLP 1.9: ExportTraceServiceResponse on success, with `partial_success` set only if spans were rejected;
-google.rpc.Status on failure, with a google.rpc.RetryInfo if it may be sent again, and never if it may not.
+google.rpc.Status on failure, with a google.rpc.RetryInfo if it may be sent again, and never if it may not, and with a
+google.rpc.BadRequest where bad data is the reason.
 """
 
 from __future__ import annotations
@@ -10,25 +11,19 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import cast
 
 import orjson
-from google.protobuf.any_pb2 import Any
 from google.protobuf.duration_pb2 import Duration
-from google.rpc.error_details_pb2 import RetryInfo  # type: ignore[import-untyped] # the package ships no types
+from google.protobuf.json_format import MessageToJson
+from google.rpc.error_details_pb2 import BadRequest, RetryInfo  # type: ignore[import-untyped] # the package ships no types
 from google.rpc.status_pb2 import Status  # type: ignore[import-untyped] # the package ships no types
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
-from baton.errors import BatonError, UnavailableError
+from baton.errors import BatonError, InvalidRequestError, UnavailableError
 from baton.limits import RETRY_AFTER_S
 
-if TYPE_CHECKING:
-    from google.protobuf.message import Message
-
 _log = logging.getLogger(__name__)
-
-_RETRY_TYPE = "type.googleapis.com/google.rpc.RetryInfo"
-_RETRY = (Any(type_url=_RETRY_TYPE, value=RetryInfo(retry_delay=Duration(seconds=RETRY_AFTER_S)).SerializeToString()),)
 
 
 class Encoding(Enum):
@@ -58,12 +53,15 @@ class Failure:
         return self.grpc_code == UnavailableError.grpc_code
 
     def body(self, encoding: Encoding) -> bytes:
-        """A google.rpc.Status, with a google.rpc.RetryInfo if it is retryable."""
+        """A google.rpc.Status, with a google.rpc.RetryInfo if it is retryable, a BadRequest if the data was bad."""
+        status = Status(code=self.grpc_code, message=self.message)
+        if self.retryable:
+            status.details.add().Pack(RetryInfo(retry_delay=Duration(seconds=RETRY_AFTER_S)))
+        if self.http_status == InvalidRequestError.http_status:
+            status.details.add().Pack(BadRequest(field_violations=[{"description": self.message}]))
         if encoding is Encoding.JSON:
-            details = {"details": [{"@type": _RETRY_TYPE, "retryDelay": f"{RETRY_AFTER_S}s"}]} if self.retryable else {}
-            return orjson.dumps({"code": self.grpc_code, "message": self.message, **details})
-        status: Message = Status(code=self.grpc_code, message=self.message, details=_RETRY if self.retryable else ())
-        return status.SerializeToString()
+            return MessageToJson(status, indent=None).encode()
+        return cast("bytes", status.SerializeToString())
 
 
 def failure(error: Exception) -> Failure:

@@ -8,7 +8,7 @@ from baton.analysis import expect
 from baton.handoffs import calls as law
 from baton.handoffs.telemetry import Watched, gaps, watch
 from baton.limits import OPEN_RECEIPT_NS_MAX, SECOND_NS
-from baton.schema import EXPECTATIONS
+from baton.schema import EXPECTATIONS, OUTAGES
 from recording import CLIENT, SERVER, Recording, Span, ns, paired
 
 AS_OF = 2000.0
@@ -38,7 +38,7 @@ def rows(recording: Recording, at: float = AS_OF, *, learn: bool = True) -> dict
     """The judged calls by their client span."""
     known = paired(recording, at)
     expectations = expect(known) if learn else EXPECTATIONS.empty()
-    watched = Watched(watch(known.spans), gaps(known.spans))
+    watched = Watched(watch(known.spans), gaps(known.spans), OUTAGES.empty())
     judged = law.judge(known.calls, expectations, known.spans, watched, ns(at))
     spans = known.spans.select("row", "trace_id", "span_id").iter_rows()
     ids = {row: Span(trace.hex(), span.hex()) for row, trace, span in spans}

@@ -84,6 +84,15 @@ CASES: list[tuple[dict[str, Any], list[str]]] = [
             )
         ],
     ),
+    (
+        {"proof": "blind", "blind_from_ns": ns(0), "blind_until_ns": ns(90), "blind_kind": "down"},
+        [
+            (
+                "Baton itself was down from 2026-09-21T14:13:20Z to 2026-09-21T14:14:50Z: the receipt's span may have "
+                "been lost to that"
+            )
+        ],
+    ),
     ({"proof": "unborn"}, ["no telemetry of notify from before the expected receipt"]),
     ({"proof": "early"}, ["its deadline has not passed"]),
     ({"proof": "awaited"}, ["the telemetry of notify has not moved past it"]),

@@ -15,7 +15,7 @@ from baton.limits import (
     SILENT_FOR_GOOD_NS,
     TIME_NS_MAX,
 )
-from baton.schema import TELEMETRY
+from baton.schema import OUTAGES, TELEMETRY
 from recording import Recording, mended, ns
 
 if TYPE_CHECKING:
@@ -143,7 +143,10 @@ def taken(send: int, at: float, instance: str = "1", **more: object) -> Row:
     return {"send": send, "row": send, "receiver": "notify", "instance": instance, **moment, **more}
 
 
-ADDED = ("silent_instance", "silent_ns", "gap_from_ns", "gap_until_ns", "moved", "born", "awaited", "service_ns")
+ADDED = (
+    *("silent_instance", "silent_ns", "gap_from_ns", "gap_until_ns", "moved", "born", "awaited", "service_ns"),
+    *("blind_from_ns", "blind_until_ns", "blind_kind"),
+)
 
 
 def vouched(
@@ -151,7 +154,7 @@ def vouched(
 ) -> list[Row]:
     """The missing messages, vouched for."""
     frame = messages(*({"send": number, **row} for number, row in enumerate(rows, start=100)), without=ADDED)
-    found = vouch(frame, Watched(telemetry, quiet() if pauses is None else pauses), ns(as_of))
+    found = vouch(frame, Watched(telemetry, quiet() if pauses is None else pauses, OUTAGES.empty()), ns(as_of))
     assert found.height == len(rows)
     return found.filter(pl.col("first_ns").is_null()).sort("send").to_dicts()
 
@@ -167,7 +170,7 @@ MISSING: Row = {"sent_ns": ns(100), "deadline_at_ns": ns(130), "before_ns": ns(9
 
 def test_no_messages_need_no_vouching(messages: Messages) -> None:
     """Nothing in, nothing out."""
-    assert vouch(messages(without=ADDED), Watched(heard(), quiet()), ns(AS_OF)).is_empty()
+    assert vouch(messages(without=ADDED), Watched(heard(), quiet(), OUTAGES.empty()), ns(AS_OF)).is_empty()
 
 
 @pytest.mark.parametrize(

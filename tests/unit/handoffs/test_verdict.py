@@ -37,6 +37,7 @@ LAW: dict[str, tuple[str, Row]] = {
     "open": ("pending", {"open_ns": AS_OF - OPEN_RECEIPT_NS_MAX}),
     "silent": ("unobserved", {"silent_instance": "1", "silent_ns": ns(1)}),
     "gap": ("unobserved", {"gap_from_ns": ns(1), "gap_until_ns": ns(2)}),
+    "blind": ("unobserved", {"blind_from_ns": ns(1), "blind_until_ns": ns(2), "blind_kind": "down"}),
     "unborn": ("unobserved", {"born": False}),
     "early": ("pending", {"deadline_at_ns": AS_OF + 1}),
     "awaited": ("pending", {"awaited": True}),

@@ -11,8 +11,10 @@ from baton.errors import BatonError, InvalidRequestError, UnavailableError
 from baton.serve import admission as module
 from baton.serve.admission import Admission
 from baton.serve.intake import Intake
+from baton.settings import RedactionRules
 from baton.wire.decode import decode
 from baton.wire.outcome import Encoding
+from baton.wire.redaction import Redactor
 
 if TYPE_CHECKING:
     from baton.journal.record import Record
@@ -21,6 +23,8 @@ JSON = (
     b'{"resourceSpans":[{"scopeSpans":[{"spans":['
     b'{"traceId":"00000000000000000000000000000001","spanId":"0000000000000001","name":"a"},{"name":"no id"}]}]}]}'
 )
+
+REDACTOR = Redactor(RedactionRules(), bytes(range(32)))
 
 
 class FakeJournal:
@@ -47,7 +51,7 @@ def test_both_encodings_are_journalled_as_the_same_protobuf() -> None:
     journal = FakeJournal()
 
     async def send() -> None:
-        intake = Intake(journal, Admission())  # type: ignore[arg-type] # a stand-in
+        intake = Intake(journal, Admission(), REDACTOR)  # type: ignore[arg-type] # a stand-in
         rejections = [
             await intake.export(JSON, Encoding.JSON, "t"),
             await intake.export(gzip.compress(JSON), Encoding.JSON, "t", gzipped=True),
@@ -65,7 +69,7 @@ def test_a_request_without_spans_to_keep_is_not_journalled() -> None:
     journal = FakeJournal()
 
     async def send() -> None:
-        intake = Intake(journal, Admission())  # type: ignore[arg-type] # a stand-in
+        intake = Intake(journal, Admission(), REDACTOR)  # type: ignore[arg-type] # a stand-in
         await intake.export(b"", Encoding.PROTOBUF, "t")
         assert (await intake.export(JSON.replace(b'"0000000000000001"', b'"zz"'), Encoding.JSON, "t")).spans == 2
 
@@ -78,7 +82,7 @@ def test_nothing_is_acknowledged_that_the_journal_refused() -> None:
     journal = FakeJournal(UnavailableError("disk full"))
 
     async def send() -> None:
-        await Intake(journal, Admission()).export(JSON, Encoding.JSON, "t")  # type: ignore[arg-type] # a stand-in
+        await Intake(journal, Admission(), REDACTOR).export(JSON, Encoding.JSON, "t")  # type: ignore[arg-type] # a stand-in
 
     with pytest.raises(UnavailableError, match="disk full"):
         asyncio.run(send())
@@ -89,7 +93,7 @@ def test_what_waits_for_the_journal_is_bounded(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(module, "JOURNAL_BACKLOG_BYTES_MAX", len(JSON))
 
     async def send() -> None:
-        intake = Intake(FakeJournal(silent=True), Admission())  # type: ignore[arg-type] # a stand-in
+        intake = Intake(FakeJournal(silent=True), Admission(), REDACTOR)  # type: ignore[arg-type] # a stand-in
         with pytest.raises(InvalidRequestError):
             await intake.export(b"x" * len(JSON), Encoding.JSON, "t")
         waiting = asyncio.create_task(intake.export(JSON, Encoding.JSON, "t"))

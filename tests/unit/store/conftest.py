@@ -36,7 +36,7 @@ def segment() -> Callable[..., None]:
     """Writes segment `number` of a store: one record a span name, then bytes that are no record."""
 
     def write(store: Path, number: int, *names: str, torn: bytes = b"") -> None:
-        records = b"".join(pack(Record(1, "t", body_of(name))) for name in names)
+        records = b"".join(part for name in names for part in pack(Record(1, "t", body_of(name))))
         segment_path(store / "journal", number).write_bytes(MAGIC + records + torn)
 
     return write

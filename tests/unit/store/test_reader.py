@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import shutil
 from typing import TYPE_CHECKING
 
@@ -7,7 +8,7 @@ import pytest
 
 from baton.errors import NotFoundError, StoreError
 from baton.journal.record import Record, pack
-from baton.schema import EXPECTATIONS, SPANS, Frame
+from baton.schema import EXPECTATIONS, OUTAGES, SPANS, Frame
 from baton.store import delta
 from baton.store import reader as module
 from baton.store.reader import Store
@@ -41,7 +42,7 @@ def test_table_and_journal_are_read_as_one(tmp_path: Path, spans: Spans, segment
         writer.append(spans("table"), 1)
         segment(tmp_path, 1, "table")
         segment(tmp_path, 2, "sealed")
-        segment(tmp_path, 3, "open", torn=pack(Record(1, "t", b"being written"))[:-3])
+        segment(tmp_path, 3, "open", torn=b"".join(pack(Record(1, "t", b"being written")))[:-3])
         frame = Store(tmp_path).spans()
         assert frame.collect_schema() == SPANS.schema
         assert names(frame) == ["open", "sealed", "table"]
@@ -97,20 +98,45 @@ def test_a_reader_that_is_always_too_late_says_so(
         Store(tmp_path).spans()
 
 
-def test_a_damaged_segment_is_reported_to_readers_too(tmp_path: Path, segment: Segment) -> None:
-    """A question over a damaged journal has no silent answer."""
+def test_of_a_damaged_segment_all_whole_records_are_read(
+    tmp_path: Path, segment: Segment, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The question is answered, and what is lost is told with file, byte and size."""
     with Writer(tmp_path):
         segment(tmp_path, 1, "a", torn=b"\xff" * 40)
-    with pytest.raises(StoreError, match=r"00000001.seg"):
-        Store(tmp_path).spans()
+        segment(tmp_path, 2, "b")
+    assert names(Store(tmp_path).spans()) == ["a", "b"]
+    assert re.search(r"00000001.seg is damaged at byte \d+: 40 bytes of requests are lost", caplog.text)
 
 
-def test_expectations_of_other_columns_are_none(tmp_path: Path) -> None:
+def test_a_store_without_outages_has_none(tmp_path: Path) -> None:
+    """A store that an earlier Baton made has no such table."""
+    with Writer(tmp_path):
+        pass
+    shutil.rmtree(tmp_path / "outages")
+    assert Store(tmp_path).outages().equals(OUTAGES.empty())
+
+
+def test_a_long_journal_is_decoded_in_parts(tmp_path: Path, segment: Segment, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However it is cut, every span is there once, in order."""
+    monkeypatch.setattr(module, "DRAIN_BYTES", 100)
+    with Writer(tmp_path):
+        segment(tmp_path, 1, *"abcdefghijklmnop")
+    assert Store(tmp_path).spans().collect()["name"].to_list() == [*"abcdefghijklmnop"]
+
+
+def test_expectations_of_other_columns_are_none_and_make_way(tmp_path: Path) -> None:
     """What a Baton with other columns learned is not used: it is learned anew."""
     with Writer(tmp_path):
         pass
     older = Frame("expectations", EXPECTATIONS.columns[:-1])
-    shutil.rmtree(tmp_path / "expectations")
-    delta.create(tmp_path / "expectations", older)
-    delta.commit(tmp_path / "expectations", older.empty(), "overwrite")
+    table = tmp_path / "expectations"
+    shutil.rmtree(table)
+    delta.create(table, older)
+    delta.commit(table, [delta.write_part(table, older.empty())])
     assert Store(tmp_path).expectations() is None
+    with Writer(tmp_path) as writer:
+        writer.save_expectations(EXPECTATIONS.empty().clear(n=1))
+    learned = Store(tmp_path).expectations()
+    assert learned is not None
+    assert len(learned) == 1

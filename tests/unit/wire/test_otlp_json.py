@@ -1,19 +1,21 @@
 from __future__ import annotations
 
+import json
+import random
 from typing import TYPE_CHECKING, Any
 
 import orjson
 import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from request_maker import Maker, as_json
 
-from baton.errors import InvalidRequestError
-from baton.limits import NESTING_MAX
+from baton.errors import InvalidRequestError, RequestTooLargeError
+from baton.limits import JSON_VALUES_MAX, NESTING_MAX
 from baton.wire.decode import decode
-from baton.wire.otlp_json import to_protobuf
+from baton.wire.otlp_json import encode, parse, to_protobuf, transcode
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 TRACE_ID = "5B8EFFF798038103D269B633813FC60C"
 SPAN_ID = "eee19b7ec3c1b174"
@@ -182,3 +184,160 @@ def test_json_nests_as_deep_as_protobuf_does(
     assert row["attributes"] == decode(body, tenant="t", ingested_at=1).spans["attributes"].to_list()[0]
     with pytest.raises(InvalidRequestError, match="nests deeper"):
         to_protobuf(json_of(attributes=[{"key": "k", "value": nested(40)}]))
+
+
+def walked(body: bytes) -> ExportTraceServiceRequest | None:
+    """What the walk over Python objects makes of a request; None where it refuses it."""
+    try:
+        return ExportTraceServiceRequest.FromString(encode(parse(body)))
+    except InvalidRequestError:
+        return None
+
+
+def numbers_bare(value: object, chance: random.Random) -> Any:  # noqa: ANN401 - JSON is any
+    """The JSON with some of its 64-bit integers as numbers."""
+    if isinstance(value, dict):
+        return {
+            name: int(inner)
+            if name in {"intValue", "timeUnixNano", "startTimeUnixNano"} and chance.random() < 0.5
+            else numbers_bare(inner, chance)
+            for name, inner in value.items()
+        }
+    return [numbers_bare(inner, chance) for inner in value] if isinstance(value, list) else value
+
+
+def without_bytes(value: object) -> Any:  # noqa: ANN401 - JSON is any
+    """The JSON without what only the walk takes: bytes, and doubles that need more than one division."""
+    if isinstance(value, dict):
+        return {n: without_bytes(v) for n, v in value.items() if n not in {"bytesValue", "doubleValue"}}
+    return [without_bytes(inner) for inner in value] if isinstance(value, list) else value
+
+
+def test_json_and_protobuf_of_one_request_are_the_same_spans() -> None:
+    """However it is spaced and escaped: the same rows, and the kernel and the walk give the same message."""
+    by_kernel = 0
+    for seed in range(150):
+        chance = random.Random(seed)
+        body = Maker(seed).request()
+        values = as_json(body)
+        indent, ascii_only = chance.choice([None, 1]), chance.random() < 0.5
+        # `Maker` writes ids of wrong lengths too, of which JSON keeps the text.
+        for text in (values, without_bytes(numbers_bare(values, chance))):
+            sent = json.dumps(text, indent=indent, ensure_ascii=ascii_only).encode()
+            fast, slow = transcode(sent), walked(sent)
+            assert slow is not None
+            assert fast is None or ExportTraceServiceRequest.FromString(fast) == slow, f"seed {seed}"
+            by_kernel += fast is not None
+        expected = ExportTraceServiceRequest.FromString(body)
+        for span in (s for r in expected.resource_spans for c in r.scope_spans for s in c.spans):
+            if len(span.span_id) != 8:
+                span.ClearField("span_id")
+            span.ClearField("links")
+        ours = ExportTraceServiceRequest.FromString(to_protobuf(orjson.dumps(as_json(expected.SerializeToString()))))
+        frames = [
+            decode(one.SerializeToString(), tenant="t", ingested_at=1).spans.to_dicts() for one in (ours, expected)
+        ]
+        assert frames[0] == frames[1]
+    assert by_kernel >= 150
+
+
+TOKENS = [
+    *(
+        "null",
+        "true",
+        "-0",
+        "0",
+        "1.5",
+        "-7",
+        "1e5",
+        "18446744073709551615",
+        "18446744073709551616",
+        "00",
+        "1.",
+        "-",
+        '"',
+    ),
+    *(
+        "{}",
+        "[]",
+        '""',
+        '"x"',
+        "\\ud83d\\ude00",
+        "\\ud800",
+        "\\u0000",
+        "\\n",
+        "\\x",
+        "\\",
+        ",",
+        ":",
+        " ",
+        "\t",
+        "é",
+        "\x7f",
+        "\x00",
+    ),
+    *('"12"', '"-1"', '"007"', '"kind":1,', '"future":[{"a":[null,{}]},2],', '"trace_id":"",', '"name":null,', "4.35"),
+]
+
+
+def test_the_kernel_never_differs_from_the_walk() -> None:
+    """Of mutated JSON the kernel takes only what the walk takes, and reads it the same."""
+    taken = refused = 0
+    for seed in range(3000):
+        chance = random.Random(seed)
+        values = (
+            without_bytes(as_json(Maker(seed % 40).request())) if seed % 2 else orjson.loads(json_of(kind=3, name="n"))
+        )
+        text = bytearray(orjson.dumps(numbers_bare(values, chance)))
+        for _ in range(chance.choice([1, 1, 1, 2, 4])):
+            at, size = chance.randrange(len(text)), chance.choice([0, 0, 1, 1, 2, 5])
+            replacement = chance.choice([*(token.encode() for token in TOKENS), bytes([chance.randrange(256)]), b""])
+            text[at : at + size] = replacement
+        body = bytes(text)
+        fast, slow = transcode(body), walked(body)
+        assert fast is None or ExportTraceServiceRequest.FromString(fast) == slow, f"seed {seed}: {body!r}"
+        taken, refused = taken + (fast is not None), refused + (slow is None)
+    assert min(taken, refused) > 100
+
+
+@pytest.mark.parametrize(
+    "text", ["x" * 127, "x" * 128, "é" * 9000, "\\\\", "\U0001f600\u2028", "a\u0000b", "x" * 3_000_000]
+)
+def test_texts_of_any_length_and_character_are_kept(text: str) -> None:
+    """Lengths beyond one byte of a varint, escapes, and characters beyond 16 bits come through the kernel whole."""
+    for body in (json_of(name=text), json.dumps(orjson.loads(json_of(name=text))).encode()):
+        fast = transcode(body)
+        assert fast is not None
+        assert ExportTraceServiceRequest.FromString(fast).resource_spans[0].scope_spans[0].spans[0].name == text
+
+
+@pytest.mark.parametrize(
+    "number", ["0.1", "-2.5", "3", "123456.789", "9007199254740992", "1e40", "-0.0", "0.30000000000000004"]
+)
+def test_doubles_are_the_nearest(number: str) -> None:
+    """A double is the one that Python reads, whoever reads it."""
+    body = json_of(attributes=[{"key": "k", "value": {"doubleValue": 7.25}}]).replace(b"7.25", number.encode())
+    assert (transcode(body) or encode(parse(body))) == encode(parse(body))
+
+
+@pytest.mark.parametrize("filler", [b"[],", b"{},", b'"a":1,', b"[" * 3])
+def test_a_flood_of_values_is_refused(filler: bytes) -> None:
+    """What is no plain OTLP/JSON becomes no more than so many Python objects."""
+    with pytest.raises(RequestTooLargeError, match="send smaller batches"):
+        to_protobuf(b'{"x":[\\' + filler * JSON_VALUES_MAX)
+
+
+def test_plain_json_is_taken_whatever_its_size() -> None:
+    """The bound on values does not touch what the kernel takes."""
+    span = b'{"traceId":"5b8efff798038103d269b633813fc60c","spanId":"eee19b7ec3c1b174","attributes":[{},{},{}]},'
+    body = b'{"resourceSpans":[{"scopeSpans":[{"spans":[' + span * (JSON_VALUES_MAX // 8) + span[:-1] + b"]}]}]}"
+    assert len(ExportTraceServiceRequest.FromString(to_protobuf(body)).resource_spans[0].scope_spans[0].spans) > 1
+
+
+def test_repeated_texts_are_read() -> None:
+    """A repeated field that holds no messages (an entity's keys) is read as well."""
+    resource = {"entityRefs": [{"type": "service", "idKeys": ["service.name"]}]}
+    request = ExportTraceServiceRequest.FromString(
+        to_protobuf(orjson.dumps({"resourceSpans": [{"resource": resource}]}))
+    )
+    assert request.resource_spans[0].resource.entity_refs[0].id_keys == ["service.name"]
