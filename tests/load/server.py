@@ -47,7 +47,7 @@ class Server:
         changes = "".join(f"limits.{name} = {value!r}; " for name, value in limits.items())
         serve = ["serve", "--store", str(store), "--grpc", grpc, "--http", http]
         self.store = store
-        self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 - as long as the process; a full pipe would stop it
+        self._errors = tempfile.TemporaryFile("a+")  # noqa: SIM115 - as long as the process; a full pipe would stop it
         self.process = subprocess.Popen(
             [sys.executable, "-c", _COMMAND.format(changes=changes), *serve],
             stdout=subprocess.PIPE,
