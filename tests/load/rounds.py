@@ -70,6 +70,13 @@ def _in_a_drain(store: Path, load: Load, chance: random.Random) -> None:
         server.kill()
 
 
+def _as_it_opens(store: Path, load: Load, chance: random.Random) -> None:
+    """Killed soon after its doors opened, clients before them, what the last one left perhaps not replayed yet."""
+    with starting(store) as server, load.on(server.wait_listening()):
+        time.sleep(chance.uniform(0, 0.5))
+        server.kill()
+
+
 def _at_start(store: Path, load: Load, chance: random.Random) -> None:  # noqa: ARG001 - nobody can send yet
     """Killed twice in a row while it starts, or replays what the last one left."""
     for _ in range(2):
@@ -78,7 +85,7 @@ def _at_start(store: Path, load: Load, chance: random.Random) -> None:  # noqa: 
             server.kill()
 
 
-KILLS = (_under_load, _in_a_drain, _at_start, _amid_upkeep, _under_load, _at_start)
+KILLS = (_under_load, _in_a_drain, _at_start, _amid_upkeep, _as_it_opens, _at_start)
 
 
 def _parts(store: Path) -> set[str]:

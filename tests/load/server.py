@@ -10,14 +10,18 @@ import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from baton.limits import SERVER_STOP_S_MAX
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
 READY_S_MAX = 120.0
 """A cold start on a busy machine; no test waits that long unless something is broken."""
-STOP_S_MAX = 120.0
 ANY_PORT = "127.0.0.1:0"
+
+# How the lines begin by which it says how far it is.
+LISTENS, READY = "OTLP/HTTP", "ready"
 
 _COMMAND = "import sys; from baton import limits; {changes}from baton.cli import main; sys.exit(main())"
 
@@ -43,7 +47,7 @@ class Server:
         changes = "".join(f"limits.{name} = {value!r}; " for name, value in limits.items())
         serve = ["serve", "--store", str(store), "--grpc", grpc, "--http", http]
         self.store = store
-        self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 - as long as the process; a full pipe would stop it
+        self._errors = tempfile.TemporaryFile("a+")  # noqa: SIM115 - as long as the process; a full pipe would stop it
         self.process = subprocess.Popen(
             [sys.executable, "-c", _COMMAND.format(changes=changes), *serve],
             stdout=subprocess.PIPE,
@@ -51,7 +55,7 @@ class Server:
             text=True,
         )
         self._said: dict[str, str] = {}
-        self._ready = threading.Event()
+        self._heard = {line: threading.Event() for line in (LISTENS, READY)}
         self._listener = threading.Thread(target=self._listen)
         self._listener.start()
 
@@ -65,15 +69,17 @@ class Server:
         """HOST:PORT of OTLP/HTTP, once it is ready."""
         return self._said["OTLP/HTTP"]
 
+    def wait_listening(self) -> Server:
+        """Returns when its doors are open, whether or not it is ready; errors as of `wait_ready`."""
+        return self._wait(LISTENS)
+
     def wait_ready(self) -> Server:
         """Returns when it is ready; an AssertionError tells what it said if it ended before that."""
-        assert self._ready.wait(READY_S_MAX), "not ready in time"
-        assert "ready" in self._said, f"ended before it was ready: {self.end()[1]}"
-        return self
+        return self._wait(READY)
 
     def is_ready(self, seconds: float) -> bool:
         """Whether it is ready within the time."""
-        return self._ready.wait(seconds) and "ready" in self._said
+        return self._heard[READY].wait(seconds) and READY in self._said
 
     def kill(self) -> None:
         """SIGKILL, at once; returns when it is gone."""
@@ -87,7 +93,7 @@ class Server:
 
     def end(self) -> tuple[int, str]:
         """Waits for its end; returns the exit code and what it said on standard error."""
-        code = self.process.wait(STOP_S_MAX)
+        code = self.process.wait(SERVER_STOP_S_MAX)
         self._listener.join()
         assert self.process.stdout is not None
         self.process.stdout.close()
@@ -103,14 +109,21 @@ class Server:
         self.kill()
         self._errors.close()
 
+    def _wait(self, line: str) -> Server:
+        assert self._heard[line].wait(READY_S_MAX), f"it did not say {line!r} in time"
+        assert line in self._said, f"it ended before it said {line!r}: {self.end()[1]}"
+        return self
+
     def _listen(self) -> None:
         assert self.process.stdout is not None
         for line in self.process.stdout:
             name, _, value = line.strip().partition(" ")
             self._said[name] = value
-            if name == "ready":
-                self._ready.set()
-        self._ready.set()
+            if name in self._heard:
+                self._heard[name].set()
+        # It ended: nobody need wait any longer.
+        for event in self._heard.values():
+            event.set()
 
 
 @contextmanager
