@@ -22,6 +22,15 @@ if TYPE_CHECKING:
 
 _F = TypeVar("_F", bound="Callable[..., Any]")
 
+_OPTIONS: dict[str, Any] = {
+    "cache": True,
+    "nogil": True,  # other threads go on
+    "error_model": "numpy",  # no branch for a division by zero
+    # No counting of references to arrays, which the caller keeps alive: atomic, two a call and array, it would take
+    # more time than the walk. Kernels make no arrays, then, and no slices.
+    "_nrt": False,
+}
+
 
 def jit(function: _F) -> _F:
     """Compiles at the first call, or takes the machine code that an earlier process compiled.
@@ -29,8 +38,15 @@ def jit(function: _F) -> _F:
     With NUMBA_DISABLE_JIT=1 the function stays Python, for fuzzers that look into it: write it so that both agree,
     with every integer of a `uint64` made by `np.uint64(...)` before it is shifted, added or compared.
     """
-    # cache=True, nogil=True: other threads go on. error_model numpy: no branch for a division by zero.
-    return cast("_F", numba.njit(cache=True, nogil=True, error_model="numpy")(function))
+    return cast("_F", numba.njit(**_OPTIONS)(function))
+
+
+def inlined(function: _F) -> _F:
+    """The same for a function that stands at the bottom of loops: its code stands in each caller's.
+
+    A call passes seven words an array; without it the walk takes twice as long.
+    """
+    return cast("_F", numba.njit(forceinline=True, **_OPTIONS)(function))
 
 
 def _digest() -> str:
