@@ -5,20 +5,20 @@ from __future__ import annotations
 import asyncio
 import time
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from baton.errors import UnavailableError
 from baton.journal.record import Record
 from baton.limits import JOURNAL_BACKLOG_BYTES_MAX
 from baton.schema import DEFAULT_TENANT
 from baton.wire.compression import gunzip
-from baton.wire.decode import Decoder
+from baton.wire.decode import check
 from baton.wire.otlp_json import to_protobuf
 from baton.wire.outcome import Encoding
 
 if TYPE_CHECKING:
     from baton.journal.journal import Journal
-    from baton.wire.walk import Rejection
+    from baton.wire.decode import Checked
 
 
 class Intake:
@@ -32,7 +32,7 @@ class Intake:
         self._decoder = ThreadPoolExecutor(1, thread_name_prefix="decode")
         self._waiting_bytes = 0
 
-    async def export(self, body: bytes, encoding: Encoding, *, gzipped: bool = False) -> Rejection:
+    async def export(self, body: bytes, encoding: Encoding, *, gzipped: bool = False) -> Checked:
         """Takes one ExportTraceServiceRequest; returns when its spans are durable.
 
         Args:
@@ -41,7 +41,7 @@ class Intake:
             gzipped: whether `body` is compressed.
 
         Returns:
-            How many spans were not kept, and why the first was not.
+            How many spans were kept, how many not, and why the first was not.
 
         Raises:
             InvalidRequestError: it cannot be decoded; nothing was kept.
@@ -57,27 +57,19 @@ class Intake:
         self._waiting_bytes += size
         try:
             loop = asyncio.get_running_loop()
-            checked = await loop.run_in_executor(self._decoder, _check, body, encoding, gzipped)
-            self._waiting_bytes += len(checked.body) - size
-            size = len(checked.body)
+            protobuf, checked = await loop.run_in_executor(self._decoder, _check, body, encoding, gzipped)
+            self._waiting_bytes += len(protobuf) - size
+            size = len(protobuf)
             if checked.spans:
-                record = Record(ingested_at, DEFAULT_TENANT, checked.body)
+                record = Record(ingested_at, DEFAULT_TENANT, protobuf)
                 await asyncio.wrap_future(self._journal.append(record))
         finally:
             self._waiting_bytes -= size
-        return checked.rejection
+        return checked
 
 
-class _Checked(NamedTuple):
-    body: bytes
-    spans: int
-    rejection: Rejection
-
-
-def _check(body: bytes, encoding: Encoding, gzipped: bool) -> _Checked:  # noqa: FBT001 - run_in_executor passes no keywords
+def _check(body: bytes, encoding: Encoding, gzipped: bool) -> tuple[bytes, Checked]:  # noqa: FBT001 - run_in_executor passes no keywords
     """The request as protobuf, and what of it is kept."""
     plain = gunzip(body) if gzipped else body
     protobuf = to_protobuf(plain) if encoding is Encoding.JSON else plain
-    decoder = Decoder()
-    rejection = decoder.add(protobuf, tenant=DEFAULT_TENANT, ingested_at=0)
-    return _Checked(protobuf, len(decoder), rejection)
+    return protobuf, check(protobuf)

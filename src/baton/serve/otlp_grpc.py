@@ -35,10 +35,10 @@ def grpc_server(intake: Intake, address: Address) -> tuple[aio.Server, int]:
 
     async def export(body: bytes, context: aio.ServicerContext[bytes, bytes]) -> bytes:
         try:
-            rejection = await intake.export(body, Encoding.PROTOBUF)
+            checked = await intake.export(body, Encoding.PROTOBUF)
         except Exception as error:  # noqa: BLE001 - whatever it is, the sender gets an answer and the endpoint lives
             await _abort(context, error)
-        return success(rejection.spans, rejection.reason, Encoding.PROTOBUF)
+        return success(checked.rejected, checked.reason, Encoding.PROTOBUF)
 
     # gRPC tells why it cannot bind on standard error only, in its own words; a socket tells it here, and in ours.
     with listen(address, "--grpc"):

@@ -60,10 +60,10 @@ def application(intake: Intake) -> Starlette:
         try:
             encoding = _encoding(request)
             gzipped = _is_gzipped(request)
-            rejection = await intake.export(await _body(request), encoding, gzipped=gzipped)
+            checked = await intake.export(await _body(request), encoding, gzipped=gzipped)
         except Exception as error:  # noqa: BLE001 - whatever it is, the sender gets an answer and the endpoint lives
             return _failed(request, failure(error))
-        return Response(success(rejection.spans, rejection.reason, encoding), media_type=encoding.value)
+        return Response(success(checked.rejected, checked.reason, encoding), media_type=encoding.value)
 
     routes = [Route(PATH, traces, methods=["POST"])]
     app = Starlette(routes=routes, exception_handlers={HTTPException: _unrouted})

@@ -11,7 +11,7 @@ from baton.journal.segment import read_segment, segment_numbers
 from baton.limits import READ_ATTEMPTS_MAX
 from baton.schema import EXPECTATIONS
 from baton.store.layout import Layout, check_format
-from baton.wire.decode import Decoder
+from baton.wire.decode import decode
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -78,7 +78,4 @@ class Store:
 
 def decoded(records: list[Record]) -> pl.DataFrame:
     """The records' spans, SPANS's columns."""
-    decoder = Decoder()
-    for record in records:
-        decoder.add(record.body, tenant=record.tenant, ingested_at=record.ingested_at)
-    return decoder.frame()
+    return decode(records)

@@ -13,28 +13,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-import numpy as np
+import polars as pl
 
-from baton.errors import InvalidRequestError, RequestTooLargeError
-from baton.limits import (
-    FRAME_ENTRIES_MAX,
-    FRAME_SPANS_MAX,
-    NESTING_MAX,
-    OWNER_ATTRIBUTES_MAX,
-    REQUEST_BYTES_MAX,
-    REQUEST_ENTRIES_MAX,
-    REQUEST_SPANS_MAX,
-    TIME_NS_MAX,
-)
-from baton.wire import scan
-from baton.wire.quote import quote
+from baton.limits import REQUEST_BYTES_MAX
+from baton.schema import SPANS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-
-    import polars as pl
-
-    from baton.wire.reading import Bytes, Words
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,13 +64,13 @@ def check(body: bytes) -> Checked:
         InvalidRequestError: they are no such message, hold a string that is not UTF-8, or nest too deep.
         RequestTooLargeError: it holds more spans or entries than `baton.limits` allows.
     """
-    data = np.frombuffer(body, np.uint8)
-    marks = scan.marks(0, 0)
-    scan.scan(data, np.array([0, len(body)], np.uint64), np.empty((2, scan.STATE_SIZE), np.uint64), marks)
-    _raise_faults(body, marks.state)
-    _raise_excess(marks.state)
-    kept, rejected = int(marks.state[scan.KEPT]), int(marks.state[scan.REJECTED])
-    return Checked(kept, rejected, _reason(body, marks.state) if rejected else None)
+    from baton.wire import faults, kernel, scan  # noqa: PLC0415 - numba is imported where it is used
+
+    state = kernel.scan_one(body)
+    faults.raise_fault(body, state)
+    faults.raise_excess(state)
+    rejected = int(state[scan.REJECTED])
+    return Checked(int(state[scan.KEPT]), rejected, faults.reason(body, state) if rejected else None)
 
 
 def decode(requests: Sequence[Request]) -> pl.DataFrame:
@@ -96,16 +81,12 @@ def decode(requests: Sequence[Request]) -> pl.DataFrame:
     Raises:
         InvalidRequestError: one of them would not pass.
     """
-    import polars as pl  # noqa: PLC0415 - checking needs no frames
-
-    from baton.schema import SPANS  # noqa: PLC0415
-
     made = list(frames(requests))
     return pl.concat(made, rechunk=False) if made else SPANS.empty()
 
 
 def frames(requests: Sequence[Request]) -> Iterator[pl.DataFrame]:
-    """The same, in frames of about `FRAME_SPANS_MAX` spans and `FRAME_ENTRIES_MAX` entries at most.
+    """The same, in frames of about `FRAME_SPANS_MAX` spans and `FRAME_ENTRIES_MAX` entries at most; none is empty.
 
     A request is never parted, so a larger one is a frame of its own.
     """
@@ -115,134 +96,16 @@ def frames(requests: Sequence[Request]) -> Iterator[pl.DataFrame]:
             yield from _frames(requests[first:number])
             size, first = 0, number
         size += len(request.body)
-    yield from _frames(requests[first:])
-
-
-_PADDING = bytes(16)
-"""The kernels read eight bytes at a time, and so beyond the end."""
+    if size:
+        yield from _frames(requests[first:])
 
 
 def _frames(requests: Sequence[Request]) -> Iterator[pl.DataFrame]:
-    from baton.wire import fill, frame  # noqa: PLC0415 - checking needs no frames
-    from baton.wire.places import resource_names, span_names  # noqa: PLC0415
-    from baton.wire.texts import special_texts, views  # noqa: PLC0415
+    """Of requests that are joined."""
+    from baton.wire import faults, kernel  # noqa: PLC0415 - numba is imported where it is used
+    from baton.wire.frame import frame  # noqa: PLC0415 - so is pyarrow
 
-    body = b"".join([*(request.body for request in requests), _PADDING])
-    data = np.frombuffer(body, np.uint8)
-    bounds = np.cumsum([0, *(len(request.body) for request in requests)], dtype=np.uint64)
-    states, marks = _scanned(data, bounds)
-    if marks.state[scan.ERROR]:
-        _raise_faults(body, marks.state)
-    tenants = list(dict.fromkeys(request.tenant for request in requests))
-    specials = marks.specials[: int(marks.state[scan.SPECIALS])]
-    special, number = special_texts(body, specials)
-    fixed = [b"unknown_service", *(tenant.encode() for tenant in tenants)]
-    used = sum(map(len, fixed)) + sum(map(len, special))
-    arena_views = views([*fixed, *special], 0)
-    arena = np.zeros(used + (int(marks.state[scan.LONG_INTS]) + 1) * frame.LONG_INT_BYTES, np.uint8)
-    arena[:used] = np.frombuffer(b"".join([*fixed, *special]), np.uint8)
-    source = fill.Source(
-        data,
-        bounds,
-        np.array([request.ingested_at for request in requests], np.int64).view(np.uint64),
-        arena_views[[1 + tenants.index(request.tenant) for request in requests]],
-        marks.rejected,
-        specials,
-        arena_views[len(fixed) :][number],
-    )
-    context = frame.context(arena_views[0])
-    for first, last in _parts(states):
-        counts = states[last].copy()
-        counts[: scan.COUNTS] -= states[first, : scan.COUNTS]
-        if counts[scan.KEPT]:
-            into = frame.target(counts, states[first], arena, used)
-            fill.fill(source, np.uint64(first), np.uint64(last), span_names(), resource_names(), context, into)
-            used = int(into.cursors[fill.ARENA])
-            yield frame.frame(into, data)
-
-
-def _scanned(data: Bytes, bounds: Words) -> tuple[Words, scan.Marks]:
-    """The states after each request, and the marks of the last."""
-    room = len(data) // 64
-    while True:
-        marks = scan.marks(room, len(data) // 2)
-        states = np.zeros((len(bounds), scan.STATE_SIZE), np.uint64)
-        scan.scan(data, bounds, states, marks)
-        if marks.state[scan.SPECIALS] <= room:
-            return states, marks
-        room = int(marks.state[scan.SPECIALS])
-
-
-def _parts(states: Words) -> Iterator[tuple[int, int]]:
-    """Runs of requests that fit a frame: first and last, the last not included."""
-    spans = states[:, scan.KEPT].tolist()
-    entries = _entries(states).tolist()
-    first = 0
-    for last in range(1, len(states)):
-        beyond = spans[last] - spans[first] > FRAME_SPANS_MAX or entries[last] - entries[first] > FRAME_ENTRIES_MAX
-        if beyond and last - 1 > first:
-            yield first, last - 1
-            first = last - 1
-    if first < len(states) - 1:
-        yield first, len(states) - 1
-
-
-_ENTRIES = [
-    scan.ATTRIBUTES,
-    scan.EVENTS,
-    scan.EVENT_ATTRIBUTES,
-    scan.LINKS,
-    scan.LINK_ATTRIBUTES,
-    scan.RESOURCE_ROWS,
-    scan.SCOPE_ROWS,
-    scan.NESTED,
-]
-
-
-def _entries(states: Words) -> Words:
-    return states[..., _ENTRIES].sum(axis=-1)
-
-
-def _raise_faults(body: bytes, state: Words) -> None:
-    error, at = state[scan.ERROR], int(state[scan.ERROR_AT])
-    if error == scan.NESTING:
-        key = body[int(state[scan.KEY_START]) : int(state[scan.KEY_STOP])].decode()
-        raise InvalidRequestError(
-            f"attribute {quote(key)} nests deeper than {NESTING_MAX} messages at byte {at}: send it flat, or as JSON in "
-            "a string"
-        )
-    if error:
-        fault = "Wire format was corrupt" if error == scan.WIRE else "String field had bad UTF-8"
-        raise InvalidRequestError(
-            f"the {len(body)} bytes are no ExportTraceServiceRequest ({fault} at byte {at}): send OTLP protobuf, or "
-            "name the encoding in content-type"
-        )
-
-
-def _raise_excess(state: Words) -> None:
-    for what, count, limit in (
-        ("spans", int(state[scan.KEPT]), REQUEST_SPANS_MAX),
-        ("attributes on one span, event, link, scope or resource", int(state[scan.OWNER_MAX]), OWNER_ATTRIBUTES_MAX),
-        ("attributes, events, links and nested values", int(_entries(state)), REQUEST_ENTRIES_MAX),
-    ):
-        if count > limit:
-            raise RequestTooLargeError(f"the request holds {count} {what}: the limit is {limit}; send fewer at a time")
-
-
-_ID_FAULTS = {
-    int(scan.FAULT_TRACE_ID): ("trace_id", "16 bytes (32 hex digits in JSON), not all zero"),
-    int(scan.FAULT_SPAN_ID): ("span_id", "8 bytes (16 hex digits in JSON), not all zero"),
-    int(scan.FAULT_PARENT_ID): ("parent_span_id", "8 bytes (16 hex digits in JSON), or none for a root"),
-}
-_TIME_FAULTS = {int(scan.FAULT_START_TIME): "start_time_unix_nano", int(scan.FAULT_END_TIME): "end_time_unix_nano"}
-
-
-def _reason(body: bytes, state: Words) -> str:
-    """What makes the first rejected span unusable, and where it is."""
-    fault, start, stop = (int(state[name]) for name in (scan.FAULT, scan.FAULT_START, scan.FAULT_STOP))
-    resource, scope, span = (int(state[n]) for n in (scan.FAULT_RESOURCE, scan.FAULT_SCOPE, scan.FAULT_SPAN))
-    place = f"resource_spans[{resource}].scope_spans[{scope}].spans[{span}]"
-    if fault in _ID_FAULTS:
-        name, belongs = _ID_FAULTS[fault]
-        return f"{place}.{name} is {quote(body[start:stop])}: send {belongs}"
-    return f"{place}.{_TIME_FAULTS[fault]} is {start}: send nanoseconds since 1970, at most {TIME_NS_MAX}"
+    scanned = kernel.scan_all([request.body for request in requests])
+    faults.raise_fault(scanned.body, scanned.marks.state)
+    for filled in kernel.fill_all(scanned, requests):
+        yield frame(filled, scanned.data)

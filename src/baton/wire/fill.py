@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from baton.limits import TIME_NS_MAX
-from baton.wire.jit import inlined, jit
+from baton.wire.jit import expanded, inlined, jit_lean
 from baton.wire.places import (
     CONTEXT_TEXTS,
     END_NS,
@@ -327,7 +327,7 @@ def attribute(data: Bytes, at: np.uint64, end: np.uint64, stack: Words) -> tuple
     return key, key_end, kind, first, second
 
 
-@jit
+@jit_lean
 def int_view(bits: np.uint64, arena: Bytes, cursors: Words) -> tuple[U, U]:
     """The view of an int's text; a long one goes into the arena."""
     at = cursors[ARENA]
@@ -355,7 +355,7 @@ def int_view(bits: np.uint64, arena: Bytes, cursors: Words) -> tuple[U, U]:
     return view(arena, place, length, U1)
 
 
-@jit
+@jit_lean
 def special_view(start: np.uint64, source: Source, cursors: Words) -> tuple[U, U]:
     """The view of the special attribute that begins at `start`: mostly the one after the last."""
     place, count = cursors[SPECIAL], U(source.specials.shape[0])
@@ -390,7 +390,7 @@ def text(
     return special_view(start, source, into.cursors)
 
 
-@jit
+@jit_lean
 def is_int64(data: Bytes, at: np.uint64, end: np.uint64) -> tuple[bool, U]:
     """Whether the text is an Int64 in ASCII digits, and its bits."""
     negative = at < end and U(data[at]) == _MINUS
@@ -410,7 +410,7 @@ def is_int64(data: Bytes, at: np.uint64, end: np.uint64) -> tuple[bool, U]:
     return value < SIGN, value
 
 
-@inlined
+@expanded
 def append(kind: int, key: tuple[U, U], value: tuple[U, U], type_: np.uint64, into: Target) -> None:
     """Appends to the entries of a kind."""
     place = into.cursors[kind]
@@ -493,10 +493,8 @@ def put(
         cells.numbered[column - NUMBERS, row] = _SET
 
 
-@jit
-def give_way(
-    kind: int, owner: np.uint64, column: np.uint64, source: Source, context: Context, into: Target
-) -> None:
+@jit_lean
+def give_way(kind: int, owner: np.uint64, column: np.uint64, source: Source, context: Context, into: Target) -> None:
     """Moves the attribute that held the column to its own place in the owner's list."""
     held, entries = context.held, into.entries
     start, stop = held[column, HELD_START], held[column, HELD_STOP]
@@ -516,9 +514,15 @@ def give_way(
             held[other, HELD_PLACE] += U1
 
 
-@jit
+@jit_lean
 def fill(
-    source: Source, first: np.uint64, last: np.uint64, names: Names, resource_names: Names, context: Context, into: Target
+    source: Source,
+    first: np.uint64,
+    last: np.uint64,
+    names: Names,
+    resource_names: Names,
+    context: Context,
+    into: Target,
 ) -> None:
     """Fills the arrays with the spans of the requests from `first` up to `last`."""
     data = source.data
@@ -538,7 +542,7 @@ def fill(
         request += U1
 
 
-@inlined
+@expanded
 def resource_spans(
     at: np.uint64,
     end: np.uint64,
@@ -592,21 +596,21 @@ def resource_spans(
             at = skip(data, field, at, end, U1, context.stack)
 
 
-@inlined
+@expanded
 def state(cells: Cells, column: int, value: tuple[U, U]) -> None:
     """Sets a column of one row."""
     cells.views[column, 0, 0], cells.views[column, 0, 1] = value
     cells.stated[column, 0] = 1
 
 
-@inlined
+@expanded
 def state_text(cells: Cells, column: int, value: tuple[U, U]) -> None:
     """Sets a column of one row; an empty text is null."""
     cells.views[column, 0, 0], cells.views[column, 0, 1] = value
     cells.stated[column, 0] = 1 if value[0] & _LENGTH != U0 else 0
 
 
-@inlined
+@expanded
 def scope_spans(
     at: np.uint64,
     end: np.uint64,
@@ -660,7 +664,7 @@ def scope_spans(
             at = skip(data, field, at, end, U2, context.stack)
 
 
-@inlined
+@expanded
 def spread(before: np.uint64, ingested: np.uint64, context: Context, into: Target) -> None:
     """Gives the rows since `before` what their resource and scope say."""
     after = into.cursors[ROW]
@@ -681,7 +685,7 @@ def spread(before: np.uint64, ingested: np.uint64, context: Context, into: Targe
         row += U1
 
 
-@inlined
+@expanded
 def copy(own: int, kind: int, row: np.uint64, into: Target) -> None:
     """Appends a resource's or scope's own attributes to those of a row."""
     entries, place = into.entries, into.starts[own]
@@ -696,7 +700,7 @@ def copy(own: int, kind: int, row: np.uint64, into: Target) -> None:
     into.ends[kind, row] = at - into.starts[kind]
 
 
-@inlined
+@expanded
 def span(at: np.uint64, end: np.uint64, source: Source, names: Names, context: Context, into: Target) -> None:
     data, cells = source.data, into.cells
     row = into.cursors[ROW]
@@ -782,7 +786,7 @@ def span(at: np.uint64, end: np.uint64, source: Source, names: Names, context: C
     into.cursors[ROW] = row + U1
 
 
-@inlined
+@expanded
 def write(cells: Cells, column: int, row: np.uint64, value: tuple[U, U]) -> None:
     """Sets a cell; an empty text is null."""
     if value[0] & _LENGTH != U0:
@@ -792,10 +796,8 @@ def write(cells: Cells, column: int, row: np.uint64, value: tuple[U, U]) -> None
         cells.stated[column, row] = 0
 
 
-@inlined
-def event(
-    at: np.uint64, end: np.uint64, source: Source, context: Context, into: Target
-) -> tuple[bool, U, U]:
+@expanded
+def event(at: np.uint64, end: np.uint64, source: Source, context: Context, into: Target) -> tuple[bool, U, U]:
     """Appends an event: whether it is an exception, and the view of that one's type."""
     data, events = source.data, into.events
     place = into.cursors[EVENTS]
@@ -832,7 +834,7 @@ def event(
     return True, U0, U0
 
 
-@inlined
+@expanded
 def is_exception_type(low: np.uint64, high: np.uint64, data: Bytes) -> bool:
     """Whether the view is that of `exception.type`."""
     if low & _LENGTH != U(14):
@@ -841,7 +843,7 @@ def is_exception_type(low: np.uint64, high: np.uint64, data: Bytes) -> bool:
     return load8(data, at) == _EXCEPTION_HEAD and load8(data, at + U(6)) == _TYPE_TAIL
 
 
-@inlined
+@expanded
 def link(at: np.uint64, end: np.uint64, source: Source, context: Context, into: Target) -> None:
     """Appends a link; one with an invalid id names no span and is left out."""
     data, links = source.data, into.links

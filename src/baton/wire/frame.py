@@ -1,4 +1,4 @@
-"""The arrays that `fill` writes, and the frame that they become without being copied."""
+"""The arrays that `fill` writes -> a frame over them: nothing is copied."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ import polars as pl
 import pyarrow as pa
 
 from baton.schema import SPANS
-from baton.wire import fill, scan
-from baton.wire.places import COLUMNS, NUMBER_COLUMNS, TEXT_COLUMNS
-from baton.wire.reading import DEPTH_MAX
+from baton.wire import fill
+from baton.wire.places import NUMBER_COLUMNS, TEXT_COLUMNS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,74 +21,9 @@ if TYPE_CHECKING:
 
     Buffers = Sequence[pa.Buffer]
 
-_WORD = np.uint64
 _NEVER_NULL = frozenset({"tenant", "environment", "trace_id", "span_id", "name", "service", "service_instance"})
 _NULLABLE_NUMBERS = frozenset(NUMBER_COLUMNS) - {"trace_key", "span_key", "start_ns", "end_ns", "flags", "ingested_at"}
 _BINARY = frozenset(name for name, dtype in SPANS.schema.items() if dtype == pl.Binary())
-LONG_INT_BYTES = 64
-"""Room for a long int in the arena: it may be written up to three times, where another takes its column."""
-
-
-def cells(columns: int, numbers: int, rows: int) -> fill.Cells:
-    """Cells, all null."""
-    return fill.Cells(
-        np.zeros((columns, rows, 2), _WORD),
-        np.zeros((columns, rows), np.uint8),
-        np.zeros((numbers, rows), _WORD),
-        np.zeros((numbers, rows), np.uint8),
-    )
-
-
-def context(unknown_service: Words) -> fill.Context:
-    """Scratch of a fill."""
-    return fill.Context(
-        cells(len(TEXT_COLUMNS), 1, 1), np.zeros((COLUMNS, fill.HELD_SIZE), _WORD), unknown_service, np.zeros(int(DEPTH_MAX), _WORD)
-    )
-
-
-def target(counts: Words, before: Words, arena: Bytes, arena_used: int) -> fill.Target:
-    """Arrays with room for what `scan` counted.
-
-    Args:
-        counts: what it counted of these requests, and its largest of a kind.
-        before: what it counted of those before them.
-        arena: rendered texts.
-        arena_used: how many bytes of them there are.
-    """
-    rows, events, links = (int(counts[name]) for name in (scan.KEPT, scan.EVENTS, scan.LINKS))
-    room = np.zeros(fill.CURSORS, np.int64)
-    room[fill.ATTRIBUTES] = room[fill.KEYS] = counts[scan.ATTRIBUTES]
-    room[fill.EVENT_ATTRIBUTES], room[fill.LINK_ATTRIBUTES] = counts[scan.EVENT_ATTRIBUTES], counts[scan.LINK_ATTRIBUTES]
-    room[fill.RESOURCE], room[fill.SCOPE] = counts[scan.RESOURCE_ROWS], counts[scan.SCOPE_ROWS]
-    room[fill.RESOURCE_OWN], room[fill.SCOPE_OWN] = counts[scan.RESOURCE_MAX], counts[scan.SCOPE_MAX]
-    starts = np.cumsum(room) - room
-    starts[[fill.EVENTS, fill.LINKS, fill.ROW]] = 0
-    entries = int(room.sum()) + 1
-    cursors = starts.astype(_WORD)
-    cursors[fill.SEEN], cursors[fill.SPECIAL] = before[scan.SEEN], before[scan.SPECIALS]
-    cursors[fill.ARENA] = arena_used
-    return fill.Target(
-        cells(len(TEXT_COLUMNS), len(NUMBER_COLUMNS), rows),
-        np.zeros((2, rows), np.uint8),
-        np.zeros((fill.LISTS, rows), _WORD),
-        fill.Entries(np.empty((entries, 2), _WORD), np.empty((entries, 2), _WORD), np.empty(entries, np.uint8)),
-        fill.Events(
-            np.empty((events, 2), _WORD), np.empty(events, _WORD), np.empty(events, np.uint8), np.empty(events, _WORD)
-        ),
-        fill.Links(
-            np.empty((links, 2), _WORD),
-            np.empty((links, 2), _WORD),
-            np.empty((links, 2), _WORD),
-            np.empty(links, np.uint8),
-            np.empty(links, _WORD),
-            np.empty(links, _WORD),
-            np.empty(links, _WORD),
-            np.empty(links, _WORD),
-        ),
-        arena,
-        cursors,
-        starts.astype(_WORD),
-    )
 
 
 def frame(filled: fill.Target, data: Bytes) -> pl.DataFrame:
@@ -170,7 +104,10 @@ def _text_column(name: str, spans: fill.Cells, buffers: Buffers) -> pa.Array:
 
 
 def _texts(
-    views: Words, stated: Bytes | None, buffers: Buffers, dtype: pa.DataType = pa.string_view()  # noqa: B008
+    views: Words,
+    stated: Bytes | None,
+    buffers: Buffers,
+    dtype: pa.DataType = pa.string_view(),  # noqa: B008
 ) -> pa.Array:
     return pa.Array.from_buffers(dtype, len(views), [_bitmap(stated), pa.py_buffer(views), *buffers])
 

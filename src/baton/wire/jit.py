@@ -22,15 +22,6 @@ if TYPE_CHECKING:
 
 _F = TypeVar("_F", bound="Callable[..., Any]")
 
-_OPTIONS: dict[str, Any] = {
-    "cache": True,
-    "nogil": True,  # other threads go on
-    "error_model": "numpy",  # no branch for a division by zero
-    # No counting of references to arrays, which the caller keeps alive: atomic, two a call and array, it would take
-    # more time than the walk. Kernels make no arrays, then, and no slices.
-    "_nrt": False,
-}
-
 
 def jit(function: _F) -> _F:
     """Compiles at the first call, or takes the machine code that an earlier process compiled.
@@ -38,15 +29,35 @@ def jit(function: _F) -> _F:
     With NUMBA_DISABLE_JIT=1 the function stays Python, for fuzzers that look into it: write it so that both agree,
     with every integer of a `uint64` made by `np.uint64(...)` before it is shifted, added or compared.
     """
-    return cast("_F", numba.njit(**_OPTIONS)(function))
+    # cache=True, nogil=True: other threads go on. error_model numpy: no branch for a division by zero.
+    return cast("_F", numba.njit(cache=True, nogil=True, error_model="numpy")(function))
+
+
+def jit_lean(function: _F) -> _F:
+    """`jit` for a function that makes no array and calls only its like: without reference counts.
+
+    Their atomic adds at every call that passes an array cost several times the work of a small kernel.
+    """
+    compiled = numba.njit(cache=True, nogil=True, error_model="numpy", _nrt=False)(function)  # type: ignore[call-overload] # numba declares no such option, and has it
+    return cast("_F", compiled)
 
 
 def inlined(function: _F) -> _F:
-    """The same for a function that stands at the bottom of loops: its code stands in each caller's.
+    """`jit_lean` for a function at the bottom of loops: its code stands in each caller's.
 
-    A call passes seven words an array; without it the walk takes twice as long.
+    A call passes seven words an array; without it the walk over a request takes twice as long.
     """
-    return cast("_F", numba.njit(forceinline=True, **_OPTIONS)(function))
+    compiled = numba.njit(cache=True, nogil=True, error_model="numpy", _nrt=False, forceinline=True)(function)  # type: ignore[call-overload] # as above
+    return cast("_F", compiled)
+
+
+def expanded(function: _F) -> _F:
+    """`jit_lean` for a function with one caller: it becomes part of it before anything is compiled.
+
+    numba compiles each function by itself, and all that it calls with it: a chain of them is compiled over and over.
+    """
+    compiled = numba.njit(inline="always", cache=True, nogil=True, error_model="numpy", _nrt=False)(function)  # type: ignore[call-overload] # as above
+    return cast("_F", compiled)
 
 
 def _digest() -> str:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
-from baton.wire.jit import jit, inlined
+from baton.wire.jit import inlined, jit_lean
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -55,7 +55,7 @@ def load8(data: Bytes, at: np.uint64) -> np.uint64:
     return low | high | U(data[at + U7]) << U(56)
 
 
-@jit
+@jit_lean
 def varint(data: Bytes, at: np.uint64, end: np.uint64, bytes_max: np.uint64, most: np.uint64) -> tuple[U, U]:
     """Value and next position; BAD where it is cut short, longer than `bytes_max`, or above `most`."""
     value, shift = U0, U0
@@ -101,7 +101,7 @@ def delimited(data: Bytes, at: np.uint64, end: np.uint64) -> tuple[U, U]:
     return start, start + length
 
 
-@jit
+@jit_lean
 def skip(data: Bytes, known: np.uint64, at: np.uint64, end: np.uint64, depth: np.uint64, stack: Words) -> np.uint64:
     """The position after the value of an unknown field.
 
@@ -176,7 +176,7 @@ def is_utf8(data: Bytes, at: np.uint64, end: np.uint64) -> bool:
     return _is_utf8(data, at, end)
 
 
-@jit
+@jit_lean
 def _is_utf8(data: Bytes, at: np.uint64, end: np.uint64) -> bool:
     while at < end:
         if end - at >= U8 and load8(data, at) & _HIGH_BITS == U0:
@@ -191,7 +191,7 @@ def _is_utf8(data: Bytes, at: np.uint64, end: np.uint64) -> bool:
     return True
 
 
-@jit
+@jit_lean
 def _character(data: Bytes, at: np.uint64, end: np.uint64) -> np.uint64:
     """Bytes of the character of two or more bytes that begins here; 0 if none does."""
     first = U(data[at])

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from baton.limits import NESTING_MAX, SPAN_ID_BYTES, TIME_NS_MAX, TRACE_ID_BYTES
-from baton.wire.jit import jit, inlined
+from baton.wire.jit import expanded, inlined, jit_lean
 from baton.wire.reading import (
     BAD,
     U0,
@@ -120,7 +120,7 @@ def marks(specials: int, spans: int) -> Marks:
     )
 
 
-@jit
+@jit_lean
 def scan(data: Bytes, bounds: Words, states: Words, into: Marks) -> None:
     """Scans requests that stand one after the other, up to the first faulty one.
 
@@ -154,7 +154,7 @@ def scan(data: Bytes, bounds: Words, states: Words, into: Marks) -> None:
             return
 
 
-@jit
+@jit_lean
 def _wire(at: np.uint64, into: Marks) -> np.uint64:
     """Marks the field that begins at `at` as faulty, unless something in it is marked already."""
     if into.state[ERROR] == U0:
@@ -174,7 +174,7 @@ def _text(data: Bytes, at: np.uint64, end: np.uint64, into: Marks) -> np.uint64:
     return stop
 
 
-@jit
+@expanded
 def _resource_spans(data: Bytes, at: np.uint64, end: np.uint64, place: np.uint64, into: Marks) -> np.uint64:
     attributes, scopes = U0, U0
     state = into.state
@@ -206,7 +206,7 @@ def _resource_spans(data: Bytes, at: np.uint64, end: np.uint64, place: np.uint64
     return end
 
 
-@jit
+@expanded
 def _resource(data: Bytes, at: np.uint64, end: np.uint64, into: Marks) -> tuple[U, U]:
     """How many attributes, and the next position."""
     attributes = U0
@@ -231,7 +231,7 @@ def _resource(data: Bytes, at: np.uint64, end: np.uint64, into: Marks) -> tuple[
     return attributes, end
 
 
-@jit
+@expanded
 def _entity(data: Bytes, at: np.uint64, end: np.uint64, into: Marks) -> np.uint64:
     """An EntityRef: nothing of it is kept, all of it is checked."""
     while at < end:
@@ -248,7 +248,7 @@ def _entity(data: Bytes, at: np.uint64, end: np.uint64, into: Marks) -> np.uint6
     return end
 
 
-@jit
+@expanded
 def _scope_spans(
     data: Bytes, at: np.uint64, end: np.uint64, resource: np.uint64, place: np.uint64, into: Marks
 ) -> np.uint64:
@@ -285,7 +285,7 @@ def _scope_spans(
     return end
 
 
-@jit
+@expanded
 def _scope(data: Bytes, at: np.uint64, end: np.uint64, into: Marks) -> tuple[U, U]:
     """How many attributes, and the next position."""
     attributes = U0
@@ -308,7 +308,7 @@ def _scope(data: Bytes, at: np.uint64, end: np.uint64, into: Marks) -> tuple[U, 
     return attributes, end
 
 
-@jit
+@expanded
 def _span(data: Bytes, at: np.uint64, end: np.uint64, into: Marks) -> np.uint64:
     state = into.state
     for count in range(COUNTS):
@@ -379,7 +379,7 @@ def _span(data: Bytes, at: np.uint64, end: np.uint64, into: Marks) -> np.uint64:
     return end
 
 
-@jit
+@expanded
 def _reject(fault: np.uint64, start: np.uint64, stop: np.uint64, into: Marks) -> None:
     """Counts the span as rejected, and nothing that it holds."""
     state = into.state
@@ -405,7 +405,7 @@ def is_span_id(data: Bytes, start: np.uint64, stop: np.uint64) -> bool:
     return stop - start == _SPAN_ID_BYTES and load8(data, start) != U0
 
 
-@jit
+@expanded
 def _event(data: Bytes, at: np.uint64, end: np.uint64, into: Marks) -> np.uint64:
     attributes = U0
     while at < end:
@@ -430,7 +430,7 @@ def _event(data: Bytes, at: np.uint64, end: np.uint64, into: Marks) -> np.uint64
     return end
 
 
-@jit
+@expanded
 def _link(data: Bytes, at: np.uint64, end: np.uint64, into: Marks) -> np.uint64:
     state = into.state
     nested, long_ints, specials = state[NESTED], state[LONG_INTS], state[SPECIALS]
@@ -466,7 +466,7 @@ def _link(data: Bytes, at: np.uint64, end: np.uint64, into: Marks) -> np.uint64:
     return end
 
 
-@jit
+@expanded
 def _status(data: Bytes, at: np.uint64, end: np.uint64, into: Marks) -> np.uint64:
     while at < end:
         begin = at
@@ -565,10 +565,8 @@ def _value(
     return kind, bits, end
 
 
-@jit
-def _nested(
-    data: Bytes, at: np.uint64, end: np.uint64, kind: np.uint64, depth: np.uint64, into: Marks
-) -> np.uint64:
+@jit_lean
+def _nested(data: Bytes, at: np.uint64, end: np.uint64, kind: np.uint64, depth: np.uint64, into: Marks) -> np.uint64:
     """An ArrayValue or KeyValueList and all that stands in it; `depth` is its own.
 
     The open messages stand in scratch: one level deeper than `AnyValue`, which is level 1, each.

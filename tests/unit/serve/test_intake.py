@@ -47,16 +47,16 @@ def test_both_encodings_are_journalled_as_the_same_protobuf() -> None:
 
     async def send() -> None:
         intake = Intake(journal)  # type: ignore[arg-type] # a stand-in
-        rejections = [
+        answers = [
             await intake.export(JSON, Encoding.JSON),
             await intake.export(gzip.compress(JSON), Encoding.JSON, gzipped=True),
             await intake.export(journal.records[0].body, Encoding.PROTOBUF),
         ]
-        assert [rejection.spans for rejection in rejections] == [1, 1, 1]
+        assert [checked.rejected for checked in answers] == [1, 1, 1]
 
     asyncio.run(send())
     (body,) = {record.body for record in journal.records}
-    assert decode(body, tenant="t", ingested_at=1).spans["name"].to_list() == ["a"]
+    assert decode([Record(1, "t", body)])["name"].to_list() == ["a"]
 
 
 def test_a_request_without_spans_to_keep_is_not_journalled() -> None:
@@ -66,7 +66,7 @@ def test_a_request_without_spans_to_keep_is_not_journalled() -> None:
     async def send() -> None:
         intake = Intake(journal)  # type: ignore[arg-type] # a stand-in
         await intake.export(b"", Encoding.PROTOBUF)
-        assert (await intake.export(JSON.replace(b'"0000000000000001"', b'"zz"'), Encoding.JSON)).spans == 2
+        assert (await intake.export(JSON.replace(b'"0000000000000001"', b'"zz"'), Encoding.JSON)).rejected == 2
 
     asyncio.run(send())
     assert journal.records == []
