@@ -11,11 +11,12 @@ from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from baton.analysis import Analysis, Paired, analyze, expect, pair_up
+from baton.journal.record import Record
 from baton.ownership.catalog import EMPTY, Catalog
 from baton.schema import JOURNEY_KEYS
 from baton.spans.conventions import normalise
 from baton.spans.repair import repair
-from baton.wire.decode import Decoder
+from baton.wire.decode import decode
 from baton.wire.otlp_json import to_protobuf
 
 if TYPE_CHECKING:
@@ -150,10 +151,10 @@ class Recording:
 
     def frame(self) -> pl.DataFrame:
         """The spans as a SPANS frame, in the order told."""
-        decoder = Decoder()
-        for number, (key, body) in enumerate(self.bodies):
-            decoder.add(to_protobuf(_request(key, body)), tenant=key[0], ingested_at=number)
-        return decoder.frame()
+        requests = [
+            Record(number, key[0], to_protobuf(_request(key, body))) for number, (key, body) in enumerate(self.bodies)
+        ]
+        return decode(requests)
 
 
 def _attributes(values: Mapping[str, str | int]) -> list[dict[str, Any]]:

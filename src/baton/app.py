@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from baton.errors import BatonError, InputError
-from baton.limits import LOAD_SPANS_MAX
+from baton.journal.record import Record
+from baton.limits import LOAD_SPANS_MAX, REQUEST_BYTES_MAX
 from baton.schema import DEFAULT_TENANT, SPANS
-from baton.wire.decode import Decoder
+from baton.wire.decode import check, frames
 from baton.wire.files import is_recording, read
 
 if TYPE_CHECKING:
@@ -141,21 +142,24 @@ def _decoded(path: Path, redactor: Redactor) -> list[pl.DataFrame]:
     Raises:
         BatonError: the file cannot be read, or holds a span that cannot be kept.
     """
-    frames: list[pl.DataFrame] = []
-    decoder = Decoder()
+    made: list[pl.DataFrame] = []
+    requests: list[Record] = []
+    size = 0
     ingested_at = time.time_ns()
     for where, body in read(path):
         try:
-            rejection = decoder.add(redactor.redact(body), tenant=DEFAULT_TENANT, ingested_at=ingested_at)
+            checked = check(body)
         except BatonError as error:
             raise InputError(f"{where}: {error}") from error
-        if rejection.reason is not None:
-            raise InputError(f"{where}: {rejection.reason}")
-        if len(decoder) >= LOAD_SPANS_MAX:
-            frames.append(decoder.frame())
-            decoder = Decoder()
-    frames.append(decoder.frame())
-    return frames
+        if checked.reason is not None:
+            raise InputError(f"{where}: {checked.reason}")
+        requests.append(Record(ingested_at, DEFAULT_TENANT, redactor.redact(body)))
+        size += len(body)
+        if size >= REQUEST_BYTES_MAX:
+            made += frames(requests)
+            requests.clear()
+            size = 0
+    return [*made, *frames(requests)]
 
 
 def _learn(writer: Writer, owners: Path | None) -> None:

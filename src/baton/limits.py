@@ -18,6 +18,16 @@ GZIP_MEMBERS_MAX = 64
 NESTING_MAX = 64
 # Values of a JSON request that is not plain OTLP/JSON, and so becomes Python objects: some 250 bytes each.
 JSON_VALUES_MAX = 1_000_000
+# Spans of one request that are kept: SDKs send 512, the Collector 8192; 64 MiB of usual spans (375 bytes) hold 180,000.
+REQUEST_SPANS_MAX = 500_000
+# Entries of one request, as they are stored: attributes, events, links, values within values, and those of a resource
+# and a scope once for each of its spans. 64 MiB of usual spans with 9 attributes and 30 of a resource's hold 7 million.
+REQUEST_ENTRIES_MAX = 8_000_000
+# Attributes of one span, event, link, scope or resource: SDKs keep 128 unless they are told otherwise.
+OWNER_ATTRIBUTES_MAX = 4096
+# Decoded at once: more would cost memory and gain nothing. A row has up to 800 bytes, an entry 33.
+FRAME_SPANS_MAX = 200_000
+FRAME_ENTRIES_MAX = 4_000_000
 # A segment of the journal is sealed and drained to the table at this size or this age, whichever comes first.
 SEGMENT_BYTES_MAX = 64 * 1024 * 1024
 SEGMENT_AGE_S_MAX = 5.0

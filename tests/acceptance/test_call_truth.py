@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from baton.analysis import analyze, expect, pair_up
+from baton.journal.record import Record
 from baton.ownership.catalog import EMPTY
 from baton.schema import JOURNEY_KEYS
-from baton.wire.decode import Decoder
+from baton.wire.decode import decode
 from baton.wire.otlp_json import to_protobuf
 from simulator import SECOND, START, Telemetry
 
@@ -43,11 +44,9 @@ def bank(answer: Callable[[int], Answer], *, server: str = "ledger") -> Telemetr
 
 def judged(telemetry: Telemetry) -> pl.DataFrame:
     """Public rows, long after."""
-    decoder = Decoder()
-    for request in telemetry.requests():
-        decoder.add(to_protobuf(request), tenant="default", ingested_at=1)
+    spans = decode([Record(1, "default", to_protobuf(request)) for request in telemetry.requests()])
     as_of_ns = START + 100_000 * SECOND
-    paired = pair_up(decoder.frame().lazy(), EMPTY, as_of_ns)
+    paired = pair_up(spans.lazy(), EMPTY, as_of_ns)
     return analyze(paired, expect(paired), EMPTY, JOURNEY_KEYS, as_of_ns).handoffs
 
 

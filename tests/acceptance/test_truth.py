@@ -13,9 +13,10 @@ import polars as pl
 import pytest
 
 from baton.analysis import analyze, expect, pair_up
+from baton.journal.record import Record
 from baton.ownership.catalog import EMPTY
 from baton.schema import JOURNEY_KEYS
-from baton.wire.decode import Decoder
+from baton.wire.decode import decode
 from baton.wire.otlp_json import to_protobuf
 from simulator import LOST, SECOND, START, TAKEN, WAITING, Message, Telemetry, Worker, poisson, run_queue
 
@@ -94,10 +95,7 @@ def heartbeat(telemetry: Telemetry, service: str, instance: str, until: float) -
 
 def judged(telemetry: Telemetry, as_of: float | None = None) -> pl.DataFrame:
     """Public rows as of a moment (seconds), with expectations from all spans."""
-    decoder = Decoder()
-    for request in telemetry.requests():
-        decoder.add(to_protobuf(request), tenant="default", ingested_at=1)
-    spans = decoder.frame().lazy()
+    spans = decode([Record(1, "default", to_protobuf(request)) for request in telemetry.requests()]).lazy()
     known = expect(pair_up(spans, EMPTY, LONG_AFTER))
     as_of_ns = LONG_AFTER if as_of is None else START + int(as_of * SECOND)
     return analyze(pair_up(spans, EMPTY, as_of_ns), known, EMPTY, JOURNEY_KEYS, as_of_ns).handoffs

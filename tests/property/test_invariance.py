@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from baton.analysis import analyze, expect, pair_up
+from baton.journal.record import Record
 from baton.ownership.catalog import EMPTY
 from baton.schema import JOURNEY_KEYS
-from baton.wire.decode import Decoder
+from baton.wire.decode import decode
 from baton.wire.otlp_json import to_protobuf
 from simulator import SECOND, START, TAKEN, Telemetry, Worker, poisson, run_queue
 
@@ -58,10 +59,8 @@ def bank() -> Telemetry:
 
 def rows_of(requests: Iterable[bytes]) -> pl.DataFrame:
     """Public rows, expectations refreshed first."""
-    decoder = Decoder()
-    for number, request in enumerate(requests):
-        decoder.add(to_protobuf(request), tenant="default", ingested_at=number)
-    paired = pair_up(decoder.frame().lazy(), EMPTY, AS_OF_NS)
+    spans = decode([Record(number, "default", to_protobuf(request)) for number, request in enumerate(requests)])
+    paired = pair_up(spans.lazy(), EMPTY, AS_OF_NS)
     return analyze(paired, expect(paired), EMPTY, JOURNEY_KEYS, AS_OF_NS).handoffs
 
 

@@ -14,8 +14,8 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from baton.errors import InvalidRequestError
 from baton.schema import GROUPING_KEYS, JOURNEY_KEYS, RESOURCE_ALIASES, SPANS
-from baton.wire.decode import decode
 from baton.wire.otlp_json import to_protobuf
+from decoding import decoded
 
 Json = dict[str, Any]
 
@@ -118,8 +118,8 @@ def camel(name: str) -> str:
 @EXAMPLES
 def test_json_and_protobuf_of_one_payload_store_the_same_rows(payload: Json) -> None:
     """Whatever a sender says, it says the same in both encodings: rows, rejections and all."""
-    protobuf = decode(ExportTraceServiceRequest(**payload).SerializeToString(), tenant="t", ingested_at=1)
-    json = decode(to_protobuf(orjson.dumps(as_json(payload))), tenant="t", ingested_at=1)
+    protobuf = decoded(ExportTraceServiceRequest(**payload).SerializeToString())
+    json = decoded(to_protobuf(orjson.dumps(as_json(payload))))
     assert json.spans.equals(protobuf.spans)
     assert json.rejected == protobuf.rejected
 
@@ -128,28 +128,28 @@ def test_json_and_protobuf_of_one_payload_store_the_same_rows(payload: Json) -> 
 @EXAMPLES
 def test_every_span_is_kept_or_counted(payload: Json) -> None:
     """Kept and rejected add up to what was sent, the frame has SPANS's schema, and no list is null."""
-    decoded = decode(ExportTraceServiceRequest(**payload).SerializeToString(), tenant="t", ingested_at=1)
+    told = decoded(ExportTraceServiceRequest(**payload).SerializeToString())
     scopes = [scope for r in payload.get("resource_spans", []) for scope in r.get("scope_spans", [])]
-    assert len(decoded.spans) + decoded.rejected == sum(len(scope.get("spans", [])) for scope in scopes)
-    assert (decoded.reason is None) == (decoded.rejected == 0)
-    assert decoded.spans.schema == SPANS.schema
+    assert len(told.spans) + told.rejected == sum(len(scope.get("spans", [])) for scope in scopes)
+    assert (told.reason is None) == (told.rejected == 0)
+    assert told.spans.schema == SPANS.schema
     lists = ["resource", "scope", "keys", "attributes", "events", "links"]
-    assert decoded.spans.select(lists).null_count().sum_horizontal().item() == 0
+    assert told.spans.select(lists).null_count().sum_horizontal().item() == 0
 
 
 @given(REQUEST)
 @EXAMPLES
 def test_no_attribute_of_a_span_is_dropped(payload: Json) -> None:
     """Each is in a column, in `keys` or in `attributes`."""
-    decoded = decode(ExportTraceServiceRequest(**payload).SerializeToString(), tenant="t", ingested_at=1)
+    told = decoded(ExportTraceServiceRequest(**payload).SerializeToString())
     aliased = [column.name for column in SPANS.columns if column.aliases]
     held = [
         sum(row[name] is not None for name in aliased) + len(row["keys"]) + len(row["attributes"])
-        for row in decoded.spans.iter_rows(named=True)
+        for row in told.spans.iter_rows(named=True)
     ]
     request = ExportTraceServiceRequest(**payload)
     spans = [span for r in request.resource_spans for s in r.scope_spans for span in s.spans]
-    kept = [len(span.attributes) for span in spans if decode(_alone(span), tenant="t", ingested_at=1).rejected == 0]
+    kept = [len(span.attributes) for span in spans if decoded(_alone(span)).rejected == 0]
     assert held == kept
 
 
@@ -183,10 +183,10 @@ def test_mutated_json_decodes_or_is_refused(payload: Json, data: st.DataObject) 
 def is_told(body: bytes) -> bool:
     """Whether the body decodes to SPANS's schema, or is refused in printable words."""
     try:
-        decoded = decode(body, tenant="t", ingested_at=1)
+        told = decoded(body)
     except InvalidRequestError as error:
         return str(error).isprintable()
-    return decoded.spans.schema == SPANS.schema and (decoded.reason or "").isprintable()
+    return told.spans.schema == SPANS.schema and (told.reason or "").isprintable()
 
 
 def mutated(body: bytes, data: st.DataObject) -> bytes:
@@ -207,10 +207,10 @@ def test_the_generators_reach_what_they_are_for() -> None:
     @given(REQUEST)
     @settings(EXAMPLES, max_examples=300, derandomize=True)
     def collect(payload: Json) -> None:
-        decoded = decode(ExportTraceServiceRequest(**payload).SerializeToString(), tenant="t", ingested_at=1)
-        seen.update(["kept"] if len(decoded.spans) else [], ["rejected"] if decoded.rejected else [])
-        seen.update(name for name in lists if decoded.spans[name].list.len().sum())
-        seen.update(["cells"] if any(decoded.spans[name].count() for name in aliased) else [])
+        told = decoded(ExportTraceServiceRequest(**payload).SerializeToString())
+        seen.update(["kept"] if len(told.spans) else [], ["rejected"] if told.rejected else [])
+        seen.update(name for name in lists if told.spans[name].list.len().sum())
+        seen.update(["cells"] if any(told.spans[name].count() for name in aliased) else [])
 
     collect()
     missing = {"kept", "rejected", "cells", *lists} - seen

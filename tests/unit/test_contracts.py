@@ -9,6 +9,7 @@ import pytest
 
 from baton.analysis import Analysis, Paired, analyze, expect, pair_up
 from baton.handoffs.telemetry import watch
+from baton.journal.record import Record
 from baton.ownership.catalog import EMPTY
 from baton.pairs.pressure import pressure
 from baton.schema import (
@@ -27,7 +28,7 @@ from baton.schema import (
     UNNAMED,
     Frame,
 )
-from baton.wire.decode import Decoder
+from baton.wire.decode import decode
 from baton.wire.otlp_json import to_protobuf
 from simulator import SECOND, START, TAKEN, Telemetry, Worker, poisson, run_queue
 
@@ -47,10 +48,8 @@ def paired(request: pytest.FixtureRequest) -> Paired:
         sent = telemetry.span("trade", "send", 4, message.at, message.at + 0.001, messaging__destination="events")
         if message.fate == TAKEN:
             telemetry.span("notify", "process", 5, message.taken_at, message.done_at, parent=sent)
-    decoder = Decoder()
-    for body in telemetry.requests():
-        decoder.add(to_protobuf(body), tenant="default", ingested_at=1)
-    return pair_up(decoder.frame().lazy(), EMPTY, AS_OF_NS)
+    spans = decode([Record(1, "default", to_protobuf(body)) for body in telemetry.requests()])
+    return pair_up(spans.lazy(), EMPTY, AS_OF_NS)
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from baton.serve.intake import Intake
     from baton.serve.outages import Refusals
     from baton.serve.tokens import Tokens
-    from baton.wire.walk import Rejection
+    from baton.wire.decode import Checked
 
 
 class Gate:
@@ -67,7 +67,7 @@ class Gate:
             raise self._closed()
         return tenant
 
-    async def export(self, body: bytes, encoding: Encoding, tenant: str, *, gzipped: bool) -> Rejection:
+    async def export(self, body: bytes, encoding: Encoding, tenant: str, *, gzipped: bool) -> Checked:
         """As `Intake.export`.
 
         Raises:
@@ -75,9 +75,9 @@ class Gate:
         """
         if self._intake is None:
             raise self._closed()
-        rejection = await self._intake.export(body, encoding, tenant, gzipped=gzipped)
+        checked = await self._intake.export(body, encoding, tenant, gzipped=gzipped)
         self._health.took()
-        return rejection
+        return checked
 
     def failed(self, error: Exception) -> Failure:
         """The answer to a request that was not taken."""

@@ -6,12 +6,12 @@ import asyncio
 import time
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from baton.journal.record import Record
 from baton.limits import INLINE_BYTES_MAX
 from baton.wire.compression import gunzip
-from baton.wire.decode import Decoder
+from baton.wire.decode import check
 from baton.wire.otlp_json import to_protobuf
 from baton.wire.outcome import Encoding
 
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from baton.journal.journal import Journal
     from baton.serve.admission import Admission
+    from baton.wire.decode import Checked
     from baton.wire.redaction import Redactor
-    from baton.wire.walk import Rejection
 
 
 class Intake:
@@ -38,7 +38,7 @@ class Intake:
         self._checker = ThreadPoolExecutor(1, thread_name_prefix="check")
         self._landing = _Landing(asyncio.get_running_loop())
 
-    async def export(self, body: bytes, encoding: Encoding, tenant: str, *, gzipped: bool = False) -> Rejection:
+    async def export(self, body: bytes, encoding: Encoding, tenant: str, *, gzipped: bool = False) -> Checked:
         """Takes one ExportTraceServiceRequest; returns when its spans are durable.
 
         Args:
@@ -48,7 +48,7 @@ class Intake:
             gzipped: whether `body` is compressed.
 
         Returns:
-            How many spans were not kept, and why the first was not.
+            How many spans were kept, how many not, and why the first was not.
 
         Raises:
             InvalidRequestError: it cannot be decoded; nothing was kept.
@@ -59,30 +59,25 @@ class Intake:
         with self._admission.holding() as hold:
             hold.grow(len(body))
             if encoding is Encoding.PROTOBUF and not gzipped and len(body) <= INLINE_BYTES_MAX:
-                checked = _check(body, encoding, gzipped, self._redactor)
+                kept, checked = _check(body, encoding, gzipped, self._redactor)
             else:
                 loop = asyncio.get_running_loop()
-                checked = await loop.run_in_executor(self._checker, _check, body, encoding, gzipped, self._redactor)
+                kept, checked = await loop.run_in_executor(
+                    self._checker, _check, body, encoding, gzipped, self._redactor
+                )
                 del body
-                hold.grow(len(checked.body) - hold.size)
+                hold.grow(len(kept) - hold.size)
             if checked.spans:
-                await self._landing.wait(self._journal.append(Record(ingested_at, tenant, checked.body)))
-        return checked.rejection
+                await self._landing.wait(self._journal.append(Record(ingested_at, tenant, kept)))
+        return checked
 
 
-class _Checked(NamedTuple):
-    body: bytes
-    spans: int
-    rejection: Rejection
-
-
-def _check(body: bytes, encoding: Encoding, gzipped: bool, redactor: Redactor) -> _Checked:  # noqa: FBT001 - run_in_executor passes no keywords
+def _check(body: bytes, encoding: Encoding, gzipped: bool, redactor: Redactor) -> tuple[bytes, Checked]:  # noqa: FBT001 - run_in_executor passes no keywords
     """The request as the journal is to keep it, and how much of it is kept: all that happens to its bytes."""
     plain = gunzip(body) if gzipped else body
     protobuf = to_protobuf(plain) if encoding is Encoding.JSON else plain
-    decoder = Decoder()
-    rejection = decoder.add(protobuf, tenant="", ingested_at=0)
-    return _Checked(redactor.redact(protobuf), len(decoder), rejection)
+    checked = check(protobuf)
+    return redactor.redact(protobuf) if checked.spans else b"", checked
 
 
 class _Landing:

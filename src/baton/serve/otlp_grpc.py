@@ -79,10 +79,10 @@ def grpc_server(gate: Gate, health: Health, address: Address, presented: Present
                 body = await context.read()
             if not isinstance(body, bytes):
                 raise InvalidRequestError("the call brings no message: send one ExportTraceServiceRequest")  # noqa: TRY301 - one answer to all failures
-            rejection = await gate.export(body, Encoding.PROTOBUF, tenant, gzipped=body.startswith(_GZIP))
+            checked = await gate.export(body, Encoding.PROTOBUF, tenant, gzipped=body.startswith(_GZIP))
         except Exception as error:  # noqa: BLE001 - whatever it is, the sender gets an answer and the endpoint lives
             await _abort(context, gate, error)
-        return success(rejection.spans, rejection.reason, Encoding.PROTOBUF)
+        return success(checked.rejected, checked.reason, Encoding.PROTOBUF)
 
     # gRPC tells why it cannot bind on standard error only, in its own words; a socket tells it here, and in ours.
     with listen(address, "--grpc"):

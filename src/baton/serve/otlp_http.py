@@ -114,7 +114,7 @@ def application(gate: Gate, health: Health) -> Starlette:
             gzipped = _is_gzipped(request)
             with gate.admission.reading():
                 body = await _body(request, gate)
-            rejection = await gate.export(body, encoding, tenant, gzipped=gzipped)
+            checked = await gate.export(body, encoding, tenant, gzipped=gzipped)
         except ClientDisconnect:
             # Nobody is left to read this; it is no fault of the endpoint's, and so not for its log.
             return Response(status_code=BAD_REQUEST)
@@ -125,7 +125,7 @@ def application(gate: Gate, health: Health) -> Starlette:
                     request, REFUSED_BYTES_MAX if outcome.http_status in LOCKED_OUT else REQUEST_BYTES_MAX
                 )
             return _failed(request, outcome)
-        return Response(success(rejection.spans, rejection.reason, encoding), media_type=encoding.value)
+        return Response(success(checked.rejected, checked.reason, encoding), media_type=encoding.value)
 
     async def healthz(_: Request) -> Response:
         return PlainTextResponse("ok\n")

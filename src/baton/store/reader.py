@@ -12,7 +12,7 @@ from baton.journal.segment import read_segment, segment_numbers, segment_path
 from baton.limits import DRAIN_BYTES, READ_ATTEMPTS_MAX
 from baton.schema import EXPECTATIONS, OUTAGES
 from baton.store.layout import Layout, check_format
-from baton.wire.decode import Decoder
+from baton.wire.decode import decode
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -132,7 +132,4 @@ def told(journal: Path, number: int, records: Records) -> list[str]:
 
 def decoded(records: list[Record]) -> pl.DataFrame:
     """The records' spans, SPANS's columns."""
-    decoder = Decoder()
-    for record in records:
-        decoder.add(record.body, tenant=record.tenant, ingested_at=record.ingested_at)
-    return decoder.frame()
+    return decode(records)

@@ -1,7 +1,8 @@
 """OTLP protobuf bytes -> a frame with SPANS's columns. Touches no socket, no file, no clock.
 
 The laws:
-- A request is valid or not as a whole: what is not protobuf, not UTF-8 or nests too deep is an InvalidRequestError.
+- A request is valid or not as a whole: what is not protobuf, not UTF-8 or nests too deep is an InvalidRequestError,
+  wherever it stands. What protobuf's own parser takes is taken, and merged as it merges.
 - In a valid request a span with an invalid id or a time beyond Int64 is rejected, counted exactly and named; all
   others are kept. A missing time is 0. An all-zero parent id is none. A link with an invalid id is left out.
 - Decoding the same bytes twice gives the same rows: the journal stores bytes, and its readers decode them anew.
@@ -10,167 +11,101 @@ The laws:
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import polars as pl
-from google.protobuf.message import DecodeError
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from baton.errors import InvalidRequestError
-from baton.schema import EVENT, LINK, SPANS
-from baton.wire.columns import (
-    EVENT_FIELDS,
-    KEY_FIELDS,
-    LINK_FIELDS,
-    RESOURCE_FIELDS,
-    SCOPE_FIELDS,
-    SPAN_FIELDS,
-    Columns,
-    Row,
-)
-from baton.wire.lists import nested
-from baton.wire.walk import walk
+from baton.limits import REQUEST_BYTES_MAX
+from baton.schema import SPANS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from baton.wire.walk import Rejection
+    from collections.abc import Iterator, Sequence
 
 
 @dataclass(frozen=True, slots=True)
-class Decoded:
-    """One request, decoded.
+class Checked:
+    """What of a request is kept.
 
     Attributes:
-        spans: the kept spans, SPANS's columns.
-        rejected: how many spans were not kept.
+        spans: how many spans are.
+        rejected: how many are not.
         reason: the first of these: where, the value at fault, what belongs there; null if none.
     """
 
-    spans: pl.DataFrame
+    spans: int
     rejected: int
     reason: str | None
 
 
-def decode(body: bytes, *, tenant: str, ingested_at: int) -> Decoded:
-    """Decodes one ExportTraceServiceRequest (or TracesData: the same bytes).
+class Request(Protocol):
+    """A request that was taken.
+
+    Attributes:
+        ingested_at: when, ns since 1970.
+        tenant: whose telemetry it is.
+        body: ExportTraceServiceRequest (or TracesData: the same bytes).
+    """
+
+    @property
+    def ingested_at(self) -> int: ...  # noqa: D102 - see above
+    @property
+    def tenant(self) -> str: ...  # noqa: D102
+    @property
+    def body(self) -> bytes: ...  # noqa: D102
+
+
+def check(body: bytes) -> Checked:
+    """Whether the bytes are an ExportTraceServiceRequest, and what of it is kept.
 
     Args:
         body: protobuf; empty bytes are a request without spans.
-        tenant: whose telemetry it is.
-        ingested_at: when Baton took it, ns since 1970.
 
     Raises:
-        InvalidRequestError: the bytes are no such message, hold a string that is not UTF-8, or nest too deep.
+        InvalidRequestError: they are no such message, hold a string that is not UTF-8, or nest too deep.
+        RequestTooLargeError: it holds more spans or entries than `baton.limits` allows.
     """
-    decoder = Decoder()
-    rejection = decoder.add(body, tenant=tenant, ingested_at=ingested_at)
-    return Decoded(decoder.frame(), rejection.spans, rejection.reason)
+    from baton.wire import faults, kernel, scan  # noqa: PLC0415 - numba is imported where it is used
+
+    state = kernel.scan_one(body)
+    faults.raise_fault(body, state)
+    faults.raise_excess(state)
+    rejected = int(state[scan.REJECTED])
+    return Checked(int(state[scan.KEPT]), rejected, faults.reason(body, state) if rejected else None)
 
 
-class Decoder:
-    """Collects the spans of any number of requests and builds their columns once."""
+def decode(requests: Sequence[Request]) -> pl.DataFrame:
+    """The spans of requests that passed `check`, SPANS's columns, in the order sent.
 
-    def __init__(self) -> None:
-        self._columns = Columns()
+    The frame keeps a copy of the requests' bytes: its texts are views of them.
 
-    def __len__(self) -> int:
-        return len(self._columns.spans)
-
-    def add(self, body: bytes, *, tenant: str, ingested_at: int) -> Rejection:
-        """Adds one request's spans; arguments and errors as of `decode`.
-
-        After an error the decoder may hold part of the request: throw it away.
-        """
-        try:
-            request = ExportTraceServiceRequest.FromString(body)
-        except DecodeError as error:
-            detail = str(error).rpartition(": ")[2]
-            raise InvalidRequestError(
-                f"the {len(body)} bytes are no ExportTraceServiceRequest ({detail}): send OTLP protobuf, or name "
-                "the encoding in content-type"
-            ) from error
-        return walk(request, self._columns, tenant=tenant, ingested_at=ingested_at)
-
-    def frame(self) -> pl.DataFrame:
-        """The spans added so far, SPANS's columns, in the order added."""
-        columns, count = self._columns, len(self)
-        spans = _rows(columns.spans, SPAN_FIELDS, {"scope_no": pl.UInt32()})
-        context = _contexts(columns)[spans["scope_no"]]
-        cells = [_cells(name, values, count) for name, values in columns.cells.items() if values]
-        unfilled = [name for name, values in columns.cells.items() if not values]
-        lists = [
-            nested(columns.key_owner, _rows(columns.keys, KEY_FIELDS, _KEY_DTYPES), count).alias("keys"),
-            columns.attributes.series(count).alias("attributes"),
-            _events(columns, count).alias("events"),
-            _links(columns, count).alias("links"),
-        ]
-        return (
-            spans.hstack(context)
-            .hstack(cells)
-            .hstack(lists)
-            .with_columns(
-                trace_key=_surrogate("trace_id"),
-                span_key=_surrogate("span_id"),
-                parent_key=_surrogate("parent_span_id"),
-                **{name: pl.lit(None, dtype=_DTYPES[name]) for name in unfilled},
-            )
-            .select(SPANS.names)
-        )
+    Raises:
+        InvalidRequestError: one of them would not pass.
+    """
+    made = list(frames(requests))
+    return pl.concat(made, rechunk=False) if made else SPANS.empty()
 
 
-_DTYPES = SPANS.schema
-_KEY_DTYPES = {"key": pl.String(), "value": pl.String()}
-_EVENT_DTYPES = pl.Schema(EVENT.to_schema())
-_LINK_DTYPES = pl.Schema(LINK.to_schema())
+def frames(requests: Sequence[Request]) -> Iterator[pl.DataFrame]:
+    """The same, in frames of about `FRAME_SPANS_MAX` spans and `FRAME_ENTRIES_MAX` entries at most; none is empty.
+
+    A request is never parted, so a larger one is a frame of its own.
+    """
+    size, first = 0, 0
+    for number, request in enumerate(requests):
+        if size + len(request.body) > REQUEST_BYTES_MAX and number > first:
+            yield from _frames(requests[first:number])
+            size, first = 0, number
+        size += len(request.body)
+    if size:
+        yield from _frames(requests[first:])
 
 
-def _rows(rows: Sequence[Row], fields: Sequence[str], dtypes: Mapping[str, pl.DataType]) -> pl.DataFrame:
-    """The rows as columns; a field's dtype is the one of `dtypes`, else that of SPANS."""
-    values = zip(*rows, strict=True) if rows else ((),) * len(fields)
-    schema = {name: dtypes.get(name) or _DTYPES[name] for name in fields}
-    return pl.DataFrame(dict(zip(fields, values, strict=True)), schema=schema)
+def _frames(requests: Sequence[Request]) -> Iterator[pl.DataFrame]:
+    """Of requests that are joined."""
+    from baton.wire import faults, kernel  # noqa: PLC0415 - numba is imported where it is used
+    from baton.wire.frame import frame  # noqa: PLC0415 - so is pyarrow
 
-
-def _cells(name: str, values: Mapping[int, str | int], count: int) -> pl.Series:
-    """An aliased column: null where no span attribute filled it."""
-    column: list[str | int | None] = [None] * count
-    for row, value in values.items():
-        column[row] = value
-    return pl.Series(name, column, dtype=_DTYPES[name])
-
-
-def _contexts(columns: Columns) -> pl.DataFrame:
-    """Scope and resource columns, one row a scope."""
-    resources = _rows(columns.resources, RESOURCE_FIELDS, {}).with_columns(
-        columns.resource_attributes.series(len(columns.resources)).alias("resource")
-    )
-    scopes = _rows(columns.scopes, SCOPE_FIELDS, {"resource_no": pl.UInt32()}).with_columns(
-        columns.scope_attributes.series(len(columns.scopes)).alias("scope")
-    )
-    return scopes.hstack(resources[scopes["resource_no"]]).drop("resource_no")
-
-
-def _events(columns: Columns, count: int) -> pl.Series:
-    events = _rows(columns.events, EVENT_FIELDS, _EVENT_DTYPES).with_columns(
-        columns.event_attributes.series(len(columns.events)).alias("attributes")
-    )
-    return nested(columns.event_owner, events, count)
-
-
-def _links(columns: Columns, count: int) -> pl.Series:
-    links = (
-        _rows(columns.links, LINK_FIELDS, _LINK_DTYPES)
-        .with_columns(
-            columns.link_attributes.series(len(columns.links)).alias("attributes"),
-            trace_key=_surrogate("trace_id"),
-            span_key=_surrogate("span_id"),
-        )
-        .select(list(_LINK_DTYPES))
-    )
-    return nested(columns.link_owner, links, count)
-
-
-def _surrogate(name: str) -> pl.Expr:
-    """The last 8 bytes of an id, big-endian, signed."""
-    return pl.col(name).bin.tail(8).bin.reinterpret(dtype=pl.Int64, endianness="big")
+    scanned = kernel.scan_all([request.body for request in requests])
+    faults.raise_fault(scanned.body, scanned.marks.state)
+    for filled in kernel.fill_all(scanned, requests):
+        yield frame(filled, scanned.data)

@@ -42,6 +42,24 @@ def jit_lean(function: _F) -> _F:
     return cast("_F", compiled)
 
 
+def inlined(function: _F) -> _F:
+    """`jit_lean` for a function at the bottom of loops: its code stands in each caller's.
+
+    A call passes seven words an array; without it the walk over a request takes twice as long.
+    """
+    compiled = numba.njit(cache=True, nogil=True, error_model="numpy", _nrt=False, forceinline=True)(function)  # type: ignore[call-overload] # as above
+    return cast("_F", compiled)
+
+
+def expanded(function: _F) -> _F:
+    """`jit_lean` for a function with one caller: it becomes part of it before anything is compiled.
+
+    numba compiles each function by itself, and all that it calls with it: a chain of them is compiled over and over.
+    """
+    compiled = numba.njit(inline="always", cache=True, nogil=True, error_model="numpy", _nrt=False)(function)  # type: ignore[call-overload] # as above
+    return cast("_F", compiled)
+
+
 def _digest() -> str:
     parts = [numba.__version__, sys.version, os.environ.get("NUMBA_BOUNDSCHECK", "")]
     sources = sorted(Path(__file__).parent.glob("*.py"))

@@ -60,7 +60,7 @@ def _plain(value: AnyValue, level: int, key: str) -> object:
     if kind == "kvlist_value":
         return {pair.key: _plain(pair.value, level + 3, key) for pair in value.kvlist_value.values}
     if kind == "double_value":
-        return value.double_value if math.isfinite(value.double_value) else _double(value.double_value)
+        return value.double_value if math.isfinite(value.double_value) else double_text(value.double_value)
     if kind == "bytes_value":
         return _base64(value.bytes_value)
     if kind in {"string_value", "int_value", "bool_value"}:
@@ -72,7 +72,8 @@ def _bool(truth: bool) -> str:  # noqa: FBT001 - it is the value itself
     return "true" if truth else "false"
 
 
-def _double(number: float) -> str:
+def double_text(number: float) -> str:
+    """The shortest text that reads back as the same double, as Python and JavaScript's JSON name the others."""
     if math.isnan(number):
         return "NaN"
     if math.isinf(number):
@@ -89,6 +90,6 @@ _NESTED = {"array_value": ARRAY, "kvlist_value": KVLIST}
 _TEXTS: dict[str, tuple[Callable[..., str], int]] = {
     "bool_value": (_bool, BOOL),
     "int_value": (str, INT),
-    "double_value": (_double, DOUBLE),
+    "double_value": (double_text, DOUBLE),
     "bytes_value": (_base64, BYTES),
 }

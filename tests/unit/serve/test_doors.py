@@ -33,8 +33,8 @@ from baton.serve.options import Options
 from baton.serve.outages import Refusals
 from baton.settings import RedactionRules
 from baton.store.writer import Drained, Writer
+from baton.wire.decode import Checked
 from baton.wire.redaction import Redactor
-from baton.wire.walk import Rejection
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -55,14 +55,14 @@ class FakeIntake:
         self.error: Exception | None = None
         self.tenants: list[str] = []
 
-    async def export(self, _body: bytes, _encoding: object, tenant: str, *, gzipped: bool) -> Rejection:
+    async def export(self, _body: bytes, _encoding: object, tenant: str, *, gzipped: bool) -> Checked:
         """As of the intake."""
         del gzipped
         await asyncio.sleep(0)
         if self.error is not None:
             raise self.error
         self.tenants.append(tenant)
-        return Rejection(0, None)
+        return Checked(0, 0, None)
 
 
 class Bench:

@@ -3,11 +3,11 @@ from __future__ import annotations
 import asyncio
 import gzip
 from concurrent.futures import Future
-from typing import TYPE_CHECKING
 
 import pytest
 
 from baton.errors import BatonError, InvalidRequestError, UnavailableError
+from baton.journal.record import Record
 from baton.serve import admission as module
 from baton.serve.admission import Admission
 from baton.serve.intake import Intake
@@ -15,9 +15,6 @@ from baton.settings import RedactionRules
 from baton.wire.decode import decode
 from baton.wire.outcome import Encoding
 from baton.wire.redaction import Redactor
-
-if TYPE_CHECKING:
-    from baton.journal.record import Record
 
 JSON = (
     b'{"resourceSpans":[{"scopeSpans":[{"spans":['
@@ -52,16 +49,16 @@ def test_both_encodings_are_journalled_as_the_same_protobuf() -> None:
 
     async def send() -> None:
         intake = Intake(journal, Admission(), REDACTOR)  # type: ignore[arg-type] # a stand-in
-        rejections = [
+        answers = [
             await intake.export(JSON, Encoding.JSON, "t"),
             await intake.export(gzip.compress(JSON), Encoding.JSON, "t", gzipped=True),
             await intake.export(journal.records[0].body, Encoding.PROTOBUF, "t"),
         ]
-        assert [rejection.spans for rejection in rejections] == [1, 1, 1]
+        assert [checked.rejected for checked in answers] == [1, 1, 1]
 
     asyncio.run(send())
     (body,) = {record.body for record in journal.records}
-    assert decode(body, tenant="t", ingested_at=1).spans["name"].to_list() == ["a"]
+    assert decode([Record(1, "t", body)])["name"].to_list() == ["a"]
 
 
 def test_a_request_without_spans_to_keep_is_not_journalled() -> None:
@@ -71,7 +68,7 @@ def test_a_request_without_spans_to_keep_is_not_journalled() -> None:
     async def send() -> None:
         intake = Intake(journal, Admission(), REDACTOR)  # type: ignore[arg-type] # a stand-in
         await intake.export(b"", Encoding.PROTOBUF, "t")
-        assert (await intake.export(JSON.replace(b'"0000000000000001"', b'"zz"'), Encoding.JSON, "t")).spans == 2
+        assert (await intake.export(JSON.replace(b'"0000000000000001"', b'"zz"'), Encoding.JSON, "t")).rejected == 2
 
     asyncio.run(send())
     assert journal.records == []

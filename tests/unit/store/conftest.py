@@ -28,7 +28,7 @@ def body_of(*names: str) -> bytes:
 @pytest.fixture
 def spans() -> Callable[..., pl.DataFrame]:
     """Spans with these names."""
-    return lambda *names: decode(body_of(*names), tenant="t", ingested_at=1).spans
+    return lambda *names: decode([Record(1, "t", body_of(*names))])
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 
-from baton.wire.decode import decode
+from decoding import decoded
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -68,8 +68,8 @@ def row_of(request_of: Callable[..., ExportTraceServiceRequest]) -> Callable[...
 
     def row(resource: list[tuple[str, object]] = [], **fields: object) -> dict[str, Any]:  # noqa: B006 - it is only read
         body = request_of(fields, resource=resource).SerializeToString()
-        decoded = decode(body, tenant="acme", ingested_at=7)
-        assert decoded.rejected == 0
-        return decoded.spans.row(0, named=True)
+        told = decoded(body, "acme", 7)
+        assert told.rejected == 0
+        return told.spans.row(0, named=True)
 
     return row

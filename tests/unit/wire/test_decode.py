@@ -6,9 +6,11 @@ import pytest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 
 from baton.errors import InvalidRequestError
+from baton.journal.record import Record
 from baton.limits import NESTING_MAX, TIME_NS_MAX
 from baton.schema import SPANS
-from baton.wire.decode import Decoder, decode
+from baton.wire.decode import decode
+from decoding import decoded
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,8 +27,8 @@ def attribute(key: str, value: str, type_: int) -> dict[str, Any]:
 
 def test_an_empty_body_is_a_request_without_spans() -> None:
     """Zero bytes are valid protobuf: the frame is empty and has SPANS's columns and dtypes."""
-    decoded = decode(b"", tenant="acme", ingested_at=7)
-    assert (decoded.spans.schema, len(decoded.spans), decoded.rejected) == (SPANS.schema, 0, 0)
+    told = decoded(b"", "acme", 7)
+    assert (told.spans.schema, len(told.spans), told.rejected) == (SPANS.schema, 0, 0)
 
 
 def test_every_field_of_a_span_reaches_its_column(row_of: Callable[..., Row]) -> None:
@@ -67,7 +69,7 @@ def test_every_field_of_a_span_reaches_its_column(row_of: Callable[..., Row]) ->
 def test_the_frame_has_exactly_the_schema(request_of: Callable[..., ExportTraceServiceRequest]) -> None:
     """Columns, order and dtypes are SPANS's whatever a request fills or leaves out."""
     body = request_of({"attributes": [("server.port", 5672), ("x", [1])]}, {}).SerializeToString()
-    assert decode(body, tenant="t", ingested_at=1).spans.schema == SPANS.schema
+    assert decoded(body).spans.schema == SPANS.schema
 
 
 def test_absent_things_are_null_or_empty_as_the_schema_says(row_of: Callable[..., Row]) -> None:
@@ -103,10 +105,10 @@ def test_a_span_that_cannot_be_kept_is_counted_and_named(
 ) -> None:
     """Each invalid id and time rejects its own span, names the first value at fault, and leaves the others."""
     body = request_of({"name": "a"}, {"name": "b", **fields}, {"name": "c"}, {"name": "d", **fields})
-    decoded = decode(body.SerializeToString(), tenant="t", ingested_at=1)
-    assert (decoded.spans["name"].to_list(), decoded.rejected) == (["a", "c"], 2)
-    assert decoded.reason is not None
-    assert told in decoded.reason
+    told = decoded(body.SerializeToString())
+    assert (told.spans["name"].to_list(), told.rejected) == (["a", "c"], 2)
+    assert told.reason is not None
+    assert told in told.reason
 
 
 def test_the_last_time_an_int64_holds_is_kept(row_of: Callable[..., Row]) -> None:
@@ -225,7 +227,7 @@ def test_spans_keep_their_own_resource_and_scope(request_of: Callable[..., Expor
     other.scope_spans[0].schema_url = "s2"
     other.scope_spans[0].scope.name, other.scope_spans[0].scope.version = "lib", "1"
     request.resource_spans.add().CopyFrom(other)
-    spans = decode(request.SerializeToString(), tenant="t", ingested_at=1).spans
+    spans = decoded(request.SerializeToString()).spans
     found = spans.select("name", "service", "scope_name", "scope_version", "schema_url").rows()
     assert found == [("a", "one", None, None, "r1"), ("b", "two", "lib", "1", "s2")]
     assert spans["resource"].list.len().to_list() == [0, 1]
@@ -270,7 +272,7 @@ def test_a_link_with_an_invalid_id_is_left_out_alone(row_of: Callable[..., Row])
 def test_bytes_that_are_no_request_are_refused_with_what_is_wrong(body: bytes, told: str) -> None:
     """Corrupt, truncated and non-UTF-8 protobuf are InvalidRequestErrors that name the fault."""
     with pytest.raises(InvalidRequestError, match=told):
-        decode(body, tenant="t", ingested_at=1)
+        decoded(body)
 
 
 def test_nesting_is_bounded(row_of: Callable[..., Row]) -> None:
@@ -290,21 +292,9 @@ def test_nesting_is_bounded(row_of: Callable[..., Row]) -> None:
         row_of(attributes=[("deep", nested(arrays + 1))])
 
 
-def test_nesting_beyond_what_protobuf_parses_is_refused(row_of: Callable[..., Row]) -> None:
-    """The parser's own limit is an InvalidRequestError too, not a crash."""
-    value: object = "x"
-    for _ in range(60):
-        value = {"k": value}
-    with pytest.raises(InvalidRequestError, match="Depth"):
-        row_of(attributes=[("deep", value)])
-
-
-def test_a_decoder_collects_requests_in_order(request_of: Callable[..., ExportTraceServiceRequest]) -> None:
-    """Requests added one by one give the rows that each gives alone, with their own tenant and time."""
-    decoder = Decoder()
+def test_requests_are_decoded_in_order(request_of: Callable[..., ExportTraceServiceRequest]) -> None:
+    """Requests decoded together give the rows that each gives alone, with their own tenant and time."""
     bodies = [request_of({"name": name, "attributes": [("k", name)]}).SerializeToString() for name in "ab"]
-    for number, body in enumerate(bodies):
-        decoder.add(body, tenant=f"t{number}", ingested_at=number)
-    alone = [decode(body, tenant=f"t{number}", ingested_at=number).spans for number, body in enumerate(bodies)]
-    assert len(decoder) == 2
-    assert decoder.frame().equals(alone[0].vstack(alone[1]))
+    alone = [decoded(body, f"tenant {number}", number).spans for number, body in enumerate(bodies)]
+    together = decode([Record(number, f"tenant {number}", body) for number, body in enumerate(bodies)])
+    assert together.equals(alone[0].vstack(alone[1]))

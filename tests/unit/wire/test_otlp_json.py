@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 import orjson
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from request_maker import Maker, as_json
 
 from baton.errors import InvalidRequestError, RequestTooLargeError
 from baton.limits import JSON_VALUES_MAX, NESTING_MAX
-from baton.wire.decode import decode
 from baton.wire.otlp_json import encode, parse, to_protobuf, transcode
+from decoding import decoded
+from request_maker import Maker, as_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,9 +29,9 @@ def json_of(**fields: object) -> bytes:
 
 def row_of(**fields: object) -> dict[str, Any]:
     """The row of a span with these fields."""
-    decoded = decode(to_protobuf(json_of(**fields)), tenant="t", ingested_at=1)
-    assert decoded.rejected == 0, decoded.reason
-    return decoded.spans.row(0, named=True)
+    told = decoded(to_protobuf(json_of(**fields)))
+    assert told.rejected == 0, told.reason
+    return told.spans.row(0, named=True)
 
 
 def test_ids_are_hex_in_any_case() -> None:
@@ -63,14 +63,14 @@ def test_a_spoiled_id_rejects_its_span_only(fields: dict[str, Any]) -> None:
     good = orjson.loads(json_of())
     spans = good["resourceSpans"][0]["scopeSpans"][0]["spans"]
     spans.append({**spans[0], **fields})
-    decoded = decode(to_protobuf(orjson.dumps(good)), tenant="t", ingested_at=1)
-    assert (len(decoded.spans), decoded.rejected) == (1, 1)
+    told = decoded(to_protobuf(orjson.dumps(good)))
+    assert (len(told.spans), told.rejected) == (1, 1)
 
 
 def test_the_reason_shows_the_spoiled_id_as_it_was_sent() -> None:
     """A sender that writes base64 sees its base64."""
     body = to_protobuf(json_of(traceId="aYQql5kRA2zz6CIIbsqgBw=="))
-    assert "'aYQql5kRA2zz6CIIbsqgBw=='" in str(decode(body, tenant="t", ingested_at=1).reason)
+    assert "'aYQql5kRA2zz6CIIbsqgBw=='" in str(decoded(body).reason)
 
 
 @pytest.mark.parametrize("kind", [4, 4.0, "SPAN_KIND_PRODUCER"])
@@ -105,7 +105,7 @@ def test_unknown_fields_and_nulls_are_ignored_at_any_depth() -> None:
 def test_snake_case_names_are_tolerated() -> None:
     """Protobuf's own field names, which its JSON mapping accepts, are read too."""
     body = {"resource_spans": [{"scope_spans": [{"spans": [{"trace_id": TRACE_ID, "span_id": SPAN_ID, "name": "a"}]}]}]}
-    assert decode(to_protobuf(orjson.dumps(body)), tenant="t", ingested_at=1).spans["name"].to_list() == ["a"]
+    assert decoded(to_protobuf(orjson.dumps(body))).spans["name"].to_list() == ["a"]
 
 
 @pytest.mark.parametrize(
@@ -181,7 +181,7 @@ def test_json_nests_as_deep_as_protobuf_does(
         value = [value]
     body = request_of({"attributes": [("k", value)]}).SerializeToString()
     row = row_of(attributes=[{"key": "k", "value": nested(arrays)}])
-    assert row["attributes"] == decode(body, tenant="t", ingested_at=1).spans["attributes"].to_list()[0]
+    assert row["attributes"] == decoded(body).spans["attributes"].to_list()[0]
     with pytest.raises(InvalidRequestError, match="nests deeper"):
         to_protobuf(json_of(attributes=[{"key": "k", "value": nested(40)}]))
 
@@ -235,7 +235,7 @@ def test_json_and_protobuf_of_one_request_are_the_same_spans() -> None:
             span.ClearField("links")
         ours = ExportTraceServiceRequest.FromString(to_protobuf(orjson.dumps(as_json(expected.SerializeToString()))))
         frames = [
-            decode(one.SerializeToString(), tenant="t", ingested_at=1).spans.to_dicts() for one in (ours, expected)
+            decoded(one.SerializeToString()).spans.to_dicts() for one in (ours, expected)
         ]
         assert frames[0] == frames[1]
     assert by_kernel >= 150

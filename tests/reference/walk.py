@@ -9,20 +9,20 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from baton.limits import SPAN_ID_BYTES, TIME_NS_MAX, TRACE_ID_BYTES
-from baton.wire.places import INTEGER_COLUMNS, KEYS, Held, resource_place, span_place, take
 from baton.wire.quote import quote
 from baton.wire.values import SCALARS, text_of
+from reference.places import INTEGER_COLUMNS, KEYS, Attribute, Held, resource_place, span_place, take
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
     from opentelemetry.proto.common.v1.common_pb2 import InstrumentationScope, KeyValue
     from opentelemetry.proto.resource.v1.resource_pb2 import Resource
     from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-    from baton.wire.columns import Columns
-    from baton.wire.lists import AttributeList
+    from reference.columns import Columns
+    from reference.lists import AttributeList
 
 # Enum values that OTLP may add later stand as "unspecified" and "unset": Int8 holds no others.
 KIND_MAX = 5
@@ -89,13 +89,13 @@ def _resource(resource: Resource, columns: Columns, tenant: str, ingested_at: in
     """Appends the resource; returns its number."""
     number = len(columns.resources)
     held: Held = {}
-    for message in resource.attributes:
-        attribute = (message.key, *text_of(message))
+    attributes = [(message.key, *text_of(message)) for message in resource.attributes]
+    for turn, attribute in enumerate(attributes):
         place = resource_place(attribute)
-        loser = attribute if place is None else take(held, place, attribute)
-        if loser is not None:
-            columns.resource_attributes.add(number, loser)
-    value = {column: text for column, (_, (_, text, _)) in held.items()}
+        if place is not None:
+            take(held, place, turn, attribute)
+    _add_others(columns.resource_attributes, number, attributes, held)
+    value = {column: text for column, (_, _, (_, text, _)) in held.items()}
     columns.resources.append(
         (
             tenant,
@@ -147,6 +147,7 @@ def _span(span: Span, columns: Columns, scope_no: int) -> None:
 
 def _span_attributes(columns: Columns, row: int, attributes: Iterable[KeyValue]) -> None:
     held: Held = {}
+    others: list[Attribute] = []
     for message in attributes:
         attribute = key, text, type_ = (message.key, *text_of(message))
         # An empty key would join strangers.
@@ -154,12 +155,21 @@ def _span_attributes(columns: Columns, row: int, attributes: Iterable[KeyValue])
             columns.keys.append((key, text))
             columns.key_owner.append(row)
             continue
+        others.append(attribute)
         place = span_place(attribute)
-        loser = attribute if place is None else take(held, place, attribute)
-        if loser is not None:
-            columns.attributes.add(row, loser)
-    for column, (_, (_, text, _)) in held.items():
+        if place is not None:
+            take(held, place, len(others) - 1, attribute)
+    _add_others(columns.attributes, row, others, held)
+    for column, (_, _, (_, text, _)) in held.items():
         columns.cells[column][row] = int(text) if column in INTEGER_COLUMNS else text
+
+
+def _add_others(into: AttributeList, owner: int, attributes: Sequence[Attribute], held: Held) -> None:
+    """Appends what holds no column, in the order sent."""
+    turns = {turn for _, turn, _ in held.values()}
+    for turn, attribute in enumerate(attributes):
+        if turn not in turns:
+            into.add(owner, attribute)
 
 
 def _events(columns: Columns, row: int, events: Iterable[Span.Event]) -> str | None:

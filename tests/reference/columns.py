@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from baton.schema import SPANS
-from baton.wire.lists import AttributeList
+from reference.lists import AttributeList
 
 Row: TypeAlias = tuple[object, ...]
 

@@ -1,0 +1,204 @@
+"""OTLP protobuf bytes -> arrays, by machine code that makes no Python object a span.
+
+Two passes: `scan` checks and counts, then `fill` writes into arrays of just the right size. Here is what lies around
+them: the arrays' room, the texts that Python makes, and which requests are filled at once.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from baton.limits import FRAME_ENTRIES_MAX, FRAME_SPANS_MAX
+from baton.wire import fill, scan
+from baton.wire.places import COLUMNS, NUMBER_COLUMNS, TEXT_COLUMNS, resource_names, span_names
+from baton.wire.reading import DEPTH_MAX
+from baton.wire.texts import special_texts, views
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from baton.wire.decode import Request
+    from baton.wire.reading import Bytes, Words
+
+UNKNOWN_SERVICE = b"unknown_service"
+PADDING = bytes(16)
+"""Kernels read eight bytes at a time, and so beyond the end."""
+
+_WORD = np.uint64
+_SPECIAL_BYTES = 64
+"""Of requests with as many specials as any real one; for more the scan is done twice."""
+
+LONG_INT_BYTES = 64
+"""Room for a long int in the arena: it may be written up to three times, where another takes its column."""
+
+
+class Scanned(NamedTuple):
+    """Requests that were scanned together.
+
+    Attributes:
+        body: their bytes, and padding.
+        data: the same.
+        bounds: where each begins, and where the last ends.
+        states: before the first, and after each: what was counted so far.
+        marks: what else the scan found.
+    """
+
+    body: bytes
+    data: Bytes
+    bounds: Words
+    states: Words
+    marks: scan.Marks
+
+
+def scan_one(body: bytes) -> Words:
+    """What `scan` says of one request: its state."""
+    marks = scan.marks(0, 0)
+    bounds = np.array([0, len(body)], _WORD)
+    scan.scan(np.frombuffer(body, np.uint8), bounds, np.empty((2, scan.STATE_SIZE), _WORD), marks)
+    return marks.state
+
+
+def scan_all(bodies: Sequence[bytes]) -> Scanned:
+    """Scans requests for `fill_all`; after a faulty one nothing is."""
+    body = b"".join([*bodies, PADDING])
+    data = np.frombuffer(body, np.uint8)
+    bounds = np.cumsum([0, *map(len, bodies)], dtype=_WORD)
+    room = len(data) // _SPECIAL_BYTES
+    while True:
+        marks = scan.marks(room, len(data) // 2)
+        states = np.zeros((len(bounds), scan.STATE_SIZE), _WORD)
+        scan.scan(data, bounds, states, marks)
+        if marks.state[scan.SPECIALS] <= room:
+            return Scanned(body, data, bounds, states, marks)
+        room = int(marks.state[scan.SPECIALS])
+
+
+def fill_all(scanned: Scanned, requests: Sequence[Request]) -> Iterator[fill.Target]:
+    """The arrays of the requests' spans, in parts of about `FRAME_SPANS_MAX` spans; of none where none is kept."""
+    marks, states = scanned.marks, scanned.states
+    tenants = list(dict.fromkeys(request.tenant for request in requests))
+    specials = marks.specials[: int(marks.state[scan.SPECIALS])]
+    special, number = special_texts(scanned.body, specials)
+    texts = [UNKNOWN_SERVICE, *(tenant.encode() for tenant in tenants), *special]
+    text_views = views(texts, 0)
+    used = sum(map(len, texts))
+    arena = np.zeros(used + (int(marks.state[scan.LONG_INTS]) + 1) * LONG_INT_BYTES, np.uint8)
+    arena[:used] = np.frombuffer(b"".join(texts), np.uint8)
+    source = fill.Source(
+        scanned.data,
+        scanned.bounds,
+        np.array([request.ingested_at for request in requests], np.int64).view(_WORD),
+        text_views[[1 + tenants.index(request.tenant) for request in requests]],
+        marks.rejected,
+        specials,
+        text_views[1 + len(tenants) :][number],
+    )
+    scratch = context(text_views[0])
+    for first, last in parts(states):
+        counts = states[last].copy()
+        counts[: scan.COUNTS] -= states[first, : scan.COUNTS]
+        if counts[scan.KEPT]:
+            into = target(counts, states[first], arena, used)
+            fill.fill(source, _WORD(first), _WORD(last), span_names(), resource_names(), scratch, into)
+            used = int(into.cursors[fill.ARENA])
+            yield into
+
+
+def cells(columns: int, numbers: int, rows: int) -> fill.Cells:
+    """Cells, all null."""
+    return fill.Cells(
+        np.zeros((columns, rows, 2), _WORD),
+        np.zeros((columns, rows), np.uint8),
+        np.zeros((numbers, rows), _WORD),
+        np.zeros((numbers, rows), np.uint8),
+    )
+
+
+def context(unknown_service: Words) -> fill.Context:
+    """Scratch of a fill."""
+    return fill.Context(
+        cells(len(TEXT_COLUMNS), 1, 1),
+        np.zeros((COLUMNS, fill.HELD_SIZE), _WORD),
+        unknown_service,
+        np.zeros(int(DEPTH_MAX), _WORD),
+    )
+
+
+def target(counts: Words, before: Words, arena: Bytes, arena_used: int) -> fill.Target:
+    """Arrays with room for what `scan` counted.
+
+    Args:
+        counts: what it counted of these requests, and its largest of a kind.
+        before: what it counted of those before them.
+        arena: rendered texts.
+        arena_used: how many bytes of them there are.
+    """
+    rows, events, links = (int(counts[name]) for name in (scan.KEPT, scan.EVENTS, scan.LINKS))
+    room = np.zeros(fill.CURSORS, np.int64)
+    room[fill.ATTRIBUTES] = room[fill.KEYS] = counts[scan.ATTRIBUTES]
+    room[fill.EVENT_ATTRIBUTES], room[fill.LINK_ATTRIBUTES] = (
+        counts[scan.EVENT_ATTRIBUTES],
+        counts[scan.LINK_ATTRIBUTES],
+    )
+    room[fill.RESOURCE], room[fill.SCOPE] = counts[scan.RESOURCE_ROWS], counts[scan.SCOPE_ROWS]
+    room[fill.RESOURCE_OWN], room[fill.SCOPE_OWN] = counts[scan.RESOURCE_MAX], counts[scan.SCOPE_MAX]
+    starts = np.cumsum(room) - room
+    starts[[fill.EVENTS, fill.LINKS, fill.ROW]] = 0
+    entries = int(room.sum()) + 1
+    cursors = starts.astype(_WORD)
+    cursors[fill.SEEN], cursors[fill.SPECIAL] = before[scan.SEEN], before[scan.SPECIALS]
+    cursors[fill.ARENA] = arena_used
+    return fill.Target(
+        cells(len(TEXT_COLUMNS), len(NUMBER_COLUMNS), rows),
+        np.zeros((2, rows), np.uint8),
+        np.zeros((fill.LISTS, rows), _WORD),
+        fill.Entries(np.empty((entries, 2), _WORD), np.empty((entries, 2), _WORD), np.empty(entries, np.uint8)),
+        fill.Events(
+            np.empty((events, 2), _WORD), np.empty(events, _WORD), np.empty(events, np.uint8), np.empty(events, _WORD)
+        ),
+        fill.Links(
+            np.empty((links, 2), _WORD),
+            np.empty((links, 2), _WORD),
+            np.empty((links, 2), _WORD),
+            np.empty(links, np.uint8),
+            np.empty(links, _WORD),
+            np.empty(links, _WORD),
+            np.empty(links, _WORD),
+            np.empty(links, _WORD),
+        ),
+        arena,
+        cursors,
+        starts.astype(_WORD),
+    )
+
+
+def parts(states: Words) -> Iterator[tuple[int, int]]:
+    """Runs of requests that fit a frame: first and last, the last not included."""
+    spans = states[:, scan.KEPT].tolist()
+    entries = entries_of(states).tolist()
+    first = 0
+    for last in range(1, len(states)):
+        beyond = spans[last] - spans[first] > FRAME_SPANS_MAX or entries[last] - entries[first] > FRAME_ENTRIES_MAX
+        if beyond and last - 1 > first:
+            yield first, last - 1
+            first = last - 1
+    if first < len(states) - 1:
+        yield first, len(states) - 1
+
+
+ENTRIES = [
+    scan.ATTRIBUTES,
+    scan.EVENTS,
+    scan.EVENT_ATTRIBUTES,
+    scan.LINKS,
+    scan.LINK_ATTRIBUTES,
+    scan.RESOURCE_ROWS,
+    scan.SCOPE_ROWS,
+    scan.NESTED,
+]
+
+
+def entries_of(states: Words) -> Words:
+    return states[..., ENTRIES].sum(axis=-1)

@@ -1,0 +1,57 @@
+"""Texts that the kernels do not write themselves: doubles, bytes, arrays and kvlists, as Arrow views over an arena.
+
+Each text is made once, however often the same attribute comes.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from opentelemetry.proto.common.v1.common_pb2 import KeyValue
+
+from baton.wire.scan import DOUBLE, SPECIAL_BITS, SPECIAL_START, SPECIAL_STOP, SPECIAL_TYPE
+from baton.wire.values import double_text, text_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy.typing as npt
+
+    from baton.wire.reading import Words
+
+ARENA = 1
+"""The arena's number among the buffers of a view."""
+
+INLINE_BYTES_MAX = 12
+VIEW_BYTES = 16
+
+
+def special_texts(body: bytes, specials: Words) -> tuple[list[bytes], npt.NDArray[np.intp]]:
+    """The texts of `scan`'s specials, each once, and for each special the number of its text."""
+    number = np.empty(len(specials), np.intp)
+    is_double = specials[:, SPECIAL_TYPE] == DOUBLE
+    bits, number[is_double] = np.unique(specials[is_double, SPECIAL_BITS], return_inverse=True)
+    texts = [double_text(double).encode() for double in bits.view(np.float64).tolist()]
+    seen: dict[bytes, int] = {}
+    others = specials[~is_double][:, [SPECIAL_START, SPECIAL_STOP]].tolist()
+    number[~is_double] = [seen.setdefault(body[start:stop], len(seen)) for start, stop in others]
+    number[~is_double] += len(texts)
+    texts += [text_of(KeyValue.FromString(attribute))[0].encode() for attribute in seen]
+    return texts, number
+
+
+def views(texts: Sequence[bytes], base: int) -> Words:
+    """The views of texts that stand one after the other in the arena, from `base` on: shape (text, 2)."""
+    lengths = np.array([len(text) for text in texts], np.int64)
+    starts = np.cumsum(lengths) - lengths
+    arena = np.frombuffer(b"".join(texts) + bytes(INLINE_BYTES_MAX), np.uint8)
+    made = np.zeros((len(texts), VIEW_BYTES), np.uint8)
+    made[:, :4] = lengths.astype("<u4").view(np.uint8).reshape(-1, 4)
+    column = np.arange(INLINE_BYTES_MAX)
+    head = arena[starts[:, None] + column]
+    long = lengths > INLINE_BYTES_MAX
+    made[:, 4:] = np.where(column < np.where(long, 4, lengths)[:, None], head, 0)
+    made[long, 8:12] = np.array([ARENA], "<u4").view(np.uint8)
+    made[long, 12:] = (starts[long] + base).astype("<u4").view(np.uint8).reshape(-1, 4)
+    return made.view(np.uint64)
