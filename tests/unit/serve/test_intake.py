@@ -3,18 +3,15 @@ from __future__ import annotations
 import asyncio
 import gzip
 from concurrent.futures import Future
-from typing import TYPE_CHECKING
 
 import pytest
 
 from baton.errors import BatonError, InvalidRequestError, UnavailableError
+from baton.journal.record import Record
 from baton.serve import intake as module
 from baton.serve.intake import Intake
 from baton.wire.decode import decode
 from baton.wire.outcome import Encoding
-
-if TYPE_CHECKING:
-    from baton.journal.record import Record
 
 JSON = (
     b'{"resourceSpans":[{"scopeSpans":[{"spans":['
