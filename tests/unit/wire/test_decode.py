@@ -27,8 +27,8 @@ def attribute(key: str, value: str, type_: int) -> dict[str, Any]:
 
 def test_an_empty_body_is_a_request_without_spans() -> None:
     """Zero bytes are valid protobuf: the frame is empty and has SPANS's columns and dtypes."""
-    told = decoded(b"", "acme", 7)
-    assert (told.spans.schema, len(told.spans), told.rejected) == (SPANS.schema, 0, 0)
+    request = decoded(b"", "acme", 7)
+    assert (request.spans.schema, len(request.spans), request.rejected) == (SPANS.schema, 0, 0)
 
 
 def test_every_field_of_a_span_reaches_its_column(row_of: Callable[..., Row]) -> None:
@@ -105,10 +105,10 @@ def test_a_span_that_cannot_be_kept_is_counted_and_named(
 ) -> None:
     """Each invalid id and time rejects its own span, names the first value at fault, and leaves the others."""
     body = request_of({"name": "a"}, {"name": "b", **fields}, {"name": "c"}, {"name": "d", **fields})
-    told = decoded(body.SerializeToString())
-    assert (told.spans["name"].to_list(), told.rejected) == (["a", "c"], 2)
-    assert told.reason is not None
-    assert told in told.reason
+    answer = decoded(body.SerializeToString())
+    assert (answer.spans["name"].to_list(), answer.rejected) == (["a", "c"], 2)
+    assert answer.reason is not None
+    assert told in answer.reason
 
 
 def test_the_last_time_an_int64_holds_is_kept(row_of: Callable[..., Row]) -> None:
