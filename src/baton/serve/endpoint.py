@@ -20,6 +20,7 @@ from baton.serve.otlp_http import http_server
 from baton.serve.upkeep import Upkeep, attempt
 from baton.settings import load_settings
 from baton.store.writer import Writer
+from baton.wire import otlp_json
 from baton.wire.redaction import Redactor, open_redactor
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ def run(store: Path, grpc: str, http: str, owners: Path | None) -> None:
     rules = load_settings(store).redaction
     with Writer(store) as writer:
         redactor = open_redactor(rules, store)
+        otlp_json.warm()
         _replay(writer)
         journal = Journal(writer.journal, writer.drained + 1)
         upkeep = Upkeep(writer, journal, owners)

@@ -8,8 +8,10 @@
 - No card number is what stands in hex (letters touch it, and all of them are a to f, or `0x` leads it), after a
   decimal point, or within a longer run of digits. A percent escape (`%2F`) touches nothing.
 
-By chance a random bare number of 16 digits is a card number once in about 50, a random 63-bit integer once in about 900
-(19 digits: only the issuers that issue them bare; of Visa's the grouped ones), a timestamp never (they begin with 1).
+By chance one of 30 random bare numbers of 16 digits is a card number, one of 90 of 13 digits, one of 770 random 63-bit
+integers (19 digits: only the issuers that issue them bare; of Visa's the grouped ones), one of 100,000 ids of 16 hex
+digits (those without a letter), and no time: in this era they begin with 1. (100,000 of each tried; no hit in 348,568
+recorded spans.)
 """
 
 from __future__ import annotations

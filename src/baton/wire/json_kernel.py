@@ -27,7 +27,7 @@ SKIP_DEPTH_MAX = 64
 SLOTS = 1024
 """Of the table of names; a power of two."""
 
-ONE, MANY, STRING, ID, BOOL, DOUBLE, INT, UINT, FIXED64, FIXED32, OTHER = range(11)
+ONE, MANY, STRING, ID, BOOL, DOUBLE, ENUM, INT, UINT, FIXED64, FIXED32, OTHER = range(12)
 """Kinds of field: a message, messages, a text, an id of so many bytes, ...; OTHER is never taken here."""
 
 _0, _1, _2, _3, _4, _6, _7, _8, _10 = (np.uint64(n) for n in (0, 1, 2, 3, 4, 6, 7, 8, 10))
@@ -358,7 +358,7 @@ def _scalar(
         return _word(text, position, end), written + _1
     if kind == OTHER:
         return _GIVE_UP, written
-    quoted = byte == 0x22 and kind != DOUBLE
+    quoted = byte == 0x22 and kind != DOUBLE and kind != ENUM
     if quoted:
         position += _1
     if position == end or not (text[position] == 0x2D or 0x30 <= text[position] <= 0x39):
@@ -383,7 +383,7 @@ def _scalar(
         position += _1
     if negative:
         value = _0 - value
-    if kind == INT or kind == UINT:
+    if kind == INT or kind == UINT or kind == ENUM:
         return position, _put_varint(out, written, value)
     width = _8 if kind == FIXED64 else _4
     for i in range(width):

@@ -63,6 +63,11 @@ def to_protobuf(body: bytes) -> bytes:
     return encode(parse(body)) if plain is None else plain
 
 
+def warm() -> None:
+    """Compiles the kernel, or loads it, before the first request does."""
+    transcode(b"{}")
+
+
 def transcode(body: bytes) -> bytes | None:
     """The protobuf bytes of a request written to the usual letter; None of any other, valid or not."""
     text = np.frombuffer(body, dtype=np.uint8)
@@ -219,7 +224,8 @@ def _integer(value: object, path: str, least: int, most: int) -> int:
 
 
 _KINDS = {
-    **dict.fromkeys((FieldDescriptor.TYPE_INT32, FieldDescriptor.TYPE_INT64, FieldDescriptor.TYPE_ENUM), json_kernel.INT),
+    **dict.fromkeys((FieldDescriptor.TYPE_INT32, FieldDescriptor.TYPE_INT64), json_kernel.INT),
+    FieldDescriptor.TYPE_ENUM: json_kernel.ENUM,
     **dict.fromkeys((FieldDescriptor.TYPE_UINT32, FieldDescriptor.TYPE_UINT64), json_kernel.UINT),
     FieldDescriptor.TYPE_FIXED64: json_kernel.FIXED64,
     FieldDescriptor.TYPE_FIXED32: json_kernel.FIXED32,
