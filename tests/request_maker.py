@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from google.protobuf.json_format import MessageToDict
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
 from redact_reference import double, field, key_value, varint
 
 if TYPE_CHECKING:
@@ -50,7 +51,9 @@ class Maker:
         span += field(15, status) + field(15, status)
         scope = self._message(self._text(1), self._attributes(3))
         scope_spans = self._message(field(1, scope), field(2, span, width=pick([0, 5])), self._text(3))
-        return self._message(field(1, self._message(field(1, self._attributes(1)), field(2, scope_spans), self._text(3))))
+        return self._message(
+            field(1, self._message(field(1, self._attributes(1)), field(2, scope_spans), self._text(3)))
+        )
 
     def _message(self, *fields: bytes) -> bytes:
         unknown = [b"", b"", b"", field(900, CARDS[0].encode()), varint(899 << 3) + b"\x05", b"\xfb\x3e\xfc\x3e"]
@@ -79,7 +82,10 @@ class Maker:
     def _attribute(self) -> bytes:
         order = self._chance.choice([[1, 2], [1, 2], [1, 2], [2, 1], [1], [2], [1, 1, 2], [1, 2, 2]])
         return self._message(
-            *(field(part, self._key() if part == 1 else self._value(), width=self._chance.choice([0, 3])) for part in order)
+            *(
+                field(part, self._key() if part == 1 else self._value(), width=self._chance.choice([0, 3]))
+                for part in order
+            )
         )
 
     def _key(self) -> bytes:
@@ -93,7 +99,7 @@ class Maker:
         if kind < 3:
             return field(1, self.text())
         if kind < 8:
-            special = chance.choice([0.5, float("nan"), float("inf"), -2.0**63, 2.0**63, -0.0, float(integer)])
+            special = chance.choice([0.5, float("nan"), float("inf"), -(2.0**63), 2.0**63, -0.0, float(integer)])
             scalars = b"", b"\x10" + varint(integer & 1), b"\x18" + varint(integer % 2**64), double(special)
             return chance.choice([*scalars, field(7, self.text())])
         values = [self._value(depth + 1) for _ in range(chance.randrange(4))]

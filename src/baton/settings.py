@@ -6,7 +6,7 @@
     grouping_keys = ["session.id"]    # attributes that group journeys and never join them
     owners = "teams/ownership.yaml"   # relative to baton.toml
 
-    [redaction]                       # globs over attribute keys: * is any text, case does not matter, - and _ are alike
+    [redaction]                       # globs over attribute keys: * is any text, case is nothing, - and _ are alike
     default = true                    # `baton.wire.redaction` says what is redacted unless this is false
     drop = ["http.request.header.x-internal"]
     hash = ["customer.*"]             # a keyed hash in the value's place: equal values stay equal

@@ -26,13 +26,21 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace.export import SpanExporter
 
 WAIT_S = 60
-CARD, IBAN, PERSON, ORDER, TOKEN = "4111111111111111", "DE89370400440532013000", "alice.liddell", "ord-77120", "Bearer zq9"
+CARD, IBAN, PERSON, ORDER, TOKEN = (
+    "4111111111111111",
+    "DE89370400440532013000",
+    "alice.liddell",
+    "ord-77120",
+    "Bearer zq9",
+)
 CLEAR = [CARD, "4111 1111", "37040044", "DE89 3704", PERSON, ORDER, TOKEN, "zq9", "holder-note"]
 
 
 def send(exporter: SpanExporter) -> None:
     """One span of a service, with all that must not be kept."""
-    provider = TracerProvider(resource=Resource({"service.name": "pay", "host.name": f"for {IBAN}"}), shutdown_on_exit=False)
+    provider = TracerProvider(
+        resource=Resource({"service.name": "pay", "host.name": f"for {IBAN}"}), shutdown_on_exit=False
+    )
     provider.add_span_processor(SimpleSpanProcessor(exporter))
     attributes = {
         "http.request.header.authorization": TOKEN,
@@ -78,7 +86,18 @@ def store(tmp_path: Path) -> Path:
 def test_no_clear_value_touches_the_disk_and_all_still_meet(store: Path) -> None:
     """Through every door; in the journal, in the table, in its log. Hashed orders stitch; the clear one finds them."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "baton", "serve", "--store", str(store), "--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0"],
+        [
+            sys.executable,
+            "-m",
+            "baton",
+            "serve",
+            "--store",
+            str(store),
+            "--grpc",
+            "127.0.0.1:0",
+            "--http",
+            "127.0.0.1:0",
+        ],
         stdout=subprocess.PIPE,
         text=True,
     )

@@ -21,7 +21,7 @@ from baton.serve.upkeep import Upkeep, attempt
 from baton.settings import load_settings
 from baton.store.writer import Writer
 from baton.wire import otlp_json
-from baton.wire.redaction import Redactor, open_redactor
+from baton.wire.redaction import open_redactor
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -49,7 +49,7 @@ def run(store: Path, grpc: str, http: str, owners: Path | None) -> None:
         journal = Journal(writer.journal, writer.drained + 1)
         upkeep = Upkeep(writer, journal, owners)
         try:
-            asyncio.run(_serve(store.resolve(), journal, redactor, upkeep, *addresses))
+            asyncio.run(_serve(store.resolve(), Intake(journal, redactor), upkeep, *addresses))
         finally:
             journal.close()
 
@@ -64,10 +64,7 @@ def _replay(writer: Writer) -> None:
         _log.warning("journal: %d spans of an earlier run moved to the table", drained.spans)
 
 
-async def _serve(
-    store: Path, journal: Journal, redactor: Redactor, upkeep: Upkeep, grpc: Address, http: Address
-) -> None:
-    intake = Intake(journal, redactor)
+async def _serve(store: Path, intake: Intake, upkeep: Upkeep, grpc: Address, http: Address) -> None:
     rpc, grpc_port = grpc_server(intake, grpc)
     sock = listen(http, "--http")
     web = http_server(intake)

@@ -89,8 +89,8 @@ def parse(body: bytes) -> Json:
     values = sum(map(body.count, (b",", b"[", b"{", b":")))
     if values > JSON_VALUES_MAX:
         raise RequestTooLargeError(
-            f"the JSON has up to {values} values, and is not plain OTLP/JSON, of which {JSON_VALUES_MAX} are taken: send "
-            "smaller batches, or protobuf"
+            f"the JSON has up to {values} values, and is not plain OTLP/JSON, of which {JSON_VALUES_MAX} are taken: "
+            "send smaller batches, or protobuf"
         )
     try:
         parsed = orjson.loads(body)
@@ -253,7 +253,7 @@ def _names() -> Names:
                 types.append(field.message_type)
             rows.append((owner, name, field))
     count = json_kernel.SLOTS
-    words = {name: np.zeros(count, dtype=np.uint64) for name in json_kernel.Names._fields}
+    words: dict[str, Any] = {name: np.zeros(count, dtype=np.uint64) for name in json_kernel.Names._fields}
     text = np.frombuffer("".join(name for _, name, _ in rows).encode(), dtype=np.uint8)
     words["kind"] = np.zeros(count, dtype=np.uint8)
     words["reserve"] = np.array([_RESERVES.get(message.name, 1) for message in types], dtype=np.uint64)

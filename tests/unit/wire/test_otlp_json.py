@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 import orjson
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from request_maker import Maker, as_json
 
 from baton.errors import InvalidRequestError, RequestTooLargeError
 from baton.limits import JSON_VALUES_MAX, NESTING_MAX
 from baton.wire.decode import decode
 from baton.wire.otlp_json import encode, parse, to_protobuf, transcode
+from request_maker import Maker, as_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -243,8 +243,40 @@ def test_json_and_protobuf_of_one_request_are_the_same_spans() -> None:
 
 
 TOKENS = [
-    *("null", "true", "-0", "0", "1.5", "-7", "1e5", "18446744073709551615", "18446744073709551616", "00", "1.", "-", '"'),
-    *("{}", "[]", '""', '"x"', "\\ud83d\\ude00", "\\ud800", "\\u0000", "\\n", "\\x", "\\", ",", ":", " ", "\t", "é", "\x7f", "\x00"),
+    *(
+        "null",
+        "true",
+        "-0",
+        "0",
+        "1.5",
+        "-7",
+        "1e5",
+        "18446744073709551615",
+        "18446744073709551616",
+        "00",
+        "1.",
+        "-",
+        '"',
+    ),
+    *(
+        "{}",
+        "[]",
+        '""',
+        '"x"',
+        "\\ud83d\\ude00",
+        "\\ud800",
+        "\\u0000",
+        "\\n",
+        "\\x",
+        "\\",
+        ",",
+        ":",
+        " ",
+        "\t",
+        "é",
+        "\x7f",
+        "\x00",
+    ),
     *('"12"', '"-1"', '"007"', '"kind":1,', '"future":[{"a":[null,{}]},2],', '"trace_id":"",', '"name":null,', "4.35"),
 ]
 
@@ -254,7 +286,9 @@ def test_the_kernel_never_differs_from_the_walk() -> None:
     taken = refused = 0
     for seed in range(3000):
         chance = random.Random(seed)
-        values = without_bytes(as_json(Maker(seed % 40).request())) if seed % 2 else orjson.loads(json_of(kind=3, name="n"))
+        values = (
+            without_bytes(as_json(Maker(seed % 40).request())) if seed % 2 else orjson.loads(json_of(kind=3, name="n"))
+        )
         text = bytearray(orjson.dumps(numbers_bare(values, chance)))
         for _ in range(chance.choice([1, 1, 1, 2, 4])):
             at, size = chance.randrange(len(text)), chance.choice([0, 0, 1, 1, 2, 5])
@@ -267,7 +301,9 @@ def test_the_kernel_never_differs_from_the_walk() -> None:
     assert min(taken, refused) > 100
 
 
-@pytest.mark.parametrize("text", ["x" * 127, "x" * 128, "é" * 9000, "\\\\", "\U0001f600\u2028", "a\u0000b", "x" * 3_000_000])
+@pytest.mark.parametrize(
+    "text", ["x" * 127, "x" * 128, "é" * 9000, "\\\\", "\U0001f600\u2028", "a\u0000b", "x" * 3_000_000]
+)
 def test_texts_of_any_length_and_character_are_kept(text: str) -> None:
     """Lengths beyond one byte of a varint, escapes, and characters beyond 16 bits come through the kernel whole."""
     for body in (json_of(name=text), json.dumps(orjson.loads(json_of(name=text))).encode()):
@@ -276,7 +312,9 @@ def test_texts_of_any_length_and_character_are_kept(text: str) -> None:
         assert ExportTraceServiceRequest.FromString(fast).resource_spans[0].scope_spans[0].spans[0].name == text
 
 
-@pytest.mark.parametrize("number", ["0.1", "-2.5", "3", "123456.789", "9007199254740992", "1e40", "-0.0", "0.30000000000000004"])
+@pytest.mark.parametrize(
+    "number", ["0.1", "-2.5", "3", "123456.789", "9007199254740992", "1e40", "-0.0", "0.30000000000000004"]
+)
 def test_doubles_are_the_nearest(number: str) -> None:
     """A double is the one that Python reads, whoever reads it."""
     body = json_of(attributes=[{"key": "k", "value": {"doubleValue": 7.25}}]).replace(b"7.25", number.encode())
@@ -300,5 +338,7 @@ def test_plain_json_is_taken_whatever_its_size() -> None:
 def test_repeated_texts_are_read() -> None:
     """A repeated field that holds no messages (an entity's keys) is read as well."""
     resource = {"entityRefs": [{"type": "service", "idKeys": ["service.name"]}]}
-    request = ExportTraceServiceRequest.FromString(to_protobuf(orjson.dumps({"resourceSpans": [{"resource": resource}]})))
+    request = ExportTraceServiceRequest.FromString(
+        to_protobuf(orjson.dumps({"resourceSpans": [{"resource": resource}]}))
+    )
     assert request.resource_spans[0].resource.entity_refs[0].id_keys == ["service.name"]

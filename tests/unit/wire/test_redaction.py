@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from redact_reference import Reference, field, key_value
-from request_maker import CARDS, IBANS, Maker
 
 from baton.errors import InputError, InvalidRequestError, RequestTooLargeError
 from baton.limits import REQUEST_BYTES_MAX
 from baton.settings import RedactionRules
 from baton.wire.bank_numbers import CARD, IBAN, IBAN_LENGTHS, find
 from baton.wire.redaction import Redactor, open_redactor, stands_as
+from redact_reference import Reference, field, key_value
+from request_maker import Maker
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,8 +26,9 @@ RULES = RedactionRules(
     keep=("enduser.role", "kept.*"), drop=("secret", "a.*.secret"), hash=("customer.*", "Party_Id", "*.iban-owner")
 )
 
+
 def test_the_kernel_redacts_as_the_laws_say() -> None:
-    """Whatever a request holds and however it is written, the result is what protobuf objects and hashlib make of it."""
+    """Whatever a request holds and however it is written, it becomes what protobuf objects and hashlib make of it."""
     redactor, reference = Redactor(RULES, KEY), Reference(RULES, KEY)
     changed = 0
     for seed in range(1000):
@@ -99,7 +100,9 @@ def attributes_of(*attributes: tuple[str, object], redactor: Redactor | None = N
 
 def test_equal_values_are_equal_hashes_however_they_were_sent() -> None:
     """An int and its text, a card number with and without spaces, and one within a text: one keyed hash each."""
-    kept = attributes_of(("customer.id", 42), ("enduser.id", "42"), ("x", "4111 1111 1111 1111"), ("y", 4111111111111111))
+    kept = attributes_of(
+        ("customer.id", 42), ("enduser.id", "42"), ("x", "4111 1111 1111 1111"), ("y", 4111111111111111)
+    )
     by_hand = {
         text: "hash:" + hashlib.blake2b(text.encode(), key=KEY, digest_size=16).hexdigest()
         for text in ("42", "4111111111111111")
@@ -127,7 +130,7 @@ def test_what_opens_a_door_is_dropped_by_default(key: str) -> None:
 
 
 def test_rules_come_in_order_and_keep_wins() -> None:
-    """keep before drop before hash before the defaults; what merely resembles a header stays."""
+    """Keep before drop before hash before the defaults; what merely resembles a header stays."""
     rules = RedactionRules(keep=("a.keep",), drop=("a.*",), hash=("*.x", "enduser.id", "cookie"))
     kept = attributes_of(
         *(("a.keep", "1"), ("a.x", "1"), ("b.x", "1"), ("cookie", "1"), ("payment.authorization", "approved")),
@@ -140,7 +143,9 @@ def test_rules_come_in_order_and_keep_wins() -> None:
 
 def test_a_request_with_nothing_to_redact_is_not_copied(request_of: Callable[..., ExportTraceServiceRequest]) -> None:
     """The very bytes come back."""
-    body = request_of({"attributes": [("http.route", "/api/v1/trades/{id}"), ("n", 10**15), ("d", 0.5)]}).SerializeToString()
+    body = request_of(
+        {"attributes": [("http.route", "/api/v1/trades/{id}"), ("n", 10**15), ("d", 0.5)]}
+    ).SerializeToString()
     assert Redactor(RULES, KEY).redact(body) is body
     assert Redactor(RULES, KEY).redact(b"") == b""
 
@@ -148,7 +153,12 @@ def test_a_request_with_nothing_to_redact_is_not_copied(request_of: Callable[...
 def test_lookup_is_what_stands_in_the_store() -> None:
     """The hash where a rule or a pattern says so, the text with hashes in it, else the value itself."""
     redactor = Redactor(RULES, KEY)
-    for key, value in (("enduser.id", "alice"), ("x", "DE89 3704 0044 0532 0130 00"), ("x", "to 4111111111111111"), ("x", "v")):
+    for key, value in (
+        ("enduser.id", "alice"),
+        ("x", "DE89 3704 0044 0532 0130 00"),
+        ("x", "to 4111111111111111"),
+        ("x", "v"),
+    ):
         assert redactor.lookup(key, value) == attributes_of((key, value))[key]
     assert redactor.lookup("x", "v") == redactor.lookup("cookie", "v") == "v"
 
