@@ -7,7 +7,7 @@
     owners = "teams/ownership.yaml"   # relative to baton.toml
     retention_days = 30               # spans taken earlier are deleted; without it all are kept
 
-    [redaction]                       # globs over attribute keys: * is any text, case does not matter
+    [redaction]                       # globs over attribute keys: * is any text, case is nothing, - and _ are alike
     default = true                    # `baton.wire.redaction` says what is redacted unless this is false
     drop = ["http.request.header.x-internal"]
     hash = ["customer.*"]             # a keyed hash in the value's place: equal values stay equal

@@ -7,7 +7,7 @@ import pytest
 from baton.errors import InputError
 from baton.ownership.catalog import EMPTY, Catalog
 from baton.schema import GROUPING_KEYS, JOURNEY_KEYS
-from baton.settings import Keys, Settings, keys, load_settings, owners_path, store_path
+from baton.settings import Keys, RedactionRules, Settings, keys, load_settings, owners_path, store_path
 
 
 @pytest.fixture
@@ -45,6 +45,9 @@ def test_settings_come_from_the_store_else_the_working_folder(store: Path) -> No
         ("journey_key = []", "journey_key: [] is no key that Baton knows"),
         ("journey_keys = 'trade.id'", "journey_keys: 'trade.id' is not a list; write [one, two]"),
         ("journey_keys = ['trade.*']", "journey_keys[0]: 'trade.*' is a glob"),
+        ("[redaction]\nhash = ['a?']", "redaction.hash[0]: 'a?' has a wildcard other than *"),
+        ("[redaction]\nhide = []", "redaction.hide: [] is no key that Baton knows"),
+        ("[redaction]\ndrop = [" + "'a'," * 1001 + "]", "redaction.drop: "),
         ("journey_keys = [7]", "journey_keys[0]: 7 is not text; put it in quotes"),
         ("retention_days = 0", "retention_days: "),
         ("retention_days = 'a month'", "retention_days: "),
@@ -106,3 +109,11 @@ def test_a_key_joins_or_groups() -> None:
         keys(Catalog(journey_keys=("session.id",)), Settings())
     with pytest.raises(InputError, match=r"'deal\.id' is both"):
         keys(Catalog(journey_keys=("deal.id",)), Settings(grouping_keys=("deal.id",)))
+
+
+def test_redaction_is_on_by_default_and_its_key_lies_beside_the_settings(store: Path) -> None:
+    """Nothing set: the default rules, the store's own key. A key file is named from where baton.toml lies."""
+    assert load_settings(store).redaction == RedactionRules(default=True)
+    (store / "baton.toml").write_text("[redaction]\ndefault = false\nhash = ['Customer.*']\nkey_file = 'my.key'\n")
+    expected = RedactionRules(default=False, hash=("Customer.*",), key_file=store / "my.key")
+    assert load_settings(store).redaction == expected

@@ -29,6 +29,7 @@ from baton.serve.outages import Refusals
 from baton.serve.upkeep import Upkeep, attempt
 from baton.settings import load_settings
 from baton.store.writer import Writer
+from baton.wire import otlp_json
 from baton.wire.redaction import Redactor, open_redactor
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ def run(store: Path, owners: Path | None, options: Options) -> None:
     set_up_allocator()
     raise_limit()
     with Writer(store) as writer:
+        otlp_json.warm()
         asyncio.run(_serve(_House(writer, owners, open_redactor(rules, store)), access, lambda: settle(options)))
 
 

@@ -8,16 +8,20 @@ test holds it to that walk.
 What is written never outgrows what was read by more than the lengths of open messages: every field's name and quotes
 are longer than its tag and length.
 """
+# ruff: noqa: C901, PLR0911, PLR0912, PLR0913, PLR0915, PLR0917, PLR1714, PLR2004, SIM109 # kernels: a walk is one loop, all that it needs an argument, and bytes are numbers
 
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from baton.wire.jit import jit_lean
 from baton.wire.words import load8
+
+if TYPE_CHECKING:
+    from baton.wire.words import Byte, Flag, Word
 
 SLACK_BYTES = 4096
 """How much longer than the JSON the output must be able to grow."""
@@ -27,7 +31,7 @@ SKIP_DEPTH_MAX = 64
 SLOTS = 1024
 """Of the table of names; a power of two."""
 
-ONE, MANY, STRING, ID, BOOL, DOUBLE, INT, UINT, FIXED64, FIXED32, OTHER = range(11)
+ONE, MANY, STRING, ID, BOOL, DOUBLE, ENUM, INT, UINT, FIXED64, FIXED32, OTHER = range(12)
 """Kinds of field: a message, messages, a text, an id of so many bytes, ...; OTHER is never taken here."""
 
 _0, _1, _2, _3, _4, _6, _7, _8, _10 = (np.uint64(n) for n in (0, 1, 2, 3, 4, 6, 7, 8, 10))
@@ -71,8 +75,12 @@ class Names(NamedTuple):
     reserve: np.ndarray
 
 
+_QUOTE, _BACKSLASH, _COMMA, _COLON, _MINUS, _POINT, _BLANK = (ord(char) for char in '"\\,:-. ')
+_OPEN, _SHUT, _OPEN_ARRAY, _SHUT_ARRAY, _ZERO, _NINE, _N, _U = (ord(char) for char in "{}[]09nu")
+
+
 @jit_lean
-def slot_of(text: np.ndarray, start: int, size: int, owner: int) -> int:
+def slot_of(text: np.ndarray, start: Word, size: Word, owner: Word) -> Word:
     """Where the search for a name of a type of message begins."""
     mixed = _0
     for i in range(min(size, _8)):
@@ -82,15 +90,18 @@ def slot_of(text: np.ndarray, start: int, size: int, owner: int) -> int:
 
 
 @jit_lean
-def transcode(text: np.ndarray, out: np.ndarray, names: Names, stack: np.ndarray) -> int:
+def transcode(text: np.ndarray, out: np.ndarray, names: Names, stack: np.ndarray) -> Word:
     """Writes the request to `out`, which is `SLACK_BYTES` longer than the text; returns the bytes, or 2**64 - 1.
 
     Args:
+        text: the JSON (uint8).
+        out: uint8.
+        names: the fields by name.
         stack: `DEPTH_MAX + 1` rows of 4 words: type, where its length stands, fields seen, slot of the open array.
     """
     end = np.uint64(len(text))
     position = _space(text, _0, end)
-    if position == end or text[position] != 0x7B:
+    if position == end or text[position] != _OPEN:
         return _GIVE_UP
     position += _1
     depth, written, mode, fresh = 0, _0, _NAME, True
@@ -100,11 +111,11 @@ def transcode(text: np.ndarray, out: np.ndarray, names: Names, stack: np.ndarray
         if position == end:
             return _GIVE_UP
         byte = text[position]
-        if mode == _AFTER_VALUE or (mode == _NAME and fresh and byte == 0x7D):
-            if byte == 0x2C and mode == _AFTER_VALUE:
+        if mode == _AFTER_VALUE or (mode == _NAME and fresh and byte == _SHUT):
+            if byte == _COMMA and mode == _AFTER_VALUE:
                 position, mode, fresh = position + _1, _NAME, False
                 continue
-            if byte != 0x7D:
+            if byte != _SHUT:
                 return _GIVE_UP
             position += _1
             if depth == 0:
@@ -113,29 +124,29 @@ def transcode(text: np.ndarray, out: np.ndarray, names: Names, stack: np.ndarray
             depth -= 1
             mode = _AFTER_VALUE if stack[depth, 3] == _GIVE_UP else _AFTER_ITEM
             continue
-        if mode == _AFTER_ITEM or (mode == _ITEM and fresh and byte == 0x5D):
-            if byte == 0x2C and mode == _AFTER_ITEM:
+        if mode == _AFTER_ITEM or (mode == _ITEM and fresh and byte == _SHUT_ARRAY):
+            if byte == _COMMA and mode == _AFTER_ITEM:
                 position, mode, fresh = position + _1, _ITEM, False
                 continue
-            if byte != 0x5D:
+            if byte != _SHUT_ARRAY:
                 return _GIVE_UP
             stack[depth, 3] = _GIVE_UP
             position, mode = position + _1, _AFTER_VALUE
             continue
         if mode == _ITEM:
             slot = stack[depth, 3]
-            if byte == 0x6E:
+            if byte == _N:
                 position = _word(text, position, end)
                 if position == _GIVE_UP:
                     return _GIVE_UP
                 mode = _AFTER_ITEM
                 continue
-            if byte != 0x7B:
+            if byte != _OPEN:
                 return _GIVE_UP
         else:
             start, stop = _plain_string(text, position, end)
             position = _space(text, stop + _1, end) if stop != _GIVE_UP else end
-            if position == end or text[position] != 0x3A:
+            if position == end or text[position] != _COLON:
                 return _GIVE_UP
             position = _space(text, position + _1, end)
             if position == end:
@@ -152,13 +163,13 @@ def transcode(text: np.ndarray, out: np.ndarray, names: Names, stack: np.ndarray
                 return _GIVE_UP
             stack[depth, 2] |= seen
             kind = names.kind[slot]
-            if byte == 0x6E:
+            if byte == _N:
                 position = _word(text, position, end)
                 if position == _GIVE_UP:
                     return _GIVE_UP
                 continue
             if kind == MANY:
-                if byte != 0x5B:
+                if byte != _OPEN_ARRAY:
                     return _GIVE_UP
                 stack[depth, 3] = slot
                 position, mode, fresh = position + _1, _ITEM, True
@@ -169,7 +180,7 @@ def transcode(text: np.ndarray, out: np.ndarray, names: Names, stack: np.ndarray
                 if position == _GIVE_UP or written > position + np.uint64(SLACK_BYTES // 2):
                     return _GIVE_UP
                 continue
-            if byte != 0x7B:
+            if byte != _OPEN:
                 return _GIVE_UP
         # A message begins.
         if depth == DEPTH_MAX:
@@ -186,14 +197,14 @@ def transcode(text: np.ndarray, out: np.ndarray, names: Names, stack: np.ndarray
 
 
 @jit_lean
-def _space(text: np.ndarray, position: int, end: int) -> int:
-    while position < end and (text[position] == 0x20 or 0x09 <= text[position] <= 0x0A or text[position] == 0x0D):
+def _space(text: np.ndarray, position: Word, end: Word) -> Word:
+    while position < end and (text[position] == _BLANK or 0x09 <= text[position] <= 0x0A or text[position] == 0x0D):
         position += _1
     return position
 
 
 @jit_lean
-def _word(text: np.ndarray, position: int, end: int) -> int:
+def _word(text: np.ndarray, position: Word, end: Word) -> Word:
     """The position after `null`, `true` or `false`."""
     if end - position >= _4:
         a, b, c, d = text[position], text[position + _1], text[position + _2], text[position + _3]
@@ -207,24 +218,24 @@ def _word(text: np.ndarray, position: int, end: int) -> int:
 
 
 @jit_lean
-def _plain_string(text: np.ndarray, position: int, end: int) -> tuple[int, int]:
+def _plain_string(text: np.ndarray, position: Word, end: Word) -> tuple[Word, Word]:
     """Where a string of printable ASCII without escapes begins and ends."""
-    if text[position] != 0x22:
+    if text[position] != _QUOTE:
         return _0, _GIVE_UP
     start = position + _1
     position = start
     while position < end:
         byte = text[position]
-        if byte == 0x22:
+        if byte == _QUOTE:
             return start, position
-        if byte < 0x20 or byte >= 0x7F or byte == 0x5C:
+        if byte < _BLANK or byte >= 0x7F or byte == _BACKSLASH:
             break
         position += _1
     return _0, _GIVE_UP
 
 
 @jit_lean
-def _find(names: Names, text: np.ndarray, start: int, size: int, owner: int) -> int:
+def _find(names: Names, text: np.ndarray, start: Word, size: Word, owner: Word) -> Word:
     """The slot of a name; 2**64 - 1 for one that the type of message does not have."""
     if size == _0:
         return _GIVE_UP
@@ -241,7 +252,7 @@ def _find(names: Names, text: np.ndarray, start: int, size: int, owner: int) -> 
 
 
 @jit_lean
-def _skip(text: np.ndarray, position: int, end: int) -> int:
+def _skip(text: np.ndarray, position: Word, end: Word) -> Word:
     """The position after a value that nobody reads, which must be JSON all the same."""
     arrays, depth, mode, fresh = _0, _0, _AFTER_VALUE, False
     first = True
@@ -252,8 +263,8 @@ def _skip(text: np.ndarray, position: int, end: int) -> int:
             return _GIVE_UP
         byte = text[position]
         if not first and mode == _AFTER_VALUE:
-            close = 0x5D if arrays & _1 != _0 else 0x7D
-            if byte == 0x2C:
+            close = _SHUT_ARRAY if arrays & _1 != _0 else _SHUT
+            if byte == _COMMA:
                 position, mode, fresh = position + _1, _ITEM if arrays & _1 != _0 else _NAME, False
                 continue
             if byte != close:
@@ -264,31 +275,31 @@ def _skip(text: np.ndarray, position: int, end: int) -> int:
             if depth == _0:
                 return position
             continue
-        if fresh and byte == (0x5D if arrays & _1 != _0 else 0x7D):
+        if fresh and byte == (_SHUT_ARRAY if arrays & _1 != _0 else _SHUT):
             mode, fresh = _AFTER_VALUE, False
             continue
         if not first and mode == _NAME:
             _, stop = _plain_string(text, position, end)
             position = _space(text, stop + _1, end) if stop != _GIVE_UP else end
-            if position == end or text[position] != 0x3A:
+            if position == end or text[position] != _COLON:
                 return _GIVE_UP
             position = _space(text, position + _1, end)
             if position == end:
                 return _GIVE_UP
             byte = text[position]
         first = False
-        if byte == 0x7B or byte == 0x5B:
+        if byte == _OPEN or byte == _OPEN_ARRAY:
             if depth == np.uint64(SKIP_DEPTH_MAX - 1):
                 return _GIVE_UP
-            is_array = byte == 0x5B
+            is_array = byte == _OPEN_ARRAY
             arrays = arrays << _1 | (_1 if is_array else _0)
             depth += _1
             position, mode, fresh = position + _1, _ITEM if is_array else _NAME, True
             continue
-        if byte == 0x22:
+        if byte == _QUOTE:
             _, stop = _plain_string(text, position, end)
             position = stop + _1 if stop != _GIVE_UP else _GIVE_UP
-        elif byte == 0x2D or 0x30 <= byte <= 0x39:
+        elif byte == _MINUS or _ZERO <= byte <= _NINE:
             position, _, _, _ = _number(text, position, end)
         else:
             position = _word(text, position, end)
@@ -298,27 +309,27 @@ def _skip(text: np.ndarray, position: int, end: int) -> int:
 
 
 @jit_lean
-def _number(text: np.ndarray, position: int, end: int) -> tuple[int, int, bool, int]:
+def _number(text: np.ndarray, position: Word, end: Word) -> tuple[Word, Word, Flag, Word]:
     """A number of at most 19 digits without an exponent: where it ends, its digits, sign, and how many are decimals.
 
     Not -0, which is an int to some and a float to others.
     """
-    negative = text[position] == 0x2D
+    negative = text[position] == _MINUS
     if negative:
         position += _1
     value, digits, decimals, start = _0, _0, _0, position
-    while position < end and 0x30 <= text[position] <= 0x39:
-        value = value * _10 + np.uint64(text[position] - 0x30)
+    while position < end and _ZERO <= text[position] <= _NINE:
+        value = value * _10 + np.uint64(text[position] - _ZERO)
         digits += _1
         position += _1
         if digits > _DIGITS_MAX:
             return _GIVE_UP, _0, False, _0
-    if digits == _0 or (digits > _1 and text[start] == 0x30):
+    if digits == _0 or (digits > _1 and text[start] == _ZERO):
         return _GIVE_UP, _0, False, _0
-    if position < end and text[position] == 0x2E:
+    if position < end and text[position] == _POINT:
         position += _1
-        while position < end and 0x30 <= text[position] <= 0x39:
-            value = value * _10 + np.uint64(text[position] - 0x30)
+        while position < end and _ZERO <= text[position] <= _NINE:
+            value = value * _10 + np.uint64(text[position] - _ZERO)
             digits += _1
             decimals += _1
             position += _1
@@ -338,12 +349,12 @@ def _number(text: np.ndarray, position: int, end: int) -> tuple[int, int, bool, 
 
 @jit_lean
 def _scalar(
-    text: np.ndarray, position: int, end: int, out: np.ndarray, written: int, names: Names, slot: int
-) -> tuple[int, int]:
+    text: np.ndarray, position: Word, end: Word, out: np.ndarray, written: Word, names: Names, slot: Word
+) -> tuple[Word, Word]:
     """Reads the value of a field and writes it after its tag."""
     kind, byte = names.kind[slot], text[position]
     if kind == STRING or kind == ID:
-        if byte != 0x22:
+        if byte != _QUOTE:
             return _GIVE_UP, written
         position, stop = _string(text, position + _1, end, out, written + _1)
         if position == _GIVE_UP:
@@ -352,16 +363,16 @@ def _scalar(
             stop = _id(out, written + _1, stop, names.child[slot])
         return position, _close(out, written, stop, _1)
     if kind == BOOL:
-        if byte == 0x6E:
+        if byte == _N:
             return _GIVE_UP, written
         out[written] = 1 if byte == 0x74 else 0
         return _word(text, position, end), written + _1
     if kind == OTHER:
         return _GIVE_UP, written
-    quoted = byte == 0x22 and kind != DOUBLE
+    quoted = byte == _QUOTE and kind != DOUBLE and kind != ENUM
     if quoted:
         position += _1
-    if position == end or not (text[position] == 0x2D or 0x30 <= text[position] <= 0x39):
+    if position == end or not (text[position] == _MINUS or _ZERO <= text[position] <= _NINE):
         return _GIVE_UP, written
     position, value, negative, decimals = _number(text, position, end)
     if position == _GIVE_UP:
@@ -378,12 +389,12 @@ def _scalar(
     if decimals != _0 or value > (names.least[slot] if negative else names.most[slot]):
         return _GIVE_UP, written
     if quoted:
-        if position == end or text[position] != 0x22:
+        if position == end or text[position] != _QUOTE:
             return _GIVE_UP, written
         position += _1
     if negative:
         value = _0 - value
-    if kind == INT or kind == UINT:
+    if kind == INT or kind == UINT or kind == ENUM:
         return position, _put_varint(out, written, value)
     width = _8 if kind == FIXED64 else _4
     for i in range(width):
@@ -392,7 +403,7 @@ def _scalar(
 
 
 @jit_lean
-def _put_double(out: np.ndarray, written: int, double: float) -> int:
+def _put_double(out: np.ndarray, written: Word, double: float) -> Word:
     """By its bits: 1 of sign, 11 of exponent, 52 of fraction."""
     bits = _0
     magnitude = abs(double)
@@ -409,7 +420,7 @@ def _put_double(out: np.ndarray, written: int, double: float) -> int:
 
 
 @jit_lean
-def _put_varint(out: np.ndarray, written: int, value: int) -> int:
+def _put_varint(out: np.ndarray, written: Word, value: Word) -> Word:
     while value >= _128:
         out[written] = np.uint8(value & _127 | _128)
         value >>= _7
@@ -419,7 +430,7 @@ def _put_varint(out: np.ndarray, written: int, value: int) -> int:
 
 
 @jit_lean
-def _close(out: np.ndarray, prefix: int, written: int, reserved: int) -> int:
+def _close(out: np.ndarray, prefix: Word, written: Word, reserved: Word) -> Word:
     """Writes the length of what stands after `prefix` and the bytes reserved there; moves it where they do not fit."""
     size = written - prefix - reserved
     width, rest = _1, size
@@ -439,7 +450,7 @@ def _close(out: np.ndarray, prefix: int, written: int, reserved: int) -> int:
 
 
 @jit_lean
-def _id(out: np.ndarray, start: int, stop: int, size: int) -> int:
+def _id(out: np.ndarray, start: Word, stop: Word, size: Word) -> Word:
     """Turns the text of an id into its bytes; what is no hex of that size stays, at a length that no valid id has."""
     chars = stop - start
     if chars == size:
@@ -456,16 +467,16 @@ def _id(out: np.ndarray, start: int, stop: int, size: int) -> int:
 
 
 @jit_lean
-def _nibble(byte: int) -> int:
+def _nibble(byte: Byte) -> Word:
     """The value of a hex digit; 255 if it is none."""
-    if 0x30 <= byte <= 0x39:
-        return np.uint8(byte - 0x30)
+    if _ZERO <= byte <= _NINE:
+        return np.uint8(byte - _ZERO)
     lower = byte | 0x20
     return np.uint8(lower - 0x57) if 0x61 <= lower <= 0x66 else np.uint8(255)
 
 
 @jit_lean
-def _string(text: np.ndarray, position: int, end: int, out: np.ndarray, written: int) -> tuple[int, int]:
+def _string(text: np.ndarray, position: Word, end: Word, out: np.ndarray, written: Word) -> tuple[Word, Word]:
     """Writes what stands before the closing quote; where the string ends in the text, and in the output."""
     while True:
         while end - position >= _8:
@@ -481,11 +492,11 @@ def _string(text: np.ndarray, position: int, end: int, out: np.ndarray, written:
         if position == end:
             return _GIVE_UP, written
         byte = text[position]
-        if byte == 0x22:
+        if byte == _QUOTE:
             return position + _1, written
-        if byte < 0x20:
+        if byte < _BLANK:
             return _GIVE_UP, written
-        if byte == 0x5C:
+        if byte == _BACKSLASH:
             position, written = _escape(text, position, end, out, written)
             if position == _GIVE_UP:
                 return _GIVE_UP, written
@@ -500,7 +511,7 @@ def _string(text: np.ndarray, position: int, end: int, out: np.ndarray, written:
 
 
 @jit_lean
-def _utf8(text: np.ndarray, position: int, end: int) -> int:
+def _utf8(text: np.ndarray, position: Word, end: Word) -> Word:
     """Bytes of the character of two or more bytes that begins here; 0 if none does."""
     first = text[position]
     size = _2 if first < 0xE0 else _3 if first < 0xF0 else _4
@@ -516,12 +527,12 @@ def _utf8(text: np.ndarray, position: int, end: int) -> int:
 
 
 @jit_lean
-def _escape(text: np.ndarray, position: int, end: int, out: np.ndarray, written: int) -> tuple[int, int]:
+def _escape(text: np.ndarray, position: Word, end: Word, out: np.ndarray, written: Word) -> tuple[Word, Word]:
     """Writes the character that the escape at `position` means."""
     if end - position < _2:
         return _GIVE_UP, written
     letter = text[position + _1]
-    if letter == 0x75:
+    if letter == _U:
         code = _unit(text, position, end)
         position += _6
         if code & np.uint64(0xF800) == np.uint64(0xD800):  # a surrogate: only a high one before a low one is text
@@ -534,18 +545,18 @@ def _escape(text: np.ndarray, position: int, end: int, out: np.ndarray, written:
         if code == _GIVE_UP:
             return _GIVE_UP, written
         return position, _put_character(out, written, code)
-    if letter == 0x6E:
-        meant = 0x0A
+    if letter == _N:
+        meant = np.uint8(0x0A)
     elif letter == 0x74:
-        meant = 0x09
+        meant = np.uint8(0x09)
     elif letter == 0x72:
-        meant = 0x0D
+        meant = np.uint8(0x0D)
     elif letter == 0x62:
-        meant = 0x08
+        meant = np.uint8(0x08)
     elif letter == 0x66:
-        meant = 0x0C
-    elif letter == 0x22 or letter == 0x5C or letter == 0x2F:
-        meant = np.int64(letter)
+        meant = np.uint8(0x0C)
+    elif letter == _QUOTE or letter == _BACKSLASH or letter == 0x2F:
+        meant = letter
     else:
         return _GIVE_UP, written
     out[written] = meant
@@ -553,9 +564,9 @@ def _escape(text: np.ndarray, position: int, end: int, out: np.ndarray, written:
 
 
 @jit_lean
-def _unit(text: np.ndarray, position: int, end: int) -> int:
+def _unit(text: np.ndarray, position: Word, end: Word) -> Word:
     r"""The number of a `\uXXXX`; 2**64 - 1 if none stands there."""
-    if end - position < _6 or text[position] != 0x5C or text[position + _1] != 0x75:
+    if end - position < _6 or text[position] != _BACKSLASH or text[position + _1] != 0x75:
         return _GIVE_UP
     code = _0
     for i in range(_2, _6):
@@ -567,7 +578,7 @@ def _unit(text: np.ndarray, position: int, end: int) -> int:
 
 
 @jit_lean
-def _put_character(out: np.ndarray, written: int, code: int) -> int:
+def _put_character(out: np.ndarray, written: Word, code: Word) -> Word:
     """As UTF-8."""
     low = np.uint64(0x3F)
     if code < _128:

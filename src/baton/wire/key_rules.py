@@ -3,6 +3,7 @@
 `*` stands for any characters, dots included; ASCII case does not matter, and `-` and `_` are alike: HTTP headers are
 written in either case, and older conventions turned their dashes into underscores.
 """
+# ruff: noqa: PLR0913, PLR0917, PLR2004, FBT003 # kernels: all that they need is an argument
 
 from __future__ import annotations
 
@@ -16,6 +17,8 @@ from baton.wire.words import load8
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from baton.wire.words import Byte, Flag, Word
 
 MEMO_KEY_BYTES = 64
 MEMO_SLOTS = 4096
@@ -64,7 +67,7 @@ def key_memo() -> np.ndarray:
 
 
 @jit_lean
-def rule_of(text: np.ndarray, start: int, stop: int, rules: KeyRules, memo: np.ndarray) -> tuple[int, bool]:
+def rule_of(text: np.ndarray, start: Word, stop: Word, rules: KeyRules, memo: np.ndarray) -> tuple[Word, Flag]:
     """The number of the rule of the key `text[start:stop]`, and whether a bank number stands in the key itself."""
     size = stop - start
     if size == _0 or size > _KEY_MAX:
@@ -86,7 +89,7 @@ def rule_of(text: np.ndarray, start: int, stop: int, rules: KeyRules, memo: np.n
 
 
 @jit_lean
-def first_match(text: np.ndarray, start: int, stop: int, rules: KeyRules, dotted_only: bool) -> int:  # noqa: FBT001 - compiled code takes no keywords
+def first_match(text: np.ndarray, start: Word, stop: Word, rules: KeyRules, dotted_only: Flag) -> Word:
     """The number of the first rule whose glob matches `text[start:stop]`; one more than the last if none does."""
     count = np.uint64(len(rules.ends) - 1)
     for rule in range(count):
@@ -98,14 +101,14 @@ def first_match(text: np.ndarray, start: int, stop: int, rules: KeyRules, dotted
 
 
 @jit_lean
-def _fold(byte: int) -> int:
+def _fold(byte: Byte) -> Word:
     if 0x41 <= byte <= 0x5A:
         return byte | 0x20
     return _DASH if byte == 0x5F else byte
 
 
 @jit_lean
-def _matches(globs: np.ndarray, first: int, last: int, text: np.ndarray, start: int, stop: int) -> bool:
+def _matches(globs: np.ndarray, first: Word, last: Word, text: np.ndarray, start: Word, stop: Word) -> Flag:
     """Whether the glob matches: first what follows its last star, then from the front, star by star."""
     while last > first and globs[last - _1] != _STAR:
         if stop == start or _fold(text[stop - _1]) != globs[last - _1]:
@@ -133,7 +136,7 @@ def _matches(globs: np.ndarray, first: int, last: int, text: np.ndarray, start: 
 
 
 @jit_lean
-def _slot(text: np.ndarray, start: int, stop: int, size: int) -> int:
+def _slot(text: np.ndarray, start: Word, stop: Word, size: Word) -> Word:
     first, last = _0, _0
     if size >= _8:
         first, last = load8(text, start), load8(text, stop - _8)
@@ -146,7 +149,7 @@ def _slot(text: np.ndarray, start: int, stop: int, size: int) -> int:
 
 
 @jit_lean
-def _is_same(text: np.ndarray, start: int, row: np.ndarray, size: int) -> bool:
+def _is_same(text: np.ndarray, start: Word, row: np.ndarray, size: Word) -> Flag:
     difference = _0
     if size >= _8:
         for i in range(size >> np.uint64(3)):
@@ -158,6 +161,6 @@ def _is_same(text: np.ndarray, start: int, row: np.ndarray, size: int) -> bool:
 
 
 @jit_lean
-def _has_number(text: np.ndarray, start: int, stop: int) -> bool:
+def _has_number(text: np.ndarray, start: Word, stop: Word) -> Flag:
     _, _, kind = find(text, start, stop, IBAN_LENGTHS)
     return kind != NONE

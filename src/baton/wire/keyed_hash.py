@@ -2,12 +2,18 @@
 
 Hashing stays within the kernel because values may all differ: a memo in Python would cost a call a span.
 """
+# ruff: noqa: PLR0913, PLR0917, PLR2004, FBT003 # kernels: all that they need is an argument
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from baton.wire.jit import jit_lean
+
+if TYPE_CHECKING:
+    from baton.wire.words import Flag, Word
 
 DIGEST_BYTES = 16
 BLOCK_BYTES = 128
@@ -56,19 +62,24 @@ def keyed_state(key: bytes) -> np.ndarray:
     block[: len(key)] = np.frombuffer(key, dtype=np.uint8)
     words = np.zeros(16, dtype=np.uint64)
     _load(block, _0, _BLOCK, words)
-    _compress(state, words, _BLOCK, False)  # noqa: FBT003 - compiled code takes no keywords here
+    _compress(state, words, _BLOCK, False)
     return state
 
 
 @jit_lean
 def write_hash(
-    keyed: np.ndarray, text: np.ndarray, start: int, stop: int, words: np.ndarray, out: np.ndarray, at: int
+    keyed: np.ndarray, text: np.ndarray, start: Word, stop: Word, words: np.ndarray, out: np.ndarray, at: Word
 ) -> None:
     """Writes the hash of `text[start:stop]`, which is not empty, as 32 hex digits to `out` from `at`.
 
     Args:
         keyed: `keyed_state(key)`.
+        text: uint8.
+        start: where in it.
+        stop: where not any more.
         words: 24 words (uint64) of scratch.
+        out: uint8.
+        at: where in it.
     """
     state = words[16:24]
     for i in range(8):
@@ -89,7 +100,7 @@ def write_hash(
 
 
 @jit_lean
-def _load(text: np.ndarray, start: int, stop: int, words: np.ndarray) -> None:
+def _load(text: np.ndarray, start: Word, stop: Word, words: np.ndarray) -> None:
     """Fills 16 words, little-endian, from at most `BLOCK_BYTES` bytes; zeros follow."""
     for i in range(16):
         words[i] = _0
@@ -98,7 +109,7 @@ def _load(text: np.ndarray, start: int, stop: int, words: np.ndarray) -> None:
 
 
 @jit_lean
-def _mix(a: int, b: int, c: int, d: int, x: int, y: int) -> tuple[int, int, int, int]:
+def _mix(a: Word, b: Word, c: Word, d: Word, x: Word, y: Word) -> tuple[Word, Word, Word, Word]:
     a = a + b + x
     d ^= a
     d = (d >> _32) | (d << _32)
@@ -115,7 +126,7 @@ def _mix(a: int, b: int, c: int, d: int, x: int, y: int) -> tuple[int, int, int,
 
 
 @jit_lean
-def _compress(h: np.ndarray, m: np.ndarray, count: int, last: bool) -> None:  # noqa: FBT001 - compiled code takes no keywords
+def _compress(h: np.ndarray, m: np.ndarray, count: Word, last: Flag) -> None:
     """The function F of RFC 7693, 3.2; `count` bytes went in, this block included."""
     v0, v1, v2, v3, v4, v5, v6, v7 = h[0], h[1], h[2], h[3], h[4], h[5], h[6], h[7]
     v8, v9, v10, v11 = IV[0], IV[1], IV[2], IV[3]

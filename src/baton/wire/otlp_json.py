@@ -63,6 +63,11 @@ def to_protobuf(body: bytes) -> bytes:
     return encode(parse(body)) if plain is None else plain
 
 
+def warm() -> None:
+    """Compiles the kernel, or loads it, before the first request does."""
+    transcode(b"{}")
+
+
 def transcode(body: bytes) -> bytes | None:
     """The protobuf bytes of a request written to the usual letter; None of any other, valid or not."""
     text = np.frombuffer(body, dtype=np.uint8)
@@ -84,8 +89,8 @@ def parse(body: bytes) -> Json:
     values = sum(map(body.count, (b",", b"[", b"{", b":")))
     if values > JSON_VALUES_MAX:
         raise RequestTooLargeError(
-            f"the JSON has up to {values} values, and is not plain OTLP/JSON, of which {JSON_VALUES_MAX} are taken: send "
-            "smaller batches, or protobuf"
+            f"the JSON has up to {values} values, and is not plain OTLP/JSON, of which {JSON_VALUES_MAX} are taken: "
+            "send smaller batches, or protobuf"
         )
     try:
         parsed = orjson.loads(body)
@@ -219,9 +224,8 @@ def _integer(value: object, path: str, least: int, most: int) -> int:
 
 
 _KINDS = {
-    **dict.fromkeys(
-        (FieldDescriptor.TYPE_INT32, FieldDescriptor.TYPE_INT64, FieldDescriptor.TYPE_ENUM), json_kernel.INT
-    ),
+    **dict.fromkeys((FieldDescriptor.TYPE_INT32, FieldDescriptor.TYPE_INT64), json_kernel.INT),
+    FieldDescriptor.TYPE_ENUM: json_kernel.ENUM,
     **dict.fromkeys((FieldDescriptor.TYPE_UINT32, FieldDescriptor.TYPE_UINT64), json_kernel.UINT),
     FieldDescriptor.TYPE_FIXED64: json_kernel.FIXED64,
     FieldDescriptor.TYPE_FIXED32: json_kernel.FIXED32,
@@ -249,7 +253,7 @@ def _names() -> Names:
                 types.append(field.message_type)
             rows.append((owner, name, field))
     count = json_kernel.SLOTS
-    words = {name: np.zeros(count, dtype=np.uint64) for name in json_kernel.Names._fields}
+    words: dict[str, Any] = {name: np.zeros(count, dtype=np.uint64) for name in json_kernel.Names._fields}
     text = np.frombuffer("".join(name for _, name, _ in rows).encode(), dtype=np.uint8)
     words["kind"] = np.zeros(count, dtype=np.uint8)
     words["reserve"] = np.array([_RESERVES.get(message.name, 1) for message in types], dtype=np.uint64)

@@ -7,17 +7,21 @@ varint of the fewest bytes; what it holds is shifted if that takes more or fewer
 The laws of what is redacted stand in `baton.wire.redaction`. Which field is what comes from the descriptors, as
 tables. All positions are uint64.
 """
+# ruff: noqa: C901, PLR0911, PLR0912, PLR0913, PLR0915, PLR0917, PLR1714, PLR2004, SIM102, SIM109, FBT003 # kernels: a walk is one loop, all that it needs an argument, and bytes are numbers
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from baton.wire.bank_numbers import CARD, IBAN_LENGTHS, NONE, TEXT_BYTES_MIN, find, is_card, normalize
+from baton.wire.bank_numbers import IBAN_LENGTHS, NONE, TEXT_BYTES_MIN, find, is_card, normalize
 from baton.wire.jit import jit_lean
 from baton.wire.key_rules import KeyRules, first_match, rule_of
 from baton.wire.keyed_hash import write_hash
+
+if TYPE_CHECKING:
+    from baton.wire.words import Flag, Word
 
 PLAIN, KEEP, DROP, HASH = 0, 1, 2, 3
 """Actions: only bank numbers are replaced; nothing is; the attribute goes; its value is hashed."""
@@ -107,7 +111,7 @@ def scratch(memo: np.ndarray) -> Scratch:
 @jit_lean
 def redact(
     body: np.ndarray, out: np.ndarray, fields: Fields, rules: KeyRules, keyed: np.ndarray, use: Scratch
-) -> tuple[int, int]:
+) -> tuple[Word, Word]:
     """Writes the request to `out` without what the rules forbid.
 
     Returns:
@@ -118,7 +122,7 @@ def redact(
         pen[i] = _0
     size = np.uint64(len(body))
     stack[0, _END] = size
-    depth, position, end, type_, action = 0, _0, size, REQUEST, PLAIN
+    depth, position, end, type_, action = 0, _0, size, np.int64(REQUEST), np.int64(PLAIN)
     while True:
         while position == end:
             if depth == 0:
@@ -134,7 +138,7 @@ def redact(
         start, stop = _extent(body, position, end, number, wire)
         if stop > end:
             return MALFORMED, field
-        kind = UNKNOWN
+        kind = np.int64(UNKNOWN)
         if number < _NUMBERS_MAX and fields.wire[type_, number] == wire:
             kind = np.int64(fields.kind[type_, number])
         if kind == SCALAR and type_ != ANY_VALUE:
@@ -182,7 +186,7 @@ def redact(
 
 
 @jit_lean
-def _finish(body: np.ndarray, out: np.ndarray, pen: np.ndarray, size: int) -> tuple[int, int]:
+def _finish(body: np.ndarray, out: np.ndarray, pen: np.ndarray, size: Word) -> tuple[Word, Word]:
     if pen[_EDITS] == _0:
         return UNCHANGED, _0
     _flush(body, out, pen, size)
@@ -193,7 +197,7 @@ def _finish(body: np.ndarray, out: np.ndarray, pen: np.ndarray, size: int) -> tu
 
 
 @jit_lean
-def _varint(body: np.ndarray, position: int, end: int) -> tuple[int, int]:
+def _varint(body: np.ndarray, position: Word, end: Word) -> tuple[Word, Word]:
     """A varint and where it ends; beyond `end` if it is cut short or too long."""
     value, shift = _0, _0
     while position < end:
@@ -209,14 +213,14 @@ def _varint(body: np.ndarray, position: int, end: int) -> tuple[int, int]:
 
 
 @jit_lean
-def _tag(body: np.ndarray, position: int, end: int) -> tuple[int, int, int]:
+def _tag(body: np.ndarray, position: Word, end: Word) -> tuple[Word, Word, Word]:
     """Field number, wire type, where the tag ends; beyond `end` if it is cut short."""
     tag, position = _varint(body, position, end)
     return tag >> _3, tag & _7, position
 
 
 @jit_lean
-def _extent(body: np.ndarray, position: int, end: int, number: int, wire: int) -> tuple[int, int]:
+def _extent(body: np.ndarray, position: Word, end: Word, number: Word, wire: Word) -> tuple[Word, Word]:
     """Where the field's content begins and ends; beyond `end` if it is malformed."""
     if position > end:
         return position, end + _1
@@ -237,7 +241,7 @@ def _extent(body: np.ndarray, position: int, end: int, number: int, wire: int) -
 
 
 @jit_lean
-def _group_end(body: np.ndarray, position: int, end: int, number: int) -> int:
+def _group_end(body: np.ndarray, position: Word, end: Word, number: Word) -> Word:
     """Where the group ends that began with this field number; groups in it are counted, their numbers not compared."""
     open_ = 1
     while position < end:
@@ -254,7 +258,7 @@ def _group_end(body: np.ndarray, position: int, end: int, number: int) -> int:
 
 
 @jit_lean
-def _extent_flat(body: np.ndarray, position: int, end: int, wire: int) -> tuple[int, int]:
+def _extent_flat(body: np.ndarray, position: Word, end: Word, wire: Word) -> tuple[Word, Word]:
     """`_extent` of a field that is no group: compiled code must not call itself in a circle."""
     if position > end:
         return position, end + _1
@@ -271,10 +275,10 @@ def _extent_flat(body: np.ndarray, position: int, end: int, wire: int) -> tuple[
 
 
 @jit_lean
-def _key_of(body: np.ndarray, start: int, stop: int) -> tuple[int, int, int]:
+def _key_of(body: np.ndarray, start: Word, stop: Word) -> tuple[Word, Word, Word]:
     """Where the key of a KeyValue begins and ends (of several the last, as protobuf reads it), and the value's field.
 
-    The value's field is where `_is_plain` may look: 0 if it must not, since the pair is not a key and at most one value.
+    The value's field is where `_is_plain` may look: 0 if it must not, as the pair is no key and at most one value.
     """
     if stop - start >= _2 and body[start] == _KEY_TAG and body[start + _1] < 0x80:  # as everybody writes it
         key, key_end = start + _2, start + _2 + np.uint64(body[start + _1])
@@ -297,7 +301,7 @@ def _key_of(body: np.ndarray, start: int, stop: int) -> tuple[int, int, int]:
 
 
 @jit_lean
-def _is_plain(body: np.ndarray, position: int, stop: int) -> bool:
+def _is_plain(body: np.ndarray, position: Word, stop: Word) -> Flag:
     """Whether the value field from `position` to `stop` is a scalar that holds no bank number: nothing to do there.
 
     False where it is not written the usual way; then the walk goes into it.
@@ -327,7 +331,7 @@ def _is_plain(body: np.ndarray, position: int, stop: int) -> bool:
 
 
 @jit_lean
-def _digits(number: int) -> int:
+def _digits(number: Word) -> Word:
     count = _1
     while number >= _10:
         number //= _10
@@ -337,8 +341,8 @@ def _digits(number: int) -> int:
 
 @jit_lean
 def _path_rule(
-    body: np.ndarray, key: int, key_end: int, rules: KeyRules, stack: np.ndarray, depth: int, path: np.ndarray
-) -> int:
+    body: np.ndarray, key: Word, key_end: Word, rules: KeyRules, stack: np.ndarray, depth: Word, path: np.ndarray
+) -> Word:
     """The rule of a nested pair's path: the keys of the pairs around it and its own, with dots between.
 
     A path longer than `PATH_BYTES_MAX` matches nothing.
@@ -370,12 +374,12 @@ def _value(
     body: np.ndarray,
     out: np.ndarray,
     pen: np.ndarray,
-    number: int,
-    field: int,
-    prefix: int,
-    start: int,
-    stop: int,
-    action: int,
+    number: Word,
+    field: Word,
+    prefix: Word,
+    start: Word,
+    stop: Word,
+    action: Word,
     keyed: np.ndarray,
     use: Scratch,
 ) -> None:
@@ -418,10 +422,10 @@ def _integer(
     body: np.ndarray,
     out: np.ndarray,
     pen: np.ndarray,
-    field: int,
-    stop: int,
-    integer: int,
-    action: int,
+    field: Word,
+    stop: Word,
+    integer: Word,
+    action: Word,
     keyed: np.ndarray,
     use: Scratch,
 ) -> None:
@@ -446,9 +450,9 @@ def _text(
     body: np.ndarray,
     out: np.ndarray,
     pen: np.ndarray,
-    prefix: int,
-    start: int,
-    stop: int,
+    prefix: Word,
+    start: Word,
+    stop: Word,
     keyed: np.ndarray,
     use: Scratch,
 ) -> None:
@@ -474,7 +478,7 @@ def _text(
 
 @jit_lean
 def _put_token(
-    text: np.ndarray, start: int, stop: int, out: np.ndarray, pen: np.ndarray, keyed: np.ndarray, use: Scratch
+    text: np.ndarray, start: Word, stop: Word, out: np.ndarray, pen: np.ndarray, keyed: np.ndarray, use: Scratch
 ) -> None:
     """Writes the mark and hash of a text; of one that is a bank number, of that number however it is written.
 
@@ -495,13 +499,13 @@ def _put_token(
 
 
 @jit_lean
-def _place(pen: np.ndarray, position: int) -> int:
+def _place(pen: np.ndarray, position: Word) -> Word:
     """Where the output has, or will have, what stands at `position` of the request."""
     return pen[_OUT] + (position - pen[_COPIED])
 
 
 @jit_lean
-def _flush(body: np.ndarray, out: np.ndarray, pen: np.ndarray, upto: int) -> None:
+def _flush(body: np.ndarray, out: np.ndarray, pen: np.ndarray, upto: Word) -> None:
     """Copies the request up to `upto`."""
     copied, written = pen[_COPIED], pen[_OUT]
     count = upto - copied
@@ -514,7 +518,7 @@ def _flush(body: np.ndarray, out: np.ndarray, pen: np.ndarray, upto: int) -> Non
 
 
 @jit_lean
-def _cut(body: np.ndarray, out: np.ndarray, pen: np.ndarray, start: int, stop: int) -> None:
+def _cut(body: np.ndarray, out: np.ndarray, pen: np.ndarray, start: Word, stop: Word) -> None:
     """Leaves out a stretch of the request."""
     _flush(body, out, pen, start)
     pen[_COPIED] = stop
@@ -522,8 +526,8 @@ def _cut(body: np.ndarray, out: np.ndarray, pen: np.ndarray, start: int, stop: i
 
 
 @jit_lean
-def _replace(body: np.ndarray, out: np.ndarray, pen: np.ndarray, field: int, stop: int, size: int) -> bool:
-    """Puts the head of a string_value of `size` bytes, at most 127, in the place of a field; False if it is too much."""
+def _replace(body: np.ndarray, out: np.ndarray, pen: np.ndarray, field: Word, stop: Word, size: Word) -> Flag:
+    """Puts the head of a string_value of `size` bytes, at most 127, in a field's place; False if it is too much."""
     _cut(body, out, pen, field, stop)
     written = pen[_OUT]
     if written + size + _2 > np.uint64(len(out)):
@@ -537,7 +541,7 @@ def _replace(body: np.ndarray, out: np.ndarray, pen: np.ndarray, field: int, sto
 
 
 @jit_lean
-def _close(body: np.ndarray, out: np.ndarray, pen: np.ndarray, prefix: int, start: int, end: int) -> None:
+def _close(body: np.ndarray, out: np.ndarray, pen: np.ndarray, prefix: Word, start: Word, end: Word) -> None:
     """Ends an edited message or text at `end`: writes its length to the output at `prefix`; it begins at `start`."""
     _flush(body, out, pen, end)
     written = pen[_OUT]

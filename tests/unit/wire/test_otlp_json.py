@@ -145,6 +145,7 @@ def test_every_kind_of_value_is_read(value: dict[str, Any], text: str, type_: in
         (json_of(name=5), "name is 5: send a string"),
         (json_of(kind="SPAN_KIND_NOPE"), "'SPAN_KIND_NOPE': send one of 0"),
         (json_of(kind=True), "kind is True"),
+        (json_of(kind="3"), "'3': send one of 0"),
         (json_of(kind=2**31), "2147483648"),
         (json_of(startTimeUnixNano="-1"), "'-1'"),
         (json_of(startTimeUnixNano="1e9"), "'1e9'"),
