@@ -228,12 +228,15 @@ def forget(store: Path, key: str, value: str, tenant: str | None, owners: Path |
     Raises:
         NotFoundError: there is no store.
         StoreError: the store is in use (being served, say), of another format or damaged, or the disk refused.
+        InputError: baton.toml or the redaction key has a fault.
     """
     from baton.store.writer import Writer, existing
+    from baton.wire.redaction import stands_as
 
-    # A value that is redacted stands as something else in the store: then that is a second value here.
+    rules = load_settings(store).redaction
     with Writer(existing(store)) as writer:
-        forgotten = writer.forget(key, [value], tenant)
+        # Before and after a rule came to hold, the value stands in the store as it is, and as its hash.
+        forgotten = writer.forget(key, [value, stands_as(rules, store, key, value)], tenant)
         if forgotten.learned:
             _learn(writer, owners)
             writer.vacuum(0)
