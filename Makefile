@@ -15,6 +15,7 @@ $(STAMP): requirements.lock pyproject.toml
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/pip install -qq --disable-pip-version-check --require-hashes --requirement requirements.lock
 	@$(BIN)/pip install -qq --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@$(BIN)/python -m baton.wire.warm
 	@touch $@
 
 demo: $(STAMP) ## Run a small bank against the endpoint and print the dropped-handoff report.

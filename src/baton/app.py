@@ -39,7 +39,9 @@ def serve(store: Path, grpc: str, http: str, owners: Path | None) -> None:
         AddressError: an address cannot be listened on.
     """
     from baton.serve.endpoint import run
+    from baton.wire.kernel import warm
 
+    warm()
     run(store, grpc, http, owners)
 
 
