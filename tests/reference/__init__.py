@@ -1,4 +1,7 @@
-"""The same as `baton.wire.decode` by other means: protobuf's own objects, walked in Python. The kernels are held to it."""
+"""The same as `baton.wire.decode` by other means: protobuf's objects, walked in Python.
+
+The kernels are held to it: every request is refused by both or gives both the same rows.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How deep the values of a request nest, read from its bytes: of a merged or replaced value the object shows no trace."""
+"""How deep the values of a request nest, read from its bytes: of a replaced value the objects show no trace."""
 
 from __future__ import annotations
 

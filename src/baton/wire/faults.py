@@ -15,12 +15,13 @@ if TYPE_CHECKING:
 
 
 def raise_fault(body: bytes, state: Words) -> None:
+    """Raises InvalidRequestError where the scan met a fault: what, at which byte, what to send instead."""
     error, at = state[scan.ERROR], int(state[scan.ERROR_AT])
     if error == scan.NESTING:
         key = body[int(state[scan.KEY_START]) : int(state[scan.KEY_STOP])].decode()
         raise InvalidRequestError(
-            f"attribute {quote(key)} nests deeper than {NESTING_MAX} messages at byte {at}: send it flat, or as JSON in "
-            "a string"
+            f"attribute {quote(key)} nests deeper than {NESTING_MAX} messages at byte {at}: send it flat, or as JSON "
+            "in a string"
         )
     if error:
         fault = "Wire format was corrupt" if error == scan.WIRE else "String field had bad UTF-8"
@@ -31,6 +32,7 @@ def raise_fault(body: bytes, state: Words) -> None:
 
 
 def raise_excess(state: Words) -> None:
+    """Raises RequestTooLargeError where there is more of something than its limit."""
     for what, count, limit in (
         ("spans", int(state[scan.KEPT]), REQUEST_SPANS_MAX),
         ("attributes on one span, event, link, scope or resource", int(state[scan.OWNER_MAX]), OWNER_ATTRIBUTES_MAX),

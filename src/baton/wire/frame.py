@@ -9,7 +9,7 @@ import polars as pl
 import pyarrow as pa
 
 from baton.schema import SPANS
-from baton.wire import fill
+from baton.wire import arrays
 from baton.wire.places import NUMBER_COLUMNS, TEXT_COLUMNS
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ _NULLABLE_NUMBERS = frozenset(NUMBER_COLUMNS) - {"trace_key", "span_key", "start
 _BINARY = frozenset(name for name, dtype in SPANS.schema.items() if dtype == pl.Binary())
 
 
-def frame(filled: fill.Target, data: Bytes) -> pl.DataFrame:
+def frame(filled: arrays.Target, data: Bytes) -> pl.DataFrame:
     """SPANS's columns over the arrays."""
     buffers = [pa.py_buffer(data), pa.py_buffer(filled.arena)]
     columns = {name: _text_column(name, filled.cells, buffers) for name in TEXT_COLUMNS}
@@ -34,41 +34,39 @@ def frame(filled: fill.Target, data: Bytes) -> pl.DataFrame:
         column = NUMBER_COLUMNS.index(name)
         stated = filled.cells.numbered[column] if name in _NULLABLE_NUMBERS else None
         columns[name] = _numbers(filled.cells.numbers[column], stated)
-    columns["kind"] = _small(filled.small[fill.KIND])
-    columns["status_code"] = _small(filled.small[fill.STATUS_CODE])
+    columns["kind"] = _small(filled.small[arrays.KIND])
+    columns["status_code"] = _small(filled.small[arrays.STATUS_CODE])
     columns |= _lists(filled, buffers)
     table = pa.Table.from_arrays([columns[name] for name in SPANS.names], SPANS.names)
     return cast("pl.DataFrame", pl.from_arrow(table))
 
 
-def _lists(filled: fill.Target, buffers: Buffers) -> dict[str, pa.Array]:
+def _lists(filled: arrays.Target, buffers: Buffers) -> dict[str, pa.Array]:
     attributes = {
         name: _list(filled.ends[list_], _attributes(filled, list_, buffers))
-        for name, list_ in (("attributes", fill.ATTRIBUTES), ("resource", fill.RESOURCE), ("scope", fill.SCOPE))
+        for name, list_ in (("attributes", arrays.ATTRIBUTES), ("resource", arrays.RESOURCE), ("scope", arrays.SCOPE))
     }
-    keys = pa.StructArray.from_arrays(_pair(filled, fill.KEYS, buffers), ["key", "value"])
+    keys = pa.StructArray.from_arrays(_pair(filled, arrays.KEYS, buffers), ["key", "value"])
     return {
         **attributes,
-        "keys": _list(filled.ends[fill.KEYS], keys),
-        "events": _list(filled.ends[fill.EVENTS], _events(filled, buffers)),
-        "links": _list(filled.ends[fill.LINKS], _links(filled, buffers)),
+        "keys": _list(filled.ends[arrays.KEYS], keys),
+        "events": _list(filled.ends[arrays.EVENTS], _events(filled, buffers)),
+        "links": _list(filled.ends[arrays.LINKS], _links(filled, buffers)),
     }
 
 
-def _events(filled: fill.Target, buffers: Buffers) -> pa.Array:
-    count = int(filled.cursors[fill.EVENTS])
-    events = fill.Events(*(array[:count] for array in filled.events))
-    attributes = _list(events.ends, _attributes(filled, fill.EVENT_ATTRIBUTES, buffers))
+def _events(filled: arrays.Target, buffers: Buffers) -> pa.Array:
+    events = filled.events
+    attributes = _list(events.ends, _attributes(filled, arrays.EVENT_ATTRIBUTES, buffers))
     names = _texts(events.names, None, buffers)
     return pa.StructArray.from_arrays(
         [names, _numbers(events.times, events.timed), attributes], ["name", "time_ns", "attributes"]
     )
 
 
-def _links(filled: fill.Target, buffers: Buffers) -> pa.Array:
-    count = int(filled.cursors[fill.LINKS])
-    links = fill.Links(*(array[:count] for array in filled.links))
-    attributes = _list(links.ends, _attributes(filled, fill.LINK_ATTRIBUTES, buffers))
+def _links(filled: arrays.Target, buffers: Buffers) -> pa.Array:
+    links = filled.links
+    attributes = _list(links.ends, _attributes(filled, arrays.LINK_ATTRIBUTES, buffers))
     columns = {
         "trace_id": _texts(links.trace_ids, None, buffers, pa.binary_view()),
         "span_id": _texts(links.span_ids, None, buffers, pa.binary_view()),
@@ -81,12 +79,12 @@ def _links(filled: fill.Target, buffers: Buffers) -> pa.Array:
     return pa.StructArray.from_arrays(list(columns.values()), list(columns))
 
 
-def _attributes(filled: fill.Target, kind: int, buffers: Buffers) -> pa.Array:
+def _attributes(filled: arrays.Target, kind: int, buffers: Buffers) -> pa.Array:
     types = filled.entries.types[int(filled.starts[kind]) : int(filled.cursors[kind])]
     return pa.StructArray.from_arrays([*_pair(filled, kind, buffers), _small(types)], ["key", "value", "type"])
 
 
-def _pair(filled: fill.Target, kind: int, buffers: Buffers) -> list[pa.Array]:
+def _pair(filled: arrays.Target, kind: int, buffers: Buffers) -> list[pa.Array]:
     there = slice(int(filled.starts[kind]), int(filled.cursors[kind]))
     return [_texts(filled.entries.keys[there], None, buffers), _texts(filled.entries.values[there], None, buffers)]
 
@@ -97,7 +95,7 @@ def _list(ends: Words, entries: pa.Array) -> pa.Array:
     return pa.LargeListArray.from_arrays(_numbers(offsets, None), entries)
 
 
-def _text_column(name: str, spans: fill.Cells, buffers: Buffers) -> pa.Array:
+def _text_column(name: str, spans: arrays.Cells, buffers: Buffers) -> pa.Array:
     column = TEXT_COLUMNS.index(name)
     stated = None if name in _NEVER_NULL else spans.stated[column]
     return _texts(spans.views[column], stated, buffers, pa.binary_view() if name in _BINARY else pa.string_view())

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from baton.limits import FRAME_ENTRIES_MAX, FRAME_SPANS_MAX
-from baton.wire import fill, scan
+from baton.wire import arrays, fill, scan
 from baton.wire.places import COLUMNS, NUMBER_COLUMNS, TEXT_COLUMNS, resource_names, span_names
 from baton.wire.reading import DEPTH_MAX
 from baton.wire.texts import special_texts, views
@@ -30,8 +30,14 @@ _WORD = np.uint64
 _SPECIAL_BYTES = 64
 """Of requests with as many specials as any real one; for more the scan is done twice."""
 
-LONG_INT_BYTES = 64
-"""Room for a long int in the arena: it may be written up to three times, where another takes its column."""
+# One span with nothing but its ids.
+_ONE_SPAN = b"\x0a\x20\x12\x1e\x12\x1c\x0a\x10" + b"\x01" * 16 + b"\x12\x08" + b"\x01" * 8
+
+
+class _OneSpan(NamedTuple):
+    ingested_at: int = 0
+    tenant: str = ""
+    body: bytes = _ONE_SPAN
 
 
 class Scanned(NamedTuple):
@@ -50,6 +56,13 @@ class Scanned(NamedTuple):
     bounds: Words
     states: Words
     marks: scan.Marks
+
+
+def warm() -> None:
+    """Runs each kernel once, so that none compiles while a request waits."""
+    requests = [_OneSpan()]
+    scan_one(_ONE_SPAN)
+    list(fill_all(scan_all([_ONE_SPAN]), requests))
 
 
 def scan_one(body: bytes) -> Words:
@@ -75,7 +88,7 @@ def scan_all(bodies: Sequence[bytes]) -> Scanned:
         room = int(marks.state[scan.SPECIALS])
 
 
-def fill_all(scanned: Scanned, requests: Sequence[Request]) -> Iterator[fill.Target]:
+def fill_all(scanned: Scanned, requests: Sequence[Request]) -> Iterator[arrays.Target]:
     """The arrays of the requests' spans, in parts of about `FRAME_SPANS_MAX` spans; of none where none is kept."""
     marks, states = scanned.marks, scanned.states
     tenants = list(dict.fromkeys(request.tenant for request in requests))
@@ -84,9 +97,9 @@ def fill_all(scanned: Scanned, requests: Sequence[Request]) -> Iterator[fill.Tar
     texts = [UNKNOWN_SERVICE, *(tenant.encode() for tenant in tenants), *special]
     text_views = views(texts, 0)
     used = sum(map(len, texts))
-    arena = np.zeros(used + (int(marks.state[scan.LONG_INTS]) + 1) * LONG_INT_BYTES, np.uint8)
+    arena = np.zeros(used + (int(marks.state[scan.LONG_INTS]) + 1) * arrays.LONG_INT_BYTES, np.uint8)
     arena[:used] = np.frombuffer(b"".join(texts), np.uint8)
-    source = fill.Source(
+    source = arrays.Source(
         scanned.data,
         scanned.bounds,
         np.array([request.ingested_at for request in requests], np.int64).view(_WORD),
@@ -102,13 +115,13 @@ def fill_all(scanned: Scanned, requests: Sequence[Request]) -> Iterator[fill.Tar
         if counts[scan.KEPT]:
             into = target(counts, states[first], arena, used)
             fill.fill(source, _WORD(first), _WORD(last), span_names(), resource_names(), scratch, into)
-            used = int(into.cursors[fill.ARENA])
+            used = int(into.cursors[arrays.ARENA])
             yield into
 
 
-def cells(columns: int, numbers: int, rows: int) -> fill.Cells:
+def cells(columns: int, numbers: int, rows: int) -> arrays.Cells:
     """Cells, all null."""
-    return fill.Cells(
+    return arrays.Cells(
         np.zeros((columns, rows, 2), _WORD),
         np.zeros((columns, rows), np.uint8),
         np.zeros((numbers, rows), _WORD),
@@ -116,17 +129,17 @@ def cells(columns: int, numbers: int, rows: int) -> fill.Cells:
     )
 
 
-def context(unknown_service: Words) -> fill.Context:
+def context(unknown_service: Words) -> arrays.Context:
     """Scratch of a fill."""
-    return fill.Context(
+    return arrays.Context(
         cells(len(TEXT_COLUMNS), 1, 1),
-        np.zeros((COLUMNS, fill.HELD_SIZE), _WORD),
+        np.zeros((COLUMNS, arrays.HELD_SIZE), _WORD),
         unknown_service,
         np.zeros(int(DEPTH_MAX), _WORD),
     )
 
 
-def target(counts: Words, before: Words, arena: Bytes, arena_used: int) -> fill.Target:
+def target(counts: Words, before: Words, arena: Bytes, arena_used: int) -> arrays.Target:
     """Arrays with room for what `scan` counted.
 
     Args:
@@ -136,29 +149,29 @@ def target(counts: Words, before: Words, arena: Bytes, arena_used: int) -> fill.
         arena_used: how many bytes of them there are.
     """
     rows, events, links = (int(counts[name]) for name in (scan.KEPT, scan.EVENTS, scan.LINKS))
-    room = np.zeros(fill.CURSORS, np.int64)
-    room[fill.ATTRIBUTES] = room[fill.KEYS] = counts[scan.ATTRIBUTES]
-    room[fill.EVENT_ATTRIBUTES], room[fill.LINK_ATTRIBUTES] = (
+    room = np.zeros(arrays.CURSORS, np.int64)
+    room[arrays.ATTRIBUTES] = room[arrays.KEYS] = counts[scan.ATTRIBUTES]
+    room[arrays.EVENT_ATTRIBUTES], room[arrays.LINK_ATTRIBUTES] = (
         counts[scan.EVENT_ATTRIBUTES],
         counts[scan.LINK_ATTRIBUTES],
     )
-    room[fill.RESOURCE], room[fill.SCOPE] = counts[scan.RESOURCE_ROWS], counts[scan.SCOPE_ROWS]
-    room[fill.RESOURCE_OWN], room[fill.SCOPE_OWN] = counts[scan.RESOURCE_MAX], counts[scan.SCOPE_MAX]
+    room[arrays.RESOURCE], room[arrays.SCOPE] = counts[scan.RESOURCE_ROWS], counts[scan.SCOPE_ROWS]
+    room[arrays.RESOURCE_OWN], room[arrays.SCOPE_OWN] = counts[scan.RESOURCE_MAX], counts[scan.SCOPE_MAX]
     starts = np.cumsum(room) - room
-    starts[[fill.EVENTS, fill.LINKS, fill.ROW]] = 0
+    starts[[arrays.EVENTS, arrays.LINKS, arrays.ROW]] = 0
     entries = int(room.sum()) + 1
     cursors = starts.astype(_WORD)
-    cursors[fill.SEEN], cursors[fill.SPECIAL] = before[scan.SEEN], before[scan.SPECIALS]
-    cursors[fill.ARENA] = arena_used
-    return fill.Target(
+    cursors[arrays.SEEN], cursors[arrays.SPECIAL] = before[scan.SEEN], before[scan.SPECIALS]
+    cursors[arrays.ARENA] = arena_used
+    return arrays.Target(
         cells(len(TEXT_COLUMNS), len(NUMBER_COLUMNS), rows),
         np.zeros((2, rows), np.uint8),
-        np.zeros((fill.LISTS, rows), _WORD),
-        fill.Entries(np.empty((entries, 2), _WORD), np.empty((entries, 2), _WORD), np.empty(entries, np.uint8)),
-        fill.Events(
+        np.zeros((arrays.LISTS, rows), _WORD),
+        arrays.Entries(np.empty((entries, 2), _WORD), np.empty((entries, 2), _WORD), np.empty(entries, np.uint8)),
+        arrays.Events(
             np.empty((events, 2), _WORD), np.empty(events, _WORD), np.empty(events, np.uint8), np.empty(events, _WORD)
         ),
-        fill.Links(
+        arrays.Links(
             np.empty((links, 2), _WORD),
             np.empty((links, 2), _WORD),
             np.empty((links, 2), _WORD),
@@ -201,4 +214,5 @@ ENTRIES = [
 
 
 def entries_of(states: Words) -> Words:
+    """How many entries are stored, of each state."""
     return states[..., ENTRIES].sum(axis=-1)

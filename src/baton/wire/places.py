@@ -14,6 +14,7 @@ numbers (`NUMBER_COLUMNS`).
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -95,6 +96,7 @@ def slot(head: np.uint64, tail: np.uint64, length: np.uint64) -> np.uint64:
     return ((word ^ word >> _HALF) & _LOW) * _MIXER >> _MIX_SHIFT & np.uint64(SLOTS - 1)
 
 
+@cache
 def span_names() -> Names:
     """The names that mean something on a span."""
     aliases = {name: (_place(column), rank) for name, (column, rank) in SPANS.aliases().items()}
@@ -102,6 +104,7 @@ def span_names() -> Names:
     return _names([(name, *place, 0, 1) for name, place in aliases.items()] + [(key, -1, 0, 1, 0) for key in keys])
 
 
+@cache
 def resource_names() -> Names:
     """The names that mean something on a resource."""
     return _names(

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     Bytes: TypeAlias = npt.NDArray[np.uint8]
     Words: TypeAlias = npt.NDArray[np.uint64]
+    Truth: TypeAlias = bool | np.bool
 
 U = np.uint64
 # numba makes a float of a uint64 and a plain number: each number is a uint64 of its own.
@@ -159,7 +160,7 @@ def fixed(at: np.uint64, end: np.uint64, size: np.uint64) -> np.uint64:
 
 
 @inlined
-def is_utf8(data: Bytes, at: np.uint64, end: np.uint64) -> bool:
+def is_utf8(data: Bytes, at: np.uint64, end: np.uint64) -> Truth:
     """Whether the bytes are UTF-8: no surrogates, no overlong forms, nothing above U+10FFFF."""
     length = end - at
     if length >= U8:
@@ -177,7 +178,7 @@ def is_utf8(data: Bytes, at: np.uint64, end: np.uint64) -> bool:
 
 
 @jit_lean
-def _is_utf8(data: Bytes, at: np.uint64, end: np.uint64) -> bool:
+def _is_utf8(data: Bytes, at: np.uint64, end: np.uint64) -> Truth:
     while at < end:
         if end - at >= U8 and load8(data, at) & _HIGH_BITS == U0:
             at += U8

@@ -35,7 +35,7 @@ from baton.wire.reading import (
 )
 
 if TYPE_CHECKING:
-    from baton.wire.reading import Bytes, Words
+    from baton.wire.reading import Bytes, Truth, Words
 
 # What a state counts.
 (
@@ -394,13 +394,13 @@ def _reject(fault: np.uint64, start: np.uint64, stop: np.uint64, into: Marks) ->
 
 
 @inlined
-def is_trace_id(data: Bytes, start: np.uint64, stop: np.uint64) -> bool:
+def is_trace_id(data: Bytes, start: np.uint64, stop: np.uint64) -> Truth:
     """Whether these are 16 bytes, not all zero."""
     return stop - start == _TRACE_ID_BYTES and (load8(data, start) | load8(data, start + U8)) != U0
 
 
 @inlined
-def is_span_id(data: Bytes, start: np.uint64, stop: np.uint64) -> bool:
+def is_span_id(data: Bytes, start: np.uint64, stop: np.uint64) -> Truth:
     """Whether these are 8 bytes, not all zero."""
     return stop - start == _SPAN_ID_BYTES and load8(data, start) != U0
 
@@ -518,7 +518,7 @@ def _attribute(data: Bytes, at: np.uint64, end: np.uint64, depth: np.uint64, int
 
 
 @inlined
-def is_short(bits: np.uint64) -> bool:
+def is_short(bits: np.uint64) -> Truth:
     """Whether an int's text has at most 12 characters."""
     return bits <= SHORT_INT_MAX or bits >= SHORT_INT_MIN
 
