@@ -10,8 +10,10 @@ import pytest
 from baton.errors import BatonError, InvalidRequestError, UnavailableError
 from baton.serve import intake as module
 from baton.serve.intake import Intake
+from baton.settings import RedactionRules
 from baton.wire.decode import decode
 from baton.wire.outcome import Encoding
+from baton.wire.redaction import Redactor
 
 if TYPE_CHECKING:
     from baton.journal.record import Record
@@ -20,6 +22,7 @@ JSON = (
     b'{"resourceSpans":[{"scopeSpans":[{"spans":['
     b'{"traceId":"00000000000000000000000000000001","spanId":"0000000000000001","name":"a"},{"name":"no id"}]}]}]}'
 )
+REDACTOR = Redactor(RedactionRules(), bytes(32))
 
 
 class FakeJournal:
@@ -46,7 +49,7 @@ def test_both_encodings_are_journalled_as_the_same_protobuf() -> None:
     journal = FakeJournal()
 
     async def send() -> None:
-        intake = Intake(journal)  # type: ignore[arg-type] # a stand-in
+        intake = Intake(journal, REDACTOR)  # type: ignore[arg-type] # a stand-in
         rejections = [
             await intake.export(JSON, Encoding.JSON),
             await intake.export(gzip.compress(JSON), Encoding.JSON, gzipped=True),
@@ -64,7 +67,7 @@ def test_a_request_without_spans_to_keep_is_not_journalled() -> None:
     journal = FakeJournal()
 
     async def send() -> None:
-        intake = Intake(journal)  # type: ignore[arg-type] # a stand-in
+        intake = Intake(journal, REDACTOR)  # type: ignore[arg-type] # a stand-in
         await intake.export(b"", Encoding.PROTOBUF)
         assert (await intake.export(JSON.replace(b'"0000000000000001"', b'"zz"'), Encoding.JSON)).spans == 2
 
@@ -77,7 +80,7 @@ def test_nothing_is_acknowledged_that_the_journal_refused() -> None:
     journal = FakeJournal(UnavailableError("disk full"))
 
     async def send() -> None:
-        await Intake(journal).export(JSON, Encoding.JSON)  # type: ignore[arg-type] # a stand-in
+        await Intake(journal, REDACTOR).export(JSON, Encoding.JSON)  # type: ignore[arg-type] # a stand-in
 
     with pytest.raises(UnavailableError, match="disk full"):
         asyncio.run(send())
