@@ -29,8 +29,8 @@ from baton.serve.outages import Refusals
 from baton.serve.upkeep import Upkeep, attempt
 from baton.settings import load_settings
 from baton.store.writer import Writer
-from baton.wire import otlp_json
 from baton.wire.redaction import Redactor, open_redactor
+from baton.wire.warm import warm
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -56,10 +56,10 @@ def run(store: Path, owners: Path | None, options: Options) -> None:
         AddressError: an address cannot be listened on.
     """
     access, rules = settle(options), load_settings(store).redaction
+    warm()
     set_up_allocator()
     raise_limit()
     with Writer(store) as writer:
-        otlp_json.warm()
         asyncio.run(_serve(_House(writer, owners, open_redactor(rules, store)), access, lambda: settle(options)))
 
 

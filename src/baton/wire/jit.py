@@ -7,8 +7,10 @@ source of this package and of what else decides the code; a change of any of the
 
 from __future__ import annotations
 
+import atexit
 import hashlib
 import os
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -66,8 +68,11 @@ def _digest() -> str:
     return hashlib.sha256(b"\0".join([*(p.encode() for p in parts), *(s.read_bytes() for s in sources)])).hexdigest()
 
 
-def _cache_folder() -> Path:
-    """Beside the code, else in the user's cache, else for this process only: never where others may write."""
+def _cache_folder() -> tuple[Path, bool]:
+    """Beside the code, else in the user's cache, else for this process only: never where others may write.
+
+    And whether other processes will find it.
+    """
     name = f"kernel-{_digest()[:16]}"
     user = Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()) / "baton"
     for parent in (Path(__file__).parent / "__pycache__", user):
@@ -77,8 +82,10 @@ def _cache_folder() -> Path:
         except OSError:
             continue
         if os.access(folder, os.W_OK) and folder.stat().st_uid == os.geteuid():
-            return folder
-    return Path(tempfile.mkdtemp(prefix="baton-kernel-"))
+            return folder, True
+    folder = Path(tempfile.mkdtemp(prefix="baton-kernel-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder, False
 
 
 class _Notice(event.Listener):
@@ -96,5 +103,6 @@ class _Notice(event.Listener):
         """Nothing to say."""
 
 
-config.CACHE_DIR = str(_cache_folder())  # type: ignore[attr-defined] # numba sets it by name
+FOLDER, KEPT = _cache_folder()
+config.CACHE_DIR = str(FOLDER)  # type: ignore[attr-defined] # numba sets it by name
 event.register("numba:compile", _Notice())  # type: ignore[no-untyped-call] # numba ships no types

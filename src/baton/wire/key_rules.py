@@ -28,6 +28,7 @@ _SIZE, _RULE_LOW, _RULE_HIGH, _DIRTY = 64, 65, 66, 67
 _0, _1, _2, _8 = np.uint64(0), np.uint64(1), np.uint64(2), np.uint64(8)
 _KEY_MAX, _SLOT_MASK = np.uint64(MEMO_KEY_BYTES), np.uint64(MEMO_SLOTS - 1)
 _ODD, _SHIFT = np.uint64(0x9E3779B97F4A7C15), np.uint64(40)
+FORGOTTEN = np.uint64(2**64 - 1)
 _STAR, _DASH, _DOT = 0x2A, 0x2D, 0x2E
 
 
@@ -59,33 +60,57 @@ def key_rules(rules: Sequence[tuple[str, int]], otherwise: int) -> KeyRules:
 
 
 def key_memo() -> np.ndarray:
-    """An empty memo for `rule_of`: a row holds a key, its size (0 none), its rule, and whether it is dirty.
+    """An empty memo: a row holds a key, its size (0 none), its rule, and whether it is dirty.
 
     Two keys of one slot turn each other out, so it is bounded; it belongs to one thread.
     """
-    return np.zeros((MEMO_SLOTS, MEMO_KEY_BYTES + 8), dtype=np.uint8)
+    return np.zeros((MEMO_SLOTS + 1, MEMO_KEY_BYTES + 8), dtype=np.uint8)
 
 
 @jit_lean
-def rule_of(text: np.ndarray, start: Word, stop: Word, rules: KeyRules, memo: np.ndarray) -> tuple[Word, Flag]:
-    """The number of the rule of the key `text[start:stop]`, and whether a bank number stands in the key itself."""
+def recall(text: np.ndarray, start: Word, stop: Word, memo: np.ndarray) -> Word:
+    """The memo's row for the key `text[start:stop]`; 2**64 - 1 if it is not there: then `learn` it."""
     size = stop - start
     if size == _0 or size > _KEY_MAX:
-        return first_match(text, start, stop, rules, False), _has_number(text, start, stop)
+        return FORGOTTEN
     slot = _slot(text, start, stop, size)
     for way in range(_2):
-        row = memo[slot ^ np.uint64(way)]
+        row = memo[slot ^ way]
         if row[_SIZE] == size and _is_same(text, start, row, size):
-            return np.uint64(row[_RULE_LOW]) | np.uint64(row[_RULE_HIGH]) << _8, row[_DIRTY] != 0
-    rule, dirty = first_match(text, start, stop, rules, False), _has_number(text, start, stop)
-    row, other = memo[slot], memo[slot ^ _1]
-    for i in range(_DIRTY + 1):
-        other[i] = row[i]
-    for i in range(size):
-        row[i] = text[start + i]
-    row[_SIZE] = size
-    row[_RULE_LOW], row[_RULE_HIGH], row[_DIRTY] = rule & np.uint64(255), rule >> _8, dirty
-    return rule, dirty
+            return slot ^ way
+    return FORGOTTEN
+
+
+@jit_lean
+def learn(text: np.ndarray, start: Word, stop: Word, rules: KeyRules, memo: np.ndarray) -> Word:
+    """Puts a key into the memo, at the row returned; of one too long or empty, into a row where none is found."""
+    size = stop - start
+    slot = np.uint64(MEMO_SLOTS)
+    if _0 < size <= _KEY_MAX:
+        slot = _slot(text, start, stop, size)
+        row, other = memo[slot], memo[slot ^ _1]
+        for i in range(_DIRTY + 1):
+            other[i] = row[i]
+        for i in range(size):
+            row[i] = text[start + i]
+        row[_SIZE] = size
+    row = memo[slot]
+    rule = first_match(text, start, stop, rules, False)
+    row[_RULE_LOW], row[_RULE_HIGH] = rule & np.uint64(255), rule >> _8
+    row[_DIRTY] = _has_number(text, start, stop)
+    return slot
+
+
+@jit_lean
+def rule_at(memo: np.ndarray, slot: Word) -> Word:
+    """The number of the rule of the key in that row."""
+    return np.uint64(memo[slot, _RULE_LOW]) | np.uint64(memo[slot, _RULE_HIGH]) << _8
+
+
+@jit_lean
+def is_dirty(memo: np.ndarray, slot: Word) -> Flag:
+    """Whether a bank number stands in the key in that row itself."""
+    return memo[slot, _DIRTY] != 0
 
 
 @jit_lean

@@ -17,7 +17,7 @@ import numpy as np
 
 from baton.wire.bank_numbers import IBAN_LENGTHS, NONE, TEXT_BYTES_MIN, find, is_card, normalize
 from baton.wire.jit import jit_lean
-from baton.wire.key_rules import KeyRules, first_match, rule_of
+from baton.wire.key_rules import FORGOTTEN, KeyRules, first_match, is_dirty, learn, recall, rule_at
 from baton.wire.keyed_hash import write_hash
 
 if TYPE_CHECKING:
@@ -150,7 +150,10 @@ def redact(
             key, key_end = _0, _0
             if child == KEY_VALUE and action != KEEP:
                 key, key_end, value = _key_of(body, start, stop)
-                rule, dirty = rule_of(body, key, key_end, rules, use.memo)
+                row = recall(body, key, key_end, use.memo)
+                if row == FORGOTTEN:
+                    row = learn(body, key, key_end, rules, use.memo)
+                rule, dirty = rule_at(use.memo, row), is_dirty(use.memo, row)
                 if type_ == PAIRS:
                     rule = min(rule, _path_rule(body, key, key_end, rules, stack, depth, use.path))
                     if rules.actions[rule] != PLAIN:
