@@ -230,6 +230,7 @@ def forget(store: Path, key: str, value: str, tenant: str | None, owners: Path |
         StoreError: the store is in use (being served, say), of another format or damaged, or the disk refused.
         InputError: baton.toml or the redaction key has a fault.
     """
+    from baton.settings import load_settings
     from baton.store.writer import Writer, existing
     from baton.wire.redaction import stands_as
 
