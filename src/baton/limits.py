@@ -35,13 +35,17 @@ SEGMENT_AGE_S_MAX = 5.0
 READ_ATTEMPTS_MAX = 10
 # Requests waiting for the journal beyond this are refused as "try again": memory stays bounded whatever arrives.
 JOURNAL_BACKLOG_BYTES_MAX = 256 * 1024 * 1024
-# Requests whose bytes are still arriving, of both doors together. One more makes the oldest give way.
-READS_MAX = 256
+# Requests whose bytes are still arriving, of both doors together. One more makes the oldest give way. A batch of 200 KB
+# takes four round trips: at 50 ms each, 32 at once are 160 batches of 512 spans a second, 80,000 spans.
+READS_MAX = 32
 # ... and this many once memory is short: gRPC tells no length, so each may be the largest request.
 READS_PRESSED_MAX = 4
 # Memory is short from here on; the promise is 1 GB. Above it stand READS_PRESSED_MAX largest requests, and one copied.
-MEMORY_BYTES_HIGH = 600 * 1024 * 1024
+MEMORY_BYTES_HIGH = 512 * 1024 * 1024
 MEMORY_BYTES_MAX = 1_000_000_000
+# From here on nothing more is read: a message keeps the network buffers that it came in, and whoever mixes a few bytes
+# of it with much else fills more memory than the message has. What is left is for what comes in until it is noticed.
+MEMORY_BYTES_CRITICAL = 640 * 1024 * 1024
 # How often memory is looked at while requests arrive: at 10 Gbit/s, 60 MB come in between.
 MEMORY_LOOK_S = 0.05
 # A request's bytes must be there after this: the SDKs' exporters give up after 10 s.
@@ -301,6 +305,8 @@ if not REQUEST_BYTES_MAX <= SEGMENT_BYTES_MAX:
     raise AssertionError("a segment must hold the largest request")
 if not MEMORY_BYTES_HIGH + (READS_PRESSED_MAX + 1) * REQUEST_BYTES_MAX <= MEMORY_BYTES_MAX:
     raise AssertionError("the largest requests that are still read when memory is short must fit above the mark")
+if not MEMORY_BYTES_HIGH <= MEMORY_BYTES_CRITICAL <= MEMORY_BYTES_MAX:
+    raise AssertionError("memory is short before it is critical, and critical before the promise is broken")
 if not JOURNAL_BACKLOG_BYTES_MAX <= MEMORY_BYTES_HIGH:
     raise AssertionError("the backlog alone must not make memory short")
 if not INLINE_BYTES_MAX <= REQUEST_BYTES_MAX:

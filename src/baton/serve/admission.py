@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from baton.errors import UnavailableError
 from baton.limits import (
     JOURNAL_BACKLOG_BYTES_MAX,
+    MEMORY_BYTES_CRITICAL,
     MEMORY_BYTES_HIGH,
     MEMORY_LOOK_S,
     READ_S_MAX,
@@ -61,7 +62,7 @@ class Admission:
     def __init__(self, places: int = READS_MAX) -> None:
         self.held = 0
         self._places = places
-        self._pressed = False
+        self._resident = 0
         self._looked_at = 0.0
         self._gave_back_at = 0.0
         # In the order begun: the task that reads, and since when.
@@ -89,7 +90,8 @@ class Admission:
         if task is None:
             raise RuntimeError("a request is read in a task")
         self._look(time.monotonic())
-        self._give_way(self._limit - 1, "others wait and this one is slow")
+        self._give_way(self._limit, "memory is short")
+        self._give_way(self._places - 1, "others wait and this one is slow")
         self._reads[task] = time.monotonic()
         try:
             yield
@@ -118,15 +120,18 @@ class Admission:
 
     @property
     def _limit(self) -> int:
-        return READS_PRESSED_MAX if self._pressed else self._places
+        """How many reads the memory allows."""
+        if self._resident <= MEMORY_BYTES_HIGH:
+            return self._places
+        return READS_PRESSED_MAX if self._resident <= MEMORY_BYTES_CRITICAL else 0
 
     def _look(self, now: float) -> None:
         """Looks at the memory, if it was not just done."""
         if now - self._looked_at < MEMORY_LOOK_S:
             return
         self._looked_at = now
-        self._pressed = resident_bytes() > MEMORY_BYTES_HIGH
-        if self._pressed and now - self._gave_back_at > _GIVE_BACK_S:
+        self._resident = resident_bytes()
+        if self._resident > MEMORY_BYTES_HIGH and now - self._gave_back_at > _GIVE_BACK_S:
             self._gave_back_at = now
             give_back()
 

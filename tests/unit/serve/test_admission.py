@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from baton.errors import UnavailableError
-from baton.limits import JOURNAL_BACKLOG_BYTES_MAX, MEMORY_BYTES_HIGH, READS_PRESSED_MAX
+from baton.limits import JOURNAL_BACKLOG_BYTES_MAX, MEMORY_BYTES_CRITICAL, MEMORY_BYTES_HIGH, READS_PRESSED_MAX
 from baton.serve import admission as module
 from baton.serve.admission import Admission
 
@@ -48,9 +48,11 @@ def test_when_all_places_are_taken_the_oldest_gives_way() -> None:
 
 
 def test_few_places_are_left_when_memory_is_short(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Above the mark the oldest go at once, and the newest few stay."""
+    """Above the mark the oldest go and the newest few stay; when it is critical, none."""
     monkeypatch.setattr(module, "resident_bytes", lambda: MEMORY_BYTES_HIGH + 1)
-    assert len(run(Admission(), READS_PRESSED_MAX + 3)) == 3
+    assert len(run(Admission(), READS_PRESSED_MAX + 3, seconds=0.3)) == 3
+    monkeypatch.setattr(module, "resident_bytes", lambda: MEMORY_BYTES_CRITICAL + 1)
+    assert len(run(Admission(), READS_PRESSED_MAX + 3, seconds=0.3)) == READS_PRESSED_MAX + 3
 
 
 def test_a_slow_sender_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
