@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help demo test lint lock fixtures golden clean
+.PHONY: help demo test fuzz lint lock fixtures golden clean
 
 help: ## Say what each target does.
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -28,6 +28,9 @@ lint: $(STAMP) ## Linter, formatter, types, import contracts.
 
 test: $(STAMP) lint ## Linters, types, import contracts and every test.
 	@echo "baton: tests" && $(BIN)/pytest --numprocesses 2 --quiet
+
+fuzz: $(STAMP) ## Hold the wire kernels to protobuf's own parser, until it is stopped.
+	@$(BIN)/python tests/fuzz/fuzz_decode.py tests/fuzz/corpus -max_len=4096
 
 lock: ## Pin every dependency, with hashes, for all supported Pythons (needs uv).
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --extra dev pyproject.toml --output-file requirements.lock

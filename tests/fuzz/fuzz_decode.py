@@ -15,16 +15,15 @@ from pathlib import Path
 from random import Random
 
 os.environ["NUMBA_DISABLE_JIT"] = "1"
-sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
-import atheris  # noqa: E402 - numba reads its environment once
+import atheris
 
 with atheris.instrument_imports(include=["baton.wire"], enable_loader_override=False):
     from baton.wire import attributes, fill, rendering, scan, views  # noqa: F401 - to see into them
 
-from mutate import mutated  # noqa: E402
-
-from reference.agreement import disagreement  # noqa: E402
+from fuzz.mutate import mutated
+from reference.agreement import disagreement
 
 MUTATIONS_MAX = 4
 
