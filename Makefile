@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 CLIENTS := tests/clients/node
 CLIENTS_STAMP := $(CLIENTS)/node_modules/.installed
 
-.PHONY: help demo test lint bench-ingest soak lock fixtures golden clean
+.PHONY: help demo test lint fuzz bench-ingest soak lock fixtures golden clean
 
 help: ## Say what each target does.
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -38,6 +38,9 @@ test: $(STAMP) $(CLIENTS_STAMP) lint ## Linters, types, import contracts and eve
 	@command -v strace >/dev/null || { [ "$$(id -u)" = 0 ] && apt-get install -qq -y strace >/dev/null 2>&1; } || true
 	@echo "baton: tests" && $(BIN)/pytest --numprocesses 2 --quiet
 
+fuzz: $(STAMP) ## Hold the wire kernels to protobuf's own parser, until it is stopped (FUZZ=-max_total_time=60: for a minute).
+	@$(BIN)/python tests/fuzz/fuzz_decode.py tests/fuzz/corpus -max_len=4096 $(FUZZ)
+
 bench-ingest: $(STAMP) ## Measure the endpoint, beside rotel where that installs (about 5 minutes).
 	@test -d .venv-rotel || $(PYTHON) -m venv .venv-rotel
 	@.venv-rotel/bin/pip install -q --disable-pip-version-check --pre rotel==0.0.1a15 || echo "baton: rotel does not install here"
@@ -45,7 +48,7 @@ bench-ingest: $(STAMP) ## Measure the endpoint, beside rotel where that installs
 
 soak: $(STAMP) ## Kill the endpoint 50 times, feed and attack it for minutes, fuzz its decoder (about 20 minutes).
 	@PYTHONPATH=tests $(BIN)/python -m soak $(SOAK)
-	@$(if $(wildcard tests/fuzz),$(MAKE) --no-print-directory fuzz,echo "soak: there is no fuzzer yet")
+	@$(MAKE) --no-print-directory fuzz FUZZ=-max_total_time=600
 
 lock: ## Pin every dependency, with hashes, for all supported Pythons (needs uv).
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --extra dev pyproject.toml --output-file requirements.lock

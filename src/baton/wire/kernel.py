@@ -14,7 +14,7 @@ from baton.limits import FRAME_ENTRIES_MAX, FRAME_SPANS_MAX
 from baton.wire import arrays, fill, scan
 from baton.wire.places import COLUMNS, NUMBER_COLUMNS, TEXT_COLUMNS, resource_names, span_names
 from baton.wire.reading import DEPTH_MAX
-from baton.wire.texts import special_texts, views
+from baton.wire.texts import rendered, special_texts, views
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -93,12 +93,15 @@ def fill_all(scanned: Scanned, requests: Sequence[Request]) -> Iterator[arrays.T
     marks, states = scanned.marks, scanned.states
     tenants = list(dict.fromkeys(request.tenant for request in requests))
     specials = marks.specials[: int(marks.state[scan.SPECIALS])]
-    special, number = special_texts(scanned.body, specials)
+    ready, special_views, made = rendered(scanned.data, specials)
+    special, number = special_texts(scanned.body, specials[~made])
     texts = [UNKNOWN_SERVICE, *(tenant.encode() for tenant in tenants), *special]
-    text_views = views(texts, 0)
-    used = sum(map(len, texts))
+    text_views = views(texts, len(ready))
+    special_views[~made] = text_views[1 + len(tenants) :][number]
+    used = len(ready) + sum(map(len, texts))
     arena = np.zeros(used + (int(marks.state[scan.LONG_INTS]) + 1) * arrays.LONG_INT_BYTES, np.uint8)
-    arena[:used] = np.frombuffer(b"".join(texts), np.uint8)
+    arena[: len(ready)] = ready
+    arena[len(ready) : used] = np.frombuffer(b"".join(texts), np.uint8)
     source = arrays.Source(
         scanned.data,
         scanned.bounds,
@@ -106,7 +109,7 @@ def fill_all(scanned: Scanned, requests: Sequence[Request]) -> Iterator[arrays.T
         text_views[[1 + tenants.index(request.tenant) for request in requests]],
         marks.rejected,
         specials,
-        text_views[1 + len(tenants) :][number],
+        special_views,
     )
     scratch = context(text_views[0])
     for first, last in parts(states):

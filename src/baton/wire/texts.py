@@ -1,6 +1,6 @@
-"""Texts that the kernels do not write themselves: doubles, bytes, arrays and kvlists, as Arrow views over an arena.
+"""Texts of doubles, bytes, arrays and kvlists, as Arrow views over an arena.
 
-Each text is made once, however often the same attribute comes.
+What `rendering` does not make is made here, in Python, once however often the same attribute comes.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from opentelemetry.proto.common.v1.common_pb2 import KeyValue
 
-from baton.wire.scan import DOUBLE, SPECIAL_BITS, SPECIAL_START, SPECIAL_STOP, SPECIAL_TYPE
+from baton.wire.rendering import TEXT_RATIO_MAX, render
+from baton.wire.scan import ARRAY, BYTES, DOUBLE, SPECIAL_BITS, SPECIAL_START, SPECIAL_STOP, SPECIAL_TYPE
 from baton.wire.values import double_text, text_of
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from baton.wire.reading import Words
+    from baton.wire.reading import Bytes, Words
 
 ARENA = 1
 """The arena's number among the buffers of a view."""
@@ -27,8 +28,19 @@ INLINE_BYTES_MAX = 12
 VIEW_BYTES = 16
 
 
+def rendered(data: Bytes, specials: Words) -> tuple[Bytes, Words, npt.NDArray[np.bool]]:
+    """The texts that `rendering` makes of `scan`'s specials, for the arena's start; all views, and which are made."""
+    plain = np.isin(specials[:, SPECIAL_TYPE], [ARRAY, BYTES])
+    size = int((specials[plain, SPECIAL_STOP] - specials[plain, SPECIAL_START]).sum())
+    arena = np.zeros(TEXT_RATIO_MAX * size + VIEW_BYTES, np.uint8)
+    text_views = np.zeros((len(specials), 2), np.uint64)
+    made = np.zeros(len(specials), np.uint8)
+    used = int(render(data, specials, arena, text_views, made))
+    return arena[:used], text_views, made.astype(np.bool)
+
+
 def special_texts(body: bytes, specials: Words) -> tuple[list[bytes], npt.NDArray[np.intp]]:
-    """The texts of `scan`'s specials, each once, and for each special the number of its text."""
+    """The texts of specials, each once, and for each special the number of its text."""
     number = np.empty(len(specials), np.intp)
     is_double = specials[:, SPECIAL_TYPE] == DOUBLE
     bits, number[is_double] = np.unique(specials[is_double, SPECIAL_BITS], return_inverse=True)

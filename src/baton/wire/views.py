@@ -25,7 +25,6 @@ LENGTH = U(2**32 - 1)
 HALF = U(32)
 _WHOLE = U(64)
 _INLINE_MAX = U(12)
-_INT_TEXT_BYTES_MAX = U(20)  # of -9223372036854775808
 _DIGITS_MAX = U(19)  # of an Int64
 _EIGHT_DIGITS = U(10**8)
 _TEN = U(10)
@@ -58,31 +57,41 @@ def surrogate(data: Bytes, at: np.uint64) -> np.uint64:
 
 
 @jit_lean
-def int_view(bits: np.uint64, arena: Bytes, cursors: Words) -> tuple[U, U]:
-    """The view of an int's text; a long one goes into the arena."""
-    at = cursors[ARENA]
-    rest = (bits ^ BAD) + U1 if bits >= SIGN else bits
-    if bits < _EIGHT_DIGITS:
-        text, length = U0, U0
-        while True:
-            text = text << U8 | rest % _TEN + _ZERO
-            length += U1
-            rest //= _TEN
-            if rest == U0:
-                return length | text << HALF, text >> HALF
-    place = at + _INT_TEXT_BYTES_MAX
-    end = place
-    while rest > U0:
+def digits(bits: np.uint64, arena: Bytes, at: np.uint64) -> np.uint64:
+    """Writes an int in decimal: where it ends, at most 20 bytes on."""
+    rest = bits
+    if bits >= SIGN:
+        arena[at] = _MINUS
+        at += U1
+        rest = (bits ^ BAD) + U1
+    end, power = at + U1, _TEN
+    while end - at < _DIGITS_MAX and rest >= power:
+        end += U1
+        power *= _TEN
+    place = end
+    while place > at:
         place -= U1
         arena[place] = rest % _TEN + _ZERO
         rest //= _TEN
-    if bits >= SIGN:
-        place -= U1
-        arena[place] = _MINUS
-    length = end - place
-    if length > _INLINE_MAX:
+    return end
+
+
+@jit_lean
+def int_view(bits: np.uint64, arena: Bytes, cursors: Words) -> tuple[U, U]:
+    """The view of an int's text; a long one goes into the arena."""
+    at = cursors[ARENA]
+    if bits < _EIGHT_DIGITS:
+        text, length = U0, U0
+        while True:
+            text = text << U8 | bits % _TEN + _ZERO
+            length += U1
+            bits //= _TEN
+            if bits == U0:
+                return length | text << HALF, text >> HALF
+    end = digits(bits, arena, at)
+    if end - at > _INLINE_MAX:
         cursors[ARENA] = end
-    return view(arena, place, length, U1)
+    return view(arena, at, end - at, U1)
 
 
 @jit_lean

@@ -10,6 +10,12 @@ from baton.serve import admission as module
 from baton.serve.admission import Admission
 
 
+@pytest.fixture(autouse=True)
+def little_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the process of the tests itself holds is not what they are about."""
+    monkeypatch.setattr(module, "resident_bytes", lambda: 0)
+
+
 async def read(admission: Admission, log: list[str], name: str) -> None:
     """A read that never ends by itself."""
     try:

@@ -48,6 +48,12 @@ LOCAL = Options(grpc="127.0.0.1:0", http="127.0.0.1:0")
 PROTOBUF = "application/x-protobuf"
 
 
+@pytest.fixture(autouse=True)
+def little_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the process of the tests itself holds is not what they are about."""
+    monkeypatch.setattr("baton.serve.admission.resident_bytes", lambda: 0)
+
+
 class FakeIntake:
     """Takes everything, or fails with `error`."""
 

@@ -79,7 +79,7 @@ def test_an_attribute_is_found_wherever_it_stands(key: str, span: dict[str, Any]
     """
     bystander = {"name": "42", "traceState": "a=42", "events": [{"name": "42"}], "attributes": [pair("other", "42")]}
     longer = {"attributes": [pair(key, "142"), pair("y", {"other": "42"}), pair("z", ["42"])]}
-    spans = decode(request(span, bystander, longer), tenant="t", ingested_at=1).spans
+    spans = decode([Record(1, "t", request(span, bystander, longer))])
     carries = Carriers(key, ["7", "42"]).of(spans.lazy())
     assert spans.select(carries).to_series().to_list() == [True, False, False]
     assert spans.clear().select(carries).is_empty()
@@ -89,7 +89,7 @@ def test_an_attribute_is_found_wherever_it_stands(key: str, span: dict[str, Any]
 def test_resources_and_scopes_count_for_all_their_spans(key: str, value: str) -> None:
     """What stands on them stands on every span of theirs, in a column or not."""
     resource = [pair("host.name", "h-1"), pair("rack", "r-1")]
-    spans = decode(request({}, {"name": "b"}, resource=resource), tenant="t", ingested_at=1).spans
+    spans = decode([Record(1, "t", request({}, {"name": "b"}, resource=resource))])
     assert spans.select(Carriers(key, [value]).of(spans.lazy())).to_series().all()
     assert not spans.select(Carriers(key, [value + "0"]).of(spans.lazy())).to_series().any()
 
@@ -111,7 +111,7 @@ def fill(store: Path) -> None:
     with Writer(store) as writer:
         for tenant in ("retail", "wealth"):
             for spans in ([person, other], [other], [person]):
-                writer.append(decode(request(*spans), tenant=tenant, ingested_at=1).spans, None)
+                writer.append(decode([Record(1, tenant, request(*spans))]), None)
             writer.compact(None)
         learned = EXPECTATIONS.empty().clear(n=1).with_columns(takers=pl.lit(["queue-of-cust-4711"]))
         writer.save_expectations(learned)

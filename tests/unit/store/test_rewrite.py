@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 import pytest
 
+from baton.journal.record import Record
 from baton.limits import PART_ROWS_MAX, SMALL_PARTS_MAX
 from baton.schema import SPANS
 from baton.store import delta, rewrite
@@ -42,7 +43,7 @@ def parts(*rows: int) -> list[Part]:
 
 def test_rows_come_out_as_they_went_in(table: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Bit for bit, nested lists, nulls, empty lists and binary ids included, in their order, over row groups."""
-    spans = decode(to_protobuf(RICH), tenant="t", ingested_at=1).spans
+    spans = decode([Record(1, "t", to_protobuf(RICH))])
     monkeypatch.setattr(delta, "ROW_GROUP_ROWS_MAX", 1000)
     many = pl.concat([spans] * 2_600)
     groups = [[delta.write_part(table, many.head(5_001)), delta.write_part(table, many.tail(199))]]

@@ -235,9 +235,7 @@ def test_json_and_protobuf_of_one_request_are_the_same_spans() -> None:
                 span.ClearField("span_id")
             span.ClearField("links")
         ours = ExportTraceServiceRequest.FromString(to_protobuf(orjson.dumps(as_json(expected.SerializeToString()))))
-        frames = [
-            decoded(one.SerializeToString()).spans.to_dicts() for one in (ours, expected)
-        ]
+        frames = [decoded(one.SerializeToString()).spans.to_dicts() for one in (ours, expected)]
         assert frames[0] == frames[1]
     assert by_kernel >= 150
 
