@@ -91,7 +91,7 @@ def test_what_waits_for_the_journal_is_bounded(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(module, "JOURNAL_BACKLOG_BYTES_MAX", len(JSON))
 
     async def send() -> None:
-        intake = Intake(FakeJournal(silent=True))  # type: ignore[arg-type] # a stand-in
+        intake = Intake(FakeJournal(silent=True), REDACTOR)  # type: ignore[arg-type] # a stand-in
         with pytest.raises(InvalidRequestError):
             await intake.export(b"x" * len(JSON), Encoding.JSON)
         waiting = asyncio.create_task(intake.export(JSON, Encoding.JSON))
