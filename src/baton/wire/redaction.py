@@ -12,6 +12,8 @@ The laws:
   a card number as well. So the same number is the same hash however it was written. Not below a `keep`.
 - Fields that this version does not know are taken out: nothing could say what they hold.
 - A request without any of this stays as it is, byte for byte.
+- Not found: a secret inside another text (a token in a URL's query, a password in a statement), and numbers that are
+  encoded (base64, compressed) or grouped in other ways than people do. Drop such attributes by name.
 
 One key serves a whole store, whatever the tenant: whoever asks for a person's spans to be found or forgotten names one
 value, and no query crosses a tenant, so equal hashes tell nobody anything. The key must be kept: without it no clear

@@ -134,8 +134,14 @@ def redact(
             depth -= 1
             end, type_, action = stack[depth, _END], np.int64(stack[depth, _TYPE]), np.int64(stack[depth, _ACTION])
         field = position
-        number, wire, position = _tag(body, position, end)
-        start, stop = _extent(body, position, end, number, wire)
+        if end - position >= _2 and body[position] & 0x87 == 2 and body[position + _1] < 0x80:  # as most are
+            number, wire = np.uint64(body[position] >> 3), _2
+            start = position + _2
+            stop = start + np.uint64(body[position + _1])
+            position += _1
+        else:
+            number, wire, position = _tag(body, position, end)
+            start, stop = _extent(body, position, end, number, wire)
         if stop > end:
             return MALFORMED, field
         kind = np.int64(UNKNOWN)
@@ -202,6 +208,8 @@ def _finish(body: np.ndarray, out: np.ndarray, pen: np.ndarray, size: Word) -> t
 @jit_lean
 def _varint(body: np.ndarray, position: Word, end: Word) -> tuple[Word, Word]:
     """A varint and where it ends; beyond `end` if it is cut short or too long."""
+    if position < end and body[position] < 0x80:
+        return np.uint64(body[position]), position + _1
     value, shift = _0, _0
     while position < end:
         byte = np.uint64(body[position])
