@@ -18,6 +18,8 @@ import yaml
 
 from baton.findings.causes import documentation
 from baton.schema import HANDOFFS
+from baton.serve.tokens import load_tokens
+from baton.settings import load_settings
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
@@ -119,7 +121,36 @@ def test_the_readme_shows_what_baton_prints(
 
 def test_every_block_is_held_by_a_test() -> None:
     """No block of the README is left to itself."""
-    assert set(blocks()) == {*NAMES, "demo", "exporter", "collector"}
+    assert set(blocks()) == {*NAMES, "demo", "exporter", "collector", "tokens", "redaction", "promises"}
+
+
+def test_every_promise_names_a_test_that_is_there() -> None:
+    """A promise without its test, or with one that was renamed away, is none."""
+    rows = [line.strip("| \n").split(" | ") for line in blocks()["promises"].splitlines()[2:]]
+    assert len(rows) > 20
+    for promise, held_by in rows:
+        path, _, name = held_by.strip("`").partition("::")
+        assert f"\ndef {name}(" in (ROOT / path).read_text(), promise
+
+
+def test_the_token_file_is_taken(tmp_path: Path) -> None:
+    """The file of tokens, as it stands, lets in the second token as its tenant."""
+    path = tmp_path / "tokens.yaml"
+    path.write_text(blocks()["tokens"].removeprefix("```yaml\n").removesuffix("```\n"))
+    path.chmod(0o600)
+    tokens = load_tokens(path, {})
+    assert tokens is not None
+    token = re.search(r"token: (\S+)", path.read_text())
+    assert token
+    assert tokens.tenant(f"Bearer {token[1]}", "ingest") == "wealth"
+
+
+def test_the_settings_are_taken(tmp_path: Path) -> None:
+    """The settings, as they stand, are baton.toml's."""
+    path = tmp_path / "baton.toml"
+    path.write_text(blocks()["redaction"].removeprefix("```toml\n").removesuffix("```\n"))
+    settings = load_settings(tmp_path)
+    assert (settings.retention_days, settings.redaction.hash) == (90, ("customer.*",))
 
 
 def test_the_exporter_snippet_exports(tmp_path: Path) -> None:
