@@ -83,6 +83,7 @@ class Records:
     """A segment's whole records, read one by one; what is not whole is known when they have been iterated.
 
     Attributes:
+        at: byte where the record that was yielded last begins.
         torn_bytes: bytes at the end that are no whole record; 0 of a segment that was closed in order.
         damages: in the order found.
     """
@@ -92,6 +93,7 @@ class Records:
         self._file = file
         self._size = os.fstat(file.fileno()).st_size
         self._last_ns: int | None = None
+        self.at = 0
         self.torn_bytes = 0
         self.damages: list[Damage] = []
 
@@ -104,9 +106,14 @@ class Records:
         with self._file:
             at = self._begin()
             while at < self._size:
+                self.at = at
                 record, at = self._next(at)
                 if record is not None:
                     yield record
+
+    def refuse(self, record: Record, at: int) -> None:
+        """Counts a whole record as damage: its checksum holds, and its body is no request."""
+        self.damages.append(Damage(at, len(record.body), record.ingested_at, record.ingested_at))
 
     def _begin(self) -> int:
         """Where the first record begins; the end where there is none."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from baton.errors import StoreError
+from baton.errors import InvalidRequestError, StoreError
 from baton.journal.segment import read_segment, segment_numbers, segment_path
 from baton.limits import DRAIN_BYTES, READ_ATTEMPTS_MAX
 from baton.schema import EXPECTATIONS, OUTAGES
@@ -15,7 +15,7 @@ from baton.store.layout import Layout, check_format
 from baton.wire.decode import decode
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
     from baton.journal.record import Record, Records
@@ -102,21 +102,24 @@ class Store:
         return frames
 
 
-def decoded_in_parts(records: Iterable[Record]) -> Iterator[pl.DataFrame]:
-    """The records' spans in frames of about `DRAIN_BYTES` of requests, SPANS's columns; none of them is empty."""
-    part: list[Record] = []
+def decoded_in_parts(records: Records) -> Iterator[pl.DataFrame]:
+    """The records' spans in frames of about `DRAIN_BYTES` of requests, SPANS's columns; none of them is empty.
+
+    A record that cannot be decoded counts as damage: it must not keep back all that comes after it.
+    """
+    part: list[tuple[Record, int]] = []
     size = 0
     for record in records:
-        part.append(record)
+        part.append((record, records.at))
         size += len(record.body)
         if size >= DRAIN_BYTES:
-            frame = decoded(part)
+            frame = _decoded(part, records)
             part.clear()
             size = 0
             if len(frame):
                 yield frame
             del frame  # or the next one is made beside it
-    frame = decoded(part)
+    frame = _decoded(part, records)
     if len(frame):
         yield frame
 
@@ -130,6 +133,17 @@ def told(journal: Path, number: int, records: Records) -> list[str]:
     ]
 
 
-def decoded(records: list[Record]) -> pl.DataFrame:
-    """The records' spans, SPANS's columns."""
-    return decode(records)
+def _decoded(part: list[tuple[Record, int]], records: Records) -> pl.DataFrame:
+    """The part's spans, SPANS's columns."""
+    try:
+        return decode([record for record, _ in part])
+    except InvalidRequestError:
+        whole = []
+        for record, at in part:
+            try:
+                decode([record])
+            except InvalidRequestError:
+                records.refuse(record, at)
+            else:
+                whole.append(record)
+        return decode(whole)

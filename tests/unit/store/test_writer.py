@@ -11,6 +11,7 @@ import polars as pl
 import pytest
 
 from baton.errors import NotFoundError, StoreError
+from baton.journal.record import Record, pack
 from baton.limits import OLD_FILES_S
 from baton.schema import EXPECTATIONS, OUTAGES, SPANS
 from baton.store import delta, reader, rewrite
@@ -150,6 +151,20 @@ def test_a_damaged_segment_is_quarantined_and_the_rest_kept(tmp_path: Path, segm
     (outage,) = Store(tmp_path).outages().iter_rows(named=True)
     assert (outage["kind"], outage["start_ns"], outage["end_ns"], outage["requests"]) == ("damaged", 1, 1, 0)
     assert "00000001.seg is damaged at byte" in outage["reason"]
+
+
+def test_a_record_that_is_no_request_does_not_hold_up_the_others(tmp_path: Path, segment: Segment) -> None:
+    """Whole by its checksum, and yet not to be decoded: it counts as damage, for questions and for the drain."""
+    with Writer(tmp_path) as writer:
+        segment(tmp_path, 1, "a", "b", torn=b"".join(pack(Record(7, "t", b"no request"))))
+        segment(tmp_path, 2, "c")
+        assert names(tmp_path) == ["a", "b", "c"]
+        drained = writer.drain(2)
+    assert drained.spans == 3
+    assert "10 bytes of requests are lost" in "".join(drained.warnings)
+    assert (tmp_path / "quarantine" / "00000001.seg").exists()
+    assert names(tmp_path) == ["a", "b", "c"]
+    assert Store(tmp_path).outages().select("start_ns", "end_ns", "kind").rows() == [(7, 7, "damaged")]
 
 
 def test_a_wholly_damaged_segment_is_told_by_its_files_time(tmp_path: Path, segment: Segment) -> None:
