@@ -6,6 +6,7 @@ them: the arrays' room, the texts that Python makes, and which requests are fill
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -14,7 +15,7 @@ from baton.limits import FRAME_ENTRIES_MAX, FRAME_SPANS_MAX
 from baton.wire import arrays, fill, scan
 from baton.wire.places import COLUMNS, NUMBER_COLUMNS, TEXT_COLUMNS, resource_names, span_names
 from baton.wire.reading import DEPTH_MAX
-from baton.wire.texts import rendered, special_texts, views
+from baton.wire.texts import laid, rendered, special_texts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -95,13 +96,13 @@ def fill_all(scanned: Scanned, requests: Sequence[Request]) -> Iterator[arrays.T
     specials = marks.specials[: int(marks.state[scan.SPECIALS])]
     ready, special_views, made = rendered(scanned.data, specials)
     special, number = special_texts(scanned.body, specials[~made])
-    texts = [UNKNOWN_SERVICE, *(tenant.encode() for tenant in tenants), *special]
-    text_views = views(texts, len(ready))
-    special_views[~made] = text_views[1 + len(tenants) :][number]
-    used = len(ready) + sum(map(len, texts))
+    fixed = [UNKNOWN_SERVICE, *(tenant.encode() for tenant in tenants)]
+    texts, text_views = laid(chain(fixed, special), len(ready))
+    special_views[~made] = text_views[len(fixed) :][number]
+    used = len(ready) + len(texts)
     arena = np.zeros(used + (int(marks.state[scan.LONG_INTS]) + 1) * arrays.LONG_INT_BYTES, np.uint8)
     arena[: len(ready)] = ready
-    arena[len(ready) : used] = np.frombuffer(b"".join(texts), np.uint8)
+    arena[len(ready) : used] = np.frombuffer(texts, np.uint8)
     source = arrays.Source(
         scanned.data,
         scanned.bounds,

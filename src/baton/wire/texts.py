@@ -5,6 +5,7 @@ What `rendering` does not make is made here, in Python, once however often the s
 
 from __future__ import annotations
 
+from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,7 +16,7 @@ from baton.wire.scan import ARRAY, BYTES, DOUBLE, SPECIAL_BITS, SPECIAL_START, S
 from baton.wire.values import double_text, text_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator
 
     import numpy.typing as npt
 
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
 ARENA = 1
 """The arena's number among the buffers of a view."""
+
+BLOCK = 65_536
+"""Texts laid at once: as objects they take ten times their room."""
 
 INLINE_BYTES_MAX = 12
 VIEW_BYTES = 16
@@ -39,22 +43,28 @@ def rendered(data: Bytes, specials: Words) -> tuple[Bytes, Words, npt.NDArray[np
     return arena[:used], text_views, made.astype(np.bool)
 
 
-def special_texts(body: bytes, specials: Words) -> tuple[list[bytes], npt.NDArray[np.intp]]:
+def special_texts(body: bytes, specials: Words) -> tuple[Iterator[bytes], npt.NDArray[np.intp]]:
     """The texts of specials, each once, and for each special the number of its text."""
     number = np.empty(len(specials), np.intp)
     is_double = specials[:, SPECIAL_TYPE] == DOUBLE
     bits, number[is_double] = np.unique(specials[is_double, SPECIAL_BITS], return_inverse=True)
-    texts = [double_text(double).encode() for double in bits.view(np.float64).tolist()]
     seen: dict[bytes, int] = {}
     others = specials[~is_double][:, [SPECIAL_START, SPECIAL_STOP]].tolist()
-    number[~is_double] = [seen.setdefault(body[start:stop], len(seen)) for start, stop in others]
-    number[~is_double] += len(texts)
-    texts += [text_of(KeyValue.FromString(attribute))[0].encode() for attribute in seen]
-    return texts, number
+    number[~is_double] = [len(bits) + seen.setdefault(body[start:stop], len(seen)) for start, stop in others]
+    doubles = (double_text(double).encode() for double in bits.view(np.float64))
+    return chain(doubles, (text_of(KeyValue.FromString(attribute))[0].encode() for attribute in seen)), number
 
 
-def views(texts: Sequence[bytes], base: int) -> Words:
-    """The views of texts that stand one after the other in the arena, from `base` on: shape (text, 2)."""
+def laid(texts: Iterator[bytes], base: int) -> tuple[bytearray, Words]:
+    """Texts one after the other, and their views where the first stands at `base` of the arena: shape (text, 2)."""
+    joined, views = bytearray(), [np.zeros((0, 2), np.uint64)]
+    while block := list(islice(texts, BLOCK)):
+        views.append(_views(block, base + len(joined)))
+        joined += b"".join(block)
+    return joined, np.concatenate(views)
+
+
+def _views(texts: list[bytes], base: int) -> Words:
     lengths = np.array([len(text) for text in texts], np.int64)
     starts = np.cumsum(lengths) - lengths
     arena = np.frombuffer(b"".join(texts) + bytes(INLINE_BYTES_MAX), np.uint8)

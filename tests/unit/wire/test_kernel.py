@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from baton.errors import InvalidRequestError, RequestTooLargeError
+from baton.errors import InputError, InvalidRequestError, RequestTooLargeError
 from baton.limits import OWNER_ATTRIBUTES_MAX, REQUEST_ENTRIES_MAX, REQUEST_SPANS_MAX
 from baton.wire import decode, kernel
 from baton.wire.decode import check, frames
+from baton.wire.files import read
+
+EDGE = Path(__file__).parents[4] / "shared" / "data" / "otlp-edge"
 from decoding import decoded
 from fuzz import hostile
 from fuzz.hostile import attribute, delimited, number, request, span, text
@@ -142,3 +146,17 @@ def test_times_and_ints_at_their_ends() -> None:
     spans += [span(attribute(b"server.port", number(3, varint(end % 2**64)))) for end in (-(2**63), 2**63 - 1, -1)]
     ports = decoded(request(*spans)).spans["server_port"].to_list()
     assert ports == [-(2**63), 2**63 - 1, 0, 1, -(2**63), 2**63 - 1, -1]
+
+
+@pytest.mark.skipif(not EDGE.is_dir(), reason=f"{EDGE} is not there: it lies beside the repository where it is built")
+def test_real_and_malformed_recordings_agree_with_protobuf() -> None:
+    """Each request of the OTLP edge cases that can be read at all gives the rows of protobuf's objects."""
+    agreed = 0
+    for file in sorted(EDGE.iterdir()):
+        try:
+            bodies = [request.body for request in read(file)]
+        except InputError:
+            continue
+        assert [disagreement(body) for body in bodies] == [None] * len(bodies), file.name
+        agreed += len(bodies)
+    assert agreed > 20

@@ -7,7 +7,7 @@ import numpy as np
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from baton.wire.reading import U, is_utf8
-from baton.wire.texts import views
+from baton.wire.texts import laid
 from decoding import decoded
 
 
@@ -28,7 +28,7 @@ def test_doubles_are_written_as_python_writes_them() -> None:
 
 def test_a_view_holds_up_to_12_bytes_itself() -> None:
     """Shorter texts stand in the view, of longer ones the first four bytes, the arena's number and the offset there."""
-    short, long = views([b"", b"abcdefghijkl", b"abcdefghijklm"], 100)[1:].view(np.uint32).tolist()
+    short, long = laid(iter([b"", b"abcdefghijkl", b"abcdefghijklm"]), 100)[1][1:].view(np.uint32).tolist()
     assert short == [12, *np.frombuffer(b"abcdefghijkl", np.uint32).tolist()]
     assert long == [13, int.from_bytes(b"abcd", "little"), 1, 112]
 
