@@ -70,7 +70,9 @@ def scan_one(body: bytes) -> Words:
     """What `scan` says of one request: its state."""
     marks = scan.marks(0, 0)
     bounds = np.array([0, len(body)], _WORD)
-    scan.scan(np.frombuffer(body, np.uint8), bounds, np.empty((2, scan.STATE_SIZE), _WORD), marks)
+    data = np.frombuffer(body, np.uint8)
+    data.flags.writeable = False  # numba compiles anew for an array of another kind
+    scan.scan(data, bounds, np.empty((2, scan.STATE_SIZE), _WORD), marks)
     return marks.state
 
 

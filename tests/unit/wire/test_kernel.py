@@ -7,16 +7,16 @@ import pytest
 
 from baton.errors import InputError, InvalidRequestError, RequestTooLargeError
 from baton.limits import OWNER_ATTRIBUTES_MAX, REQUEST_ENTRIES_MAX, REQUEST_SPANS_MAX
-from baton.wire import decode, kernel
+from baton.wire import decode, fill, kernel, rendering, scan
 from baton.wire.decode import check, frames
 from baton.wire.files import read
-
-EDGE = Path(__file__).parents[4] / "shared" / "data" / "otlp-edge"
 from decoding import decoded
 from fuzz import hostile
 from fuzz.hostile import attribute, delimited, number, request, span, text
 from fuzz.mutate import varint
 from reference.agreement import disagreement
+
+EDGE = Path(__file__).parents[4] / "shared" / "data" / "otlp-edge"
 
 
 def row(name: str) -> dict[str, Any]:
@@ -137,6 +137,15 @@ def test_frames_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(decode, "REQUEST_BYTES_MAX", 1)
     assert [len(frame) for frame in frames(requests)] == [3, 1, 2, 5, 1]
     assert decode.decode(requests)["name"].to_list() == ["name"] * 12
+
+
+def test_no_request_makes_a_kernel_compile() -> None:
+    """Whatever is checked and decoded, each kernel has the one machine code that `warm` made."""
+    kernel.warm()
+    for body in hostile.TAKEN.values():
+        check(bytearray(body))  # type: ignore[arg-type] # what a careless caller may pass
+        decoded(body)
+    assert [len(each.signatures) for each in (scan.scan, fill.fill, rendering.render)] == [1, 1, 1]
 
 
 def test_times_and_ints_at_their_ends() -> None:
