@@ -137,7 +137,7 @@ def _files(paths: Sequence[Path]) -> list[Path]:
 
 
 def _decoded(path: Path, redactor: Redactor) -> list[pl.DataFrame]:
-    """The file's spans, redacted, in frames of about `LOAD_SPANS_MAX` rows.
+    """The file's spans, redacted, in frames as of `wire.decode.frames`.
 
     Raises:
         BatonError: the file cannot be read, or holds a span that cannot be kept.

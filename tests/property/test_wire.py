@@ -95,7 +95,7 @@ RESOURCE = st.fixed_dictionaries(
     {"scope_spans": st.lists(SCOPE, min_size=1, max_size=2)}, optional={"resource": SOURCE, "schema_url": TEXT}
 )
 REQUEST = st.fixed_dictionaries({"resource_spans": st.lists(RESOURCE, max_size=2)})
-EXAMPLES = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+EXAMPLES = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def as_json(value: object, name: str = "") -> object:

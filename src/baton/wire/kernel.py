@@ -70,7 +70,9 @@ def scan_one(body: bytes) -> Words:
     """What `scan` says of one request: its state."""
     marks = scan.marks(0, 0)
     bounds = np.array([0, len(body)], _WORD)
-    scan.scan(np.frombuffer(body, np.uint8), bounds, np.empty((2, scan.STATE_SIZE), _WORD), marks)
+    data = np.frombuffer(body, np.uint8)
+    data.flags.writeable = False  # numba compiles anew for an array of another kind
+    scan.scan(data, bounds, np.empty((2, scan.STATE_SIZE), _WORD), marks)
     return marks.state
 
 
@@ -92,7 +94,7 @@ def scan_all(bodies: Sequence[bytes]) -> Scanned:
 def fill_all(scanned: Scanned, requests: Sequence[Request]) -> Iterator[arrays.Target]:
     """The arrays of the requests' spans, in parts of about `FRAME_SPANS_MAX` spans; of none where none is kept."""
     marks, states = scanned.marks, scanned.states
-    tenants = list(dict.fromkeys(request.tenant for request in requests))
+    tenants = {tenant: place for place, tenant in enumerate(dict.fromkeys(request.tenant for request in requests), 1)}
     specials = marks.specials[: int(marks.state[scan.SPECIALS])]
     ready, special_views, made = rendered(scanned.data, specials)
     special, number = special_texts(scanned.body, specials[~made])
@@ -107,17 +109,18 @@ def fill_all(scanned: Scanned, requests: Sequence[Request]) -> Iterator[arrays.T
         scanned.data,
         scanned.bounds,
         np.array([request.ingested_at for request in requests], np.int64).view(_WORD),
-        text_views[[1 + tenants.index(request.tenant) for request in requests]],
+        text_views[[tenants[request.tenant] for request in requests]],
         marks.rejected,
         specials,
         special_views,
     )
-    scratch = context(text_views[0])
     for first, last in parts(states):
         counts = states[last].copy()
         counts[: scan.COUNTS] -= states[first, : scan.COUNTS]
         if counts[scan.KEPT]:
             into = target(counts, states[first], arena, used)
+            # Scratch of its own: who holds a column is known by a row, and rows begin anew.
+            scratch = context(text_views[0])
             fill.fill(source, _WORD(first), _WORD(last), span_names(), resource_names(), scratch, into)
             used = int(into.cursors[arrays.ARENA])
             yield into

@@ -51,7 +51,7 @@ def special_texts(body: bytes, specials: Words) -> tuple[Iterator[bytes], npt.ND
     seen: dict[bytes, int] = {}
     others = specials[~is_double][:, [SPECIAL_START, SPECIAL_STOP]].tolist()
     number[~is_double] = [len(bits) + seen.setdefault(body[start:stop], len(seen)) for start, stop in others]
-    doubles = (double_text(double).encode() for double in bits.view(np.float64))
+    doubles = (double_text(float(double)).encode() for double in bits.view(np.float64))
     return chain(doubles, (text_of(KeyValue.FromString(attribute))[0].encode() for attribute in seen)), number
 
 

@@ -3,20 +3,21 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 
 from baton.errors import InputError, InvalidRequestError, RequestTooLargeError
 from baton.limits import OWNER_ATTRIBUTES_MAX, REQUEST_ENTRIES_MAX, REQUEST_SPANS_MAX
-from baton.wire import decode, kernel
+from baton.wire import decode, fill, kernel, rendering, scan
 from baton.wire.decode import check, frames
 from baton.wire.files import read
-
-EDGE = Path(__file__).parents[4] / "shared" / "data" / "otlp-edge"
 from decoding import decoded
 from fuzz import hostile
 from fuzz.hostile import attribute, delimited, number, request, span, text
 from fuzz.mutate import varint
 from reference.agreement import disagreement
+
+EDGE = Path(__file__).parents[4] / "shared" / "data" / "otlp-edge"
 
 
 def row(name: str) -> dict[str, Any]:
@@ -127,7 +128,9 @@ def test_frames_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
         ingested_at, tenant = 1, "t"
 
         def __init__(self, spans: int) -> None:
-            self.body = request(*(span(delimited(5, b"name"), attribute(b"k", text(b"v"))) for _ in range(spans)))
+            attributes = attribute(b"error.type", text(b"a")), attribute(b"thread.id", number(3, varint(10**15)))
+            service = delimited(1, attribute(b"service.name", text(b"s"), field=1))
+            self.body = delimited(1, service, delimited(2, *(span(*attributes) for _ in range(spans))))
 
     requests = [Taken(count) for count in (3, 1, 0, 2, 5, 1)]
     monkeypatch.setattr(kernel, "FRAME_SPANS_MAX", 4)
@@ -136,7 +139,19 @@ def test_frames_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [len(frame) for frame in frames(requests)] == [3, 3, 5, 1]
     monkeypatch.setattr(decode, "REQUEST_BYTES_MAX", 1)
     assert [len(frame) for frame in frames(requests)] == [3, 1, 2, 5, 1]
-    assert decode.decode(requests)["name"].to_list() == ["name"] * 12
+    cells = decode.decode(requests).select(
+        "service", "error_type", pl.col("attributes").list.first().struct.field("value")
+    )
+    assert cells.rows() == [("s", "a", str(10**15))] * 12
+
+
+def test_no_request_makes_a_kernel_compile() -> None:
+    """Whatever is checked and decoded, each kernel has the one machine code that `warm` made."""
+    kernel.warm()
+    for body in hostile.TAKEN.values():
+        check(bytearray(body))  # type: ignore[arg-type] # what a careless caller may pass
+        decoded(body)
+    assert [len(each.signatures) for each in (scan.scan, fill.fill, rendering.render)] == [1, 1, 1]
 
 
 def test_times_and_ints_at_their_ends() -> None:
