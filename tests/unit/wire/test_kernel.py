@@ -135,7 +135,7 @@ def test_frames_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     requests = [Taken(count) for count in (3, 1, 0, 2, 5, 1)]
     monkeypatch.setattr(kernel, "FRAME_SPANS_MAX", 4)
     assert [len(frame) for frame in frames(requests)] == [4, 2, 5, 1]
-    monkeypatch.setattr(kernel, "FRAME_ENTRIES_MAX", 3)
+    monkeypatch.setattr(kernel, "FRAME_ENTRIES_MAX", 9)
     assert [len(frame) for frame in frames(requests)] == [3, 3, 5, 1]
     monkeypatch.setattr(decode, "REQUEST_BYTES_MAX", 1)
     assert [len(frame) for frame in frames(requests)] == [3, 1, 2, 5, 1]
