@@ -301,6 +301,8 @@ if not JOURNAL_BACKLOG_BYTES_MAX <= JOURNAL_BYTES_MAX:
     raise AssertionError("the journal must hold what waits for it")
 if not REQUEST_BYTES_MAX <= LOAD_FILE_BYTES_MAX:
     raise AssertionError("a file must hold the largest request")
+if not DRAIN_BYTES <= REQUEST_BYTES_MAX:
+    raise AssertionError("what is drained at once is scanned at once")
 if not REQUEST_BYTES_MAX <= SEGMENT_BYTES_MAX:
     raise AssertionError("a segment must hold the largest request")
 if not MEMORY_BYTES_HIGH + (READS_PRESSED_MAX + 1) * REQUEST_BYTES_MAX <= MEMORY_BYTES_MAX:

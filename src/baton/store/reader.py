@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from baton.errors import InvalidRequestError, StoreError
+from baton.errors import InvalidRequestError, RequestTooLargeError, StoreError
 from baton.journal.segment import read_segment, segment_numbers, segment_path
 from baton.limits import DRAIN_BYTES, READ_ATTEMPTS_MAX
 from baton.schema import EXPECTATIONS, OUTAGES
 from baton.store.layout import Layout, check_format
-from baton.wire.decode import decode
+from baton.wire.decode import check, frames
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -103,25 +103,20 @@ class Store:
 
 
 def decoded_in_parts(records: Records) -> Iterator[pl.DataFrame]:
-    """The records' spans in frames of about `DRAIN_BYTES` of requests, SPANS's columns; none of them is empty.
+    """The records' spans in frames of at most about `DRAIN_BYTES` of requests, SPANS's columns; none of them is empty.
 
     A record that cannot be decoded counts as damage: it must not keep back all that comes after it.
     """
     part: list[tuple[Record, int]] = []
     size = 0
     for record in records:
-        part.append((record, records.at))
-        size += len(record.body)
-        if size >= DRAIN_BYTES:
-            frame = _decoded(part, records)
+        if part and size + len(record.body) > DRAIN_BYTES:
+            yield from _frames(part, records)
             part.clear()
             size = 0
-            if len(frame):
-                yield frame
-            del frame  # or the next one is made beside it
-    frame = _decoded(part, records)
-    if len(frame):
-        yield frame
+        part.append((record, records.at))
+        size += len(record.body)
+    yield from _frames(part, records)
 
 
 def told(journal: Path, number: int, records: Records) -> list[str]:
@@ -133,17 +128,21 @@ def told(journal: Path, number: int, records: Records) -> list[str]:
     ]
 
 
-def _decoded(part: list[tuple[Record, int]], records: Records) -> pl.DataFrame:
-    """The part's spans, SPANS's columns."""
+def _frames(part: list[tuple[Record, int]], records: Records) -> Iterator[pl.DataFrame]:
     try:
-        return decode([record for record, _ in part])
+        # A part is scanned as a whole before anything of it is a frame.
+        yield from frames([record for record, _ in part])
     except InvalidRequestError:
-        whole = []
-        for record, at in part:
-            try:
-                decode([record])
-            except InvalidRequestError:
-                records.refuse(record, at)
-            else:
-                whole.append(record)
-        return decode(whole)
+        yield from frames([record for record, at in part if _is_request(record, at, records)])
+
+
+def _is_request(record: Record, at: int, records: Records) -> bool:
+    try:
+        check(record.body)
+    except InvalidRequestError:
+        records.refuse(record, at)
+        return False
+    except RequestTooLargeError:
+        # It was taken when another bound held.
+        return True
+    return True
