@@ -22,14 +22,15 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcess
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import NonRecordingSpan, SpanContext, SpanKind, Status, StatusCode, TraceFlags, TraceState
 
-from load.server import Server, serving
 from otlp import Json, node, stored
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
     from opentelemetry.sdk.trace.export import SpanExporter
+
+    from load.server import Server
 
 STRING, BOOL, INT, DOUBLE, ARRAY = range(1, 6)
 HAS_IS_REMOTE, IS_REMOTE = 0x100, 0x200
@@ -58,19 +59,6 @@ ATTRIBUTES: dict[str, Any] = {
     "k.doubles": [0.5, 1.5],
     "k.none": [],
 }
-
-
-@pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The store of the one server that all tests here ask."""
-    return tmp_path_factory.mktemp("otlp") / "store"
-
-
-@pytest.fixture(scope="module")
-def server(store: Path) -> Iterator[Server]:
-    """It, ready."""
-    with serving(store) as ready:
-        yield ready
 
 
 def _as_stored(span: Json) -> Json:

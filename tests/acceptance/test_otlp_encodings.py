@@ -12,31 +12,18 @@ import pytest
 from google.protobuf.message import DecodeError
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from load.server import Server, serving
 from otlp import JSON, PROTOBUF, Json, call, post, request_of, span_of, stored, text, trace_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
+
+    from load.server import Server
 
 TRACE, SPAN = "5B8EFFF798038103D269B633813FC60C", "eee19b7ec3c1b174"
 BASE64_TRACE, BASE64_SPAN = "W47/95gDgQPSabYzgT/GDA==", "7uGbfsPBsXQ="
 INT64_MAX = 2**63 - 1
 OK, BAD_REQUEST, INVALID_ARGUMENT = 200, 400, 3
 UNKNOWN = {"new": {"deep": [{"traceId": 7, "x": None}]}, "newNumber": 1e300, "newText": "", "newList": [[]]}
-
-
-@pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The store of the one server that all tests here ask."""
-    return tmp_path_factory.mktemp("otlp") / "store"
-
-
-@pytest.fixture(scope="module")
-def server(store: Path) -> Iterator[Server]:
-    """It, ready."""
-    with serving(store) as ready:
-        yield ready
 
 
 def _value(**value: object) -> Json:

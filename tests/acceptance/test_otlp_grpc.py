@@ -20,30 +20,17 @@ from google.rpc.status_pb2 import Status
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
 from baton.limits import REQUEST_BYTES_MAX
-from load.server import Server, serving
 from otlp import METHOD, Json, call, framed, node, protobuf, request_of, span_of, stored, text, trace_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
+
+    from load.server import Server
 
 OK, INVALID_ARGUMENT, RESOURCE_EXHAUSTED, UNIMPLEMENTED, INTERNAL = 0, 3, 8, 12, 13
 HTTP_OK = "200"
 GZIP_HEADER = {"grpc-encoding": "gzip"}
 GZIP, DEFLATE = grpc.Compression.Gzip, grpc.Compression.Deflate
-
-
-@pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The store of the one server that all tests here ask."""
-    return tmp_path_factory.mktemp("otlp") / "store"
-
-
-@pytest.fixture(scope="module")
-def server(store: Path) -> Iterator[Server]:
-    """It, ready."""
-    with serving(store) as ready:
-        yield ready
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from baton.limits import HEADERS_BYTES_MAX, REQUEST_BYTES_MAX
-from load.server import Server, serving
 from otlp import (
     JSON,
     PATH,
@@ -35,24 +34,13 @@ from otlp import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
+
+    from load.server import Server
 
 OK, BAD_REQUEST, NOT_FOUND, NOT_ALLOWED, TOO_LARGE, UNSUPPORTED = 200, 400, 404, 405, 413, 415
 HEAD_TOO_LARGE, NOT_IMPLEMENTED = 431, 501
-
-
-@pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The store of the one server that all tests here ask."""
-    return tmp_path_factory.mktemp("otlp") / "store"
-
-
-@pytest.fixture(scope="module")
-def server(store: Path) -> Iterator[Server]:
-    """It, ready."""
-    with serving(store) as ready:
-        yield ready
 
 
 @dataclass(frozen=True)

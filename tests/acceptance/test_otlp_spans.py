@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from baton.limits import NESTING_MAX
-from load.server import Server, serving
 from otlp import (
     JSON,
     PROTOBUF,
@@ -28,25 +27,13 @@ from otlp import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
+
+    from load.server import Server
 
 OTHER_TRACE, OTHER_SPAN = "ab" * 16, "cd" * 8
 INT64_MAX, INT64_MIN, UINT32_MAX, UINT64_MAX = 2**63 - 1, -(2**63), 2**32 - 1, 2**64 - 1
 STRING, BOOL, INT, DOUBLE, ARRAY, KVLIST, BYTES = range(1, 8)
-
-
-@pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The store of the one server that all tests here ask."""
-    return tmp_path_factory.mktemp("otlp") / "store"
-
-
-@pytest.fixture(scope="module")
-def server(store: Path) -> Iterator[Server]:
-    """It, ready."""
-    with serving(store) as ready:
-        yield ready
 
 
 def attribute(key: str, **value: object) -> Json:
