@@ -150,9 +150,10 @@ class Recording:
         return sends
 
     def frame(self) -> pl.DataFrame:
-        """The spans as a SPANS frame, in the order told."""
+        """The spans as a SPANS frame, in the order told, in which they came."""
         requests = [
-            Record(number, key[0], to_protobuf(_request(key, body))) for number, (key, body) in enumerate(self.bodies)
+            Record(START + number, key[0], to_protobuf(_request(key, body)))
+            for number, (key, body) in enumerate(self.bodies)
         ]
         return decode(requests)
 

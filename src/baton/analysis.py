@@ -21,6 +21,7 @@ from baton.handoffs import verdict as message_law
 from baton.handoffs.deadline import deadlines
 from baton.handoffs.expected import expected
 from baton.handoffs.order import overtaken
+from baton.handoffs.outages import came_live
 from baton.handoffs.signs import signs
 from baton.handoffs.telemetry import Watched, gaps, vouch, watch
 from baton.journeys.stitch import stitch
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
     from baton.ownership.catalog import Catalog
 
 
-_UNREAD = ("resource", "scope", "scope_name", "scope_version", "schema_url", "events", "ingested_at")
+_UNREAD = ("resource", "scope", "scope_name", "scope_version", "schema_url", "events")
 """Columns that no stage after these reads."""
 
 
@@ -132,8 +133,11 @@ def analyze(
     rows = rows.join(pressed(pressures), on=SUBSCRIPTION, how="left").with_columns(
         pl.col("pressed").fill_null(value=False)
     )
-    rows = message_law.judge(vouch(rows, watched, as_of_ns), as_of_ns)
-    answered = call_law.judge(paired.calls, expectations, paired.spans, watched, as_of_ns)
+    came = came_live(paired.spans)
+    rows = message_law.judge(vouch(rows.join(came, on="send", how="left"), watched, as_of_ns), as_of_ns)
+    answered = call_law.judge(
+        paired.calls.join(came, on="send", how="left"), expectations, paired.spans, watched, as_of_ns
+    )
     answered = _in_journeys(answered, journeys)
 
     fits = limits(pressures, _services(rows))

@@ -232,12 +232,14 @@ def forget(store: Path, key: str, value: str, tenant: str | None, owners: Path |
     """
     from baton.settings import load_settings
     from baton.store.writer import Writer, existing
-    from baton.wire.redaction import stands_as
+    from baton.wire.redaction import hashed, stands_as
 
     rules = load_settings(store).redaction
     with Writer(existing(store)) as writer:
-        # Before and after a rule came to hold, the value stands in the store as it is, and as its hash.
-        forgotten = writer.forget(key, [value, stands_as(rules, store, key, value)], tenant)
+        # Before and after a rule came to hold, the value stands in the store as it is, and as its hash; and a card
+        # number as the hash of its digits.
+        values = {value, stands_as(rules, store, key, value), hashed(rules, store, value)}
+        forgotten = writer.forget(key, sorted(values), tenant)
         if forgotten.learned:
             _learn(writer, owners)
             writer.vacuum(0)

@@ -19,7 +19,7 @@ NESTING_MAX = 64
 # Values of a JSON request that is not plain OTLP/JSON, and so becomes Python objects: some 250 bytes each.
 JSON_VALUES_MAX = 1_000_000
 # Spans of one request that are kept: SDKs send 512, the Collector 8192; 64 MiB of usual spans (375 bytes) hold 180,000.
-REQUEST_SPANS_MAX = 500_000
+REQUEST_SPANS_MAX = 250_000
 # Entries of one request, as they are stored: attributes, events, links, values within values, and those of a resource
 # and a scope once for each of its spans. 64 MiB of usual spans with 9 attributes and 30 of a resource's hold 7 million.
 REQUEST_ENTRIES_MAX = 8_000_000
@@ -89,6 +89,8 @@ DISK_RESERVE_SHARE = 0.05
 # A drain decodes and writes this much of a segment at once: some 20,000 spans of 390 bytes, and of the smallest spans
 # there are (30 bytes) 280,000, which take about 300 MB as columns.
 DRAIN_BYTES = 8 * 1024 * 1024
+# A file of the table gets at most this many rows at a drain: writing takes some 1.5 KB a row of memory.
+DRAIN_ROWS_MAX = 40_000
 # Rows that whoever reads a Parquet file holds of it at least: about 50 MB of columns.
 ROW_GROUP_ROWS_MAX = 50_000
 # A table's log is summed up after this many commits: opening reads the entries since, some 0.1 ms each.
@@ -227,6 +229,9 @@ GAP_NS_LONG = 10 * SECOND_NS
 GAP_MESSAGES_MIN = 2
 # An instance without a span for this long, at `as_of`, has fallen silent for good rather than between two exports.
 SILENT_FOR_GOOD_NS = 60 * SECOND_NS
+# A span that came this long after it happened, or before, came from a recording: collectors that keep a queue on disk
+# deliver within the hour.
+LIVE_LAG_NS_MAX = 3600 * SECOND_NS
 # An open receipt (children seen, parent not) older than this will not be completed.
 OPEN_RECEIPT_NS_MAX = 3600 * SECOND_NS
 

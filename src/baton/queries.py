@@ -12,7 +12,7 @@ import polars as pl
 from baton import summaries
 from baton.analysis import Analysis, Paired, analyze, expect, pair_up
 from baton.errors import NotFoundError, UsageError
-from baton.limits import LEARN_SPANS_MAX, MATCHES_SHOWN_MAX, TIME_NS_MAX
+from baton.limits import LEARN_SPANS_MAX, MATCHES_SHOWN_MAX, NAMES_MAX, TIME_NS_MAX
 from baton.ownership.catalog import EMPTY, Catalog, load_catalog
 from baton.settings import keys, load_settings
 from baton.store.reader import Store
@@ -105,7 +105,7 @@ def journey(question: Question, name: str) -> Journey:
 
 def _journeys(question: Question, analysis: Analysis, name: str) -> list[str]:
     """Ids of the journeys that bear the name as it stands, or else by its hash, or else as KEY=VALUE in either form."""
-    from baton.wire.redaction import stands_as  # noqa: PLC0415 - the kernel is imported where it is used
+    from baton.wire.redaction import hashed, stands_as  # noqa: PLC0415 - the kernel is imported where it is used
 
     ids = summaries.journeys_of(analysis, name)
     if ids:
@@ -113,9 +113,10 @@ def _journeys(question: Question, analysis: Analysis, name: str) -> list[str]:
     rules = load_settings(question.store).redaction
     key, pair, value = name.partition("=")
     if pair:
-        return summaries.journeys_bearing(analysis, key, {value, stands_as(rules, question.store, key, value)})
-    stored = stands_as(rules, question.store, "", name)
-    return [] if stored == name else summaries.journeys_of(analysis, stored)
+        values = {value, stands_as(rules, question.store, key, value), hashed(rules, question.store, value)}
+        return summaries.journeys_bearing(analysis, key, values)
+    stored = {stands_as(rules, question.store, "", name), hashed(rules, question.store, name)} - {name}
+    return sorted({found for one in stored for found in summaries.journeys_of(analysis, one)})
 
 
 def who(question: Question, name: str) -> Who:
@@ -175,11 +176,24 @@ def _answer(question: Question) -> _Answer:
     expectations, spans = store.expectations(), store.spans()
     if question.tenant is not None:
         # Here, before anything is judged: nobody is to see what another tenant's spans did to a verdict.
-        spans = spans.filter(pl.col("tenant") == question.tenant)
+        spans = _of_tenant(spans, question.tenant)
         expectations = None if expectations is None else expectations.filter(pl.col("tenant") == question.tenant)
     paired = pair_up(spans, catalog, as_of_ns, store.outages())
     known = _expected(expectations, paired)
     return _Answer(analyze(paired, known, catalog, joining, as_of_ns), catalog, as_of_ns)
+
+
+def _of_tenant(spans: pl.LazyFrame, tenant: str) -> pl.LazyFrame:
+    """The tenant's spans.
+
+    Raises:
+        NotFoundError: it has none; a slip of the pen must not look like a calm night.
+    """
+    tenants = spans.select(pl.col("tenant").unique()).collect().get_column("tenant").sort().to_list()
+    if tenants and tenant not in tenants:
+        shown = ", ".join(tenants[:NAMES_MAX]) + (" and others" if len(tenants) > NAMES_MAX else "")
+        raise NotFoundError(f"no span is of tenant {tenant!r}; there are spans of {shown}")
+    return spans.filter(pl.col("tenant") == tenant)
 
 
 def _expected(expectations: pl.DataFrame | None, paired: Paired) -> pl.DataFrame:

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Protocol
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PositiveInt
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from baton.documents import AttributeKey, Text, quote, read_text, validate
 from baton.errors import InputError
@@ -59,7 +59,7 @@ class RedactionRules(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    default: bool = True
+    default: Annotated[bool, Field(strict=True)] = True
     keep: KeyGlobs = ()
     drop: KeyGlobs = ()
     hash: KeyGlobs = ()
@@ -83,7 +83,7 @@ class Settings(BaseModel):
     journey_keys: tuple[AttributeKey, ...] | None = None
     grouping_keys: tuple[AttributeKey, ...] | None = None
     owners: Path | None = None
-    retention_days: PositiveInt | None = None
+    retention_days: Annotated[int, Field(strict=True, gt=0)] | None = None
     redaction: RedactionRules = RedactionRules()
 
     def kept_from_ns(self, now_ns: int) -> int | None:

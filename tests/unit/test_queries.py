@@ -110,7 +110,8 @@ def test_one_tenant_is_judged_as_if_there_were_no_other(tmp_path: Path) -> None:
     alone = queries.handoffs(replace(both, tenant="default"))
     assert alone.equals(queries.handoffs(replace(both, store=_stored(tmp_path / "alone", bank()))))
     assert len(queries.handoffs(both)) == 2 * len(alone)
-    assert queries.handoffs(replace(both, tenant="none")).is_empty()
+    with pytest.raises(NotFoundError, match="no span is of tenant 'none'; there are spans of default, markets"):
+        queries.handoffs(replace(both, tenant="none"))
 
 
 def test_a_narrowed_question_judges_no_otherwise(question: Question) -> None:

@@ -37,7 +37,7 @@ def judge(
     """One row a call with its verdict.
 
     Args:
-        calls: CALLS.
+        calls: CALLS, with `live` (see `outages.came_live`).
         expectations: EXPECTATIONS.
         spans: SPANS and SIGHTINGS.
         watched: what is known of the servers' telemetry.
@@ -56,7 +56,7 @@ def judge(
     )
     missing = rows.filter(pl.col("receive").is_null() & pl.col("failed") & pl.col("services").is_not_null())
     rows = rows.join(_heard(missing, watched, as_of_ns), on="send", how="left")
-    windows = missing.select("send", pl.col("sent_ns").alias("lo_ns"), _answered_ns().alias("hi_ns"))
+    windows = missing.select("send", "live", pl.col("sent_ns").alias("lo_ns"), _answered_ns().alias("hi_ns"))
     rows = rows.join(shadows(windows, watched.outages), on="send", how="left")
     rows = rows.join(open_receipts(missing.select("send", "services", "sent_ns"), spans), on="send", how="left")
     rows = rows.join(_made_good(rows), on="send", how="left")
@@ -97,7 +97,7 @@ def judge(
             _evidence().alias("evidence"),
         )
         .rename({"receive": "row", "to_service": "receiver"})
-        .drop("silent", "awaited", "open_ns", "parent_row", "name", "http_status", "processing_ns")
+        .drop("silent", "awaited", "open_ns", "parent_row", "name", "http_status", "processing_ns", "live")
     )
 
 

@@ -1,21 +1,36 @@
 """Baton's own outages: what it could not take, it must not miss.
 
 A span that ended at t is exported within SILENCE_TAIL_NS of it. So an outage between the earliest moment at which a
-receipt is looked for and that long after the latest may have swallowed the receipt's span.
+receipt is looked for and that long after the latest may have swallowed the receipt's span. That holds for what was
+exported as it happened: a recording that was loaded later lost nothing to an outage at the time it tells of.
 """
 
 from __future__ import annotations
 
 import polars as pl
 
-from baton.limits import SILENCE_TAIL_NS
+from baton.limits import LIVE_LAG_NS_MAX, SILENCE_TAIL_NS
+
+
+def came_live(spans: pl.DataFrame) -> pl.DataFrame:
+    """Which spans came about when they happened.
+
+    Args:
+        spans: SPANS and SIGHTINGS.
+
+    Returns:
+        `send` (row of the span), `live` (Boolean: it came within `LIVE_LAG_NS_MAX` of its start, by whoever's clock).
+    """
+    lag_ns = pl.col("ingested_at") - pl.col("start_ns").clip(0)
+    return spans.select(pl.col("row").alias("send"), (lag_ns.abs() <= LIVE_LAG_NS_MAX).alias("live"))
 
 
 def shadows(windows: pl.DataFrame, outages: pl.DataFrame) -> pl.DataFrame:
     """The windows in which a span may have been lost to Baton itself.
 
     Args:
-        windows: `lo_ns`, `hi_ns` (Int64: where a receipt is looked for) and any key columns.
+        windows: `lo_ns`, `hi_ns` (Int64: where a receipt is looked for), `live` (Boolean: see `came_live`) and any key
+            columns.
         outages: OUTAGES.
 
     Returns:
@@ -24,11 +39,12 @@ def shadows(windows: pl.DataFrame, outages: pl.DataFrame) -> pl.DataFrame:
     """
     reach_ns = pl.col("hi_ns").clip(upper_bound=pl.lit(2**63 - 1 - SILENCE_TAIL_NS)) + SILENCE_TAIL_NS
     return (
-        windows.with_columns(reach_ns.alias("blind_from_ns"))
+        windows.filter(pl.col("live"))
+        .with_columns(reach_ns.alias("blind_from_ns"))
         .sort("blind_from_ns")
         .join_asof(_merged(outages), on="blind_from_ns", strategy="backward", coalesce=False)
         .filter(pl.col("blind_until_ns") >= pl.col("lo_ns"))
-        .drop("blind_from_ns", "lo_ns", "hi_ns")
+        .drop("blind_from_ns", "lo_ns", "hi_ns", "live")
         .rename({"blind_from_ns_right": "blind_from_ns"})
     )
 

@@ -75,8 +75,8 @@ def vouch(rows: pl.DataFrame, watched: Watched, as_of_ns: int) -> pl.DataFrame:
     (where it was surely overtaken, else its deadline).
 
     Args:
-        rows: the frame of `order.overtaken` with `deadline_at_ns` and `pressed` (Boolean: survivors of the losses stood
-            in a queue, which explains the losses).
+        rows: the frame of `order.overtaken` with `deadline_at_ns`, `live` (see `outages.came_live`) and `pressed`
+            (Boolean: survivors of the losses stood in a queue, which explains the losses).
         watched: what is known of the receivers' telemetry.
         as_of_ns: event time of the judgement.
 
@@ -98,7 +98,7 @@ def vouch(rows: pl.DataFrame, watched: Watched, as_of_ns: int) -> pl.DataFrame:
     )
     missing = _chained(
         rows.filter(pl.col("first_ns").is_null() & pl.col("subscription").is_not_null()).select(
-            "send", *SUBSCRIPTION, "services", "lo_ns", "hi_ns", "deadline_ns", "pressed"
+            "send", *SUBSCRIPTION, "services", "lo_ns", "hi_ns", "deadline_ns", "pressed", "live"
         )
     )
     takers = _takers(rows).join(watched.telemetry, on=INSTANCE, how="left")
@@ -108,9 +108,14 @@ def vouch(rows: pl.DataFrame, watched: Watched, as_of_ns: int) -> pl.DataFrame:
     return (
         rows.join(heard, on=key, how="left", nulls_equal=True)
         .join(paused, on=key, how="left", nulls_equal=True)
-        .join(shadows(missing.select(*key, "lo_ns", "hi_ns"), watched.outages), on=key, how="left", nulls_equal=True)
+        .join(
+            shadows(missing.select(*key, "lo_ns", "hi_ns", "live"), watched.outages),
+            on=key,
+            how="left",
+            nulls_equal=True,
+        )
         .join(_signs(missing, watched.telemetry), on=key, how="left", nulls_equal=True)
-        .drop("lo_ns")
+        .drop("lo_ns", "live")
     )
 
 

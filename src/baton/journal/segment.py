@@ -22,7 +22,8 @@ def segment_path(folder: Path, number: int) -> Path:
 
 def segment_numbers(folder: Path) -> list[int]:
     """The numbers of the segments there are, ascending; other files are passed over."""
-    return sorted(int(path.stem) for path in folder.glob(f"*{SUFFIX}") if path.stem.isascii() and path.stem.isdigit())
+    named = (path for path in folder.glob(f"*{SUFFIX}") if path.stem.isascii() and path.stem.isdigit())
+    return sorted(int(path.stem) for path in named if segment_path(folder, int(path.stem)) == path)
 
 
 def segment_bytes(folder: Path) -> int:

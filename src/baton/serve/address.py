@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ipaddress
-import os
 import socket
 from typing import NamedTuple
 
@@ -59,9 +58,10 @@ def listen(address: Address, option: str) -> socket.socket:
     """
     family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
     try:
-        return socket.create_server(address, family=family)
+        # `::` is every address of either family, as it is for gRPC.
+        return socket.create_server(address, family=family, dualstack_ipv6=address.host == "::")
     except OSError as error:
-        raise refused(address, option, os.strerror(error.errno) if error.errno else str(error)) from error
+        raise refused(address, option, (error.strerror or str(error)).partition(" (while")[0]) from error
 
 
 def refused(address: Address, option: str, why: str) -> AddressError:

@@ -91,6 +91,8 @@ class Admission:
             raise RuntimeError("a request is read in a task")
         self._look(time.monotonic())
         self._give_way(self._limit, "memory is short")
+        if self._limit == 0:
+            raise UnavailableError("memory is short: try again")
         self._give_way(self._places - 1, "others wait and this one is slow")
         self._reads[task] = time.monotonic()
         try:

@@ -178,4 +178,7 @@ def _talk(server_context: ssl.SSLContext, certificate: Path) -> str:
 
 def _first(chain: str) -> str:
     """The first certificate of a chain: a client that trusted all of it would pass over the first one's faults."""
-    return _PEM_CERTIFICATE + chain.split(_PEM_CERTIFICATE)[1]
+    _, begin, rest = chain.partition(_PEM_CERTIFICATE)
+    if not begin:
+        raise InputError(f"no certificate begins with {_PEM_CERTIFICATE}: convert it with `openssl x509`")
+    return begin + rest.split(_PEM_CERTIFICATE)[0]

@@ -30,6 +30,7 @@ from baton.serve.upkeep import Upkeep, attempt
 from baton.settings import load_settings
 from baton.store.writer import Writer
 from baton.wire.redaction import Redactor, open_redactor
+from baton.wire.redaction_key import key_path
 from baton.wire.warm import warm
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from baton.serve.access import Access
     from baton.serve.doors import Doors
     from baton.serve.options import Options
+    from baton.settings import RedactionRules
 
 _log = logging.getLogger(__name__)
 
@@ -55,12 +57,21 @@ def run(store: Path, owners: Path | None, options: Options) -> None:
         StoreError: the store is in use, of another format or damaged, or the last drain failed.
         AddressError: an address cannot be listened on.
     """
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until there are doors that can renew something
     access, rules = settle(options), load_settings(store).redaction
     warm()
     set_up_allocator()
     raise_limit()
     with Writer(store) as writer:
+        _warn_of_new_key(rules, writer)
         asyncio.run(_serve(_House(writer, owners, open_redactor(rules, store)), access, lambda: settle(options)))
+
+
+def _warn_of_new_key(rules: RedactionRules, writer: Writer) -> None:
+    """A store that holds spans, and no key: either it is an earlier Baton's, or its key is lost."""
+    path = key_path(rules, writer.path)
+    if rules.key_file is None and writer.holds_spans and not path.exists():
+        _log.warning("%s is made anew: if this store had a redaction key, stop and restore it", path)
 
 
 class _House(NamedTuple):
@@ -76,8 +87,7 @@ async def _serve(house: _House, access: Access, settle_anew: Callable[[], Access
     health = Health()
     gate = Gate(access.tokens, Admission(), health, Refusals())
     doors = await open_doors(access, gate, health)
-    if access.certificates is not None or access.tokens is not None:
-        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, _renew, doors, settle_anew)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, _renew, doors, settle_anew)
     watching = [asyncio.create_task(watch) for watch in (gate.admission.watch(), watch_grpc(doors.web))]
     for line in (
         f"store {house.writer.path.resolve()}",

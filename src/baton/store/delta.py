@@ -187,12 +187,17 @@ def settle(path: Path) -> None:
     sync_folder(path)
 
 
-def sweep(path: Path) -> None:
-    """Removes a log entry that a power cut left in pieces; its rows were never acknowledged as in the table."""
+def refuse_damage(path: Path) -> None:
+    """Passes if the newest log entry is whole: an entry gets its name when all of it is synced, so no crash tears it.
+
+    Raises:
+        StoreError: it is damaged, and what it names is acknowledged.
+    """
     newest = _newest(path)
     if newest is not None and not _is_whole(newest):
-        newest.unlink()
-        sync_folder(path / LOG)
+        raise StoreError(
+            f"{newest} is damaged: restore it from a backup. To go on without the rows that it added, move it elsewhere"
+        )
 
 
 def upgrade(path: Path) -> None:

@@ -21,7 +21,8 @@ class Carriers:
 
     Of a column that several attributes fill nothing tells which of them did: the value in it counts. Values that are
     no strings count by their text. Inside arrays and kvlists, a value counts as one of the array's key; a kvlist's
-    own keys count as keys.
+    own keys count as keys, and with what leads to them: `enduser` that holds `id` holds `enduser.id`, as redaction
+    reads it.
     """
 
     def __init__(self, key: str, values: Sequence[str]) -> None:
@@ -70,13 +71,13 @@ class Carriers:
         return found
 
     def _holds(self, key: str, value: object) -> bool:
-        """Whether a value of that key, or one inside it, is it."""
+        """Whether a value of that path, or one inside it, is it."""
         if isinstance(value, dict):
-            return any(self._holds(inner, item) for inner, item in value.items())
+            return any(self._holds(f"{key}.{inner}", item) for inner, item in value.items())
         if isinstance(value, list):
             return any(self._holds(key, item) for item in value)
         text = value if isinstance(value, str) else orjson.dumps(value).decode()
-        return key == self._key and text in self._values
+        return f".{key}".endswith(f".{self._key}") and text in self._values
 
 
 def _attributes(carries: pl.Expr) -> pl.Expr:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import polars as pl
 
 from baton.errors import InvalidRequestError, RequestTooLargeError, StoreError
 from baton.journal.segment import read_segment, segment_numbers, segment_path
-from baton.limits import DRAIN_BYTES, READ_ATTEMPTS_MAX
+from baton.limits import DRAIN_BYTES, DRAIN_ROWS_MAX, READ_ATTEMPTS_MAX, SECOND_NS, SEGMENT_AGE_S_MAX
 from baton.schema import EXPECTATIONS, OUTAGES
 from baton.store.layout import Layout, check_format
 from baton.wire.decode import check, frames
@@ -82,16 +83,29 @@ class Store:
         return learned if learned.schema == EXPECTATIONS.schema else None
 
     def outages(self) -> pl.DataFrame:
-        """When Baton itself could not see, OUTAGES's columns, by start; empty in a store that an earlier Baton made.
+        """When Baton itself could not see, OUTAGES's columns, by start.
+
+        What is damaged of the journal counts, whether it was drained already or not.
 
         Raises:
             StoreError: the table is damaged.
         """
         from baton.store.delta import open_table  # noqa: PLC0415 - deltalake is imported where it is used
 
-        if not self._layout.outages.exists():
+        # The journal first: what is drained meanwhile is then in the table.
+        known = [self._lost(number) for number in segment_numbers(self._layout.journal)]
+        if self._layout.outages.exists():
+            known.append(pl.scan_delta(open_table(self._layout.outages)).collect())
+        return pl.concat([OUTAGES.empty(), *known]).unique().sort(OUTAGES.names)
+
+    def _lost(self, number: int) -> pl.DataFrame:
+        try:
+            records = read_segment(self._layout.journal, number)
+        except FileNotFoundError:
             return OUTAGES.empty()
-        return pl.scan_delta(open_table(self._layout.outages)).sort(OUTAGES.names).collect()
+        for _ in records:
+            pass
+        return lost(self._layout.journal, number, records)
 
     def _segment(self, number: int) -> list[pl.DataFrame]:
         """The spans of a segment, decoded at once: it may be deleted any time."""
@@ -119,6 +133,24 @@ def decoded_in_parts(records: Records) -> Iterator[pl.DataFrame]:
     yield from _frames(part, records)
 
 
+def lost(journal: Path, number: int, records: Records) -> pl.DataFrame:
+    """What of a segment is lost, OUTAGES's columns: between the requests taken before and after it.
+
+    Where it has no such neighbour it is as old as a segment gets, or reaches to the segment's last write.
+    """
+    age_ns = int(SEGMENT_AGE_S_MAX * SECOND_NS)
+    rows = []
+    for damage, line in zip(records.damages, told(journal, number, records), strict=True):
+        if not damage.lost_bytes:
+            continue
+        with suppress(FileNotFoundError):
+            written_ns = segment_path(journal, number).stat().st_mtime_ns
+            end_ns = damage.before_ns if damage.before_ns is not None else max(written_ns, damage.after_ns or 0)
+            start_ns = damage.after_ns if damage.after_ns is not None else end_ns - age_ns
+            rows.append((min(start_ns, end_ns), end_ns, "damaged", line, 0))
+    return pl.DataFrame(rows, schema=OUTAGES.schema, orient="row")
+
+
 def told(journal: Path, number: int, records: Records) -> list[str]:
     """A line for each piece of damage that was met in a segment."""
     return [
@@ -131,9 +163,14 @@ def told(journal: Path, number: int, records: Records) -> list[str]:
 def _frames(part: list[tuple[Record, int]], records: Records) -> Iterator[pl.DataFrame]:
     try:
         # A part is scanned as a whole before anything of it is a frame.
-        yield from frames([record for record, _ in part])
+        yield from _slices([record for record, _ in part])
     except InvalidRequestError:
-        yield from frames([record for record, at in part if _is_request(record, at, records)])
+        yield from _slices([record for record, at in part if _is_request(record, at, records)])
+
+
+def _slices(requests: list[Record]) -> Iterator[pl.DataFrame]:
+    for frame in frames(requests):
+        yield from frame.iter_slices(DRAIN_ROWS_MAX)
 
 
 def _is_request(record: Record, at: int, records: Records) -> bool:

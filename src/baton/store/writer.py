@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from baton.store.alive import beat, last_beat
 from baton.store.forget import Carriers
 from baton.store.layout import Layout, check_format, write_format
 from baton.store.lock import locked
-from baton.store.reader import decoded_in_parts, told
+from baton.store.reader import decoded_in_parts, lost, told
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
     from baton.journal.record import Records
     from baton.store.rewrite import Rewrite
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +100,11 @@ class Writer:
         """Number of the last segment in the table; 0 if none is."""
         return delta.drained(delta.open_table(self._layout.spans))
 
+    @property
+    def holds_spans(self) -> bool:
+        """Whether anything is in the table, or in the journal."""
+        return bool(delta.parts(delta.open_table(self._layout.spans)) or segment_numbers(self.journal))
+
     def append(self, spans: pl.DataFrame, segment: int | None) -> None:
         """Adds spans in one commit and returns when it is durable; a segment that is in the table already adds none.
 
@@ -136,8 +144,11 @@ class Writer:
         return Drained(count, warnings)
 
     def drain_all(self) -> Drained:
-        """The same for all segments there are: where no journal is being written."""
-        return self.drain(max(segment_numbers(self.journal), default=0))
+        """The same for all segments there are, and logs the warnings: where no journal is being written."""
+        drained = self.drain(max(segment_numbers(self.journal), default=0))
+        for line in drained.warnings:
+            _log.warning("journal: %s", line)
+        return drained
 
     def save_expectations(self, frame: pl.DataFrame) -> None:
         """Replaces what was learned.
@@ -275,19 +286,7 @@ class Writer:
         if not records.damages:
             return
         keep_segment(self.journal, number, self._layout.quarantine)
-        written_ns = segment_path(self.journal, number).stat().st_mtime_ns
-        rows = [
-            (
-                written_ns if damage.after_ns is None else damage.after_ns,
-                written_ns if damage.before_ns is None else damage.before_ns,
-                "damaged",
-                line,
-                0,
-            )
-            for damage, line in zip(records.damages, told(self.journal, number, records), strict=True)
-            if damage.lost_bytes
-        ]
-        self.save_outages(pl.DataFrame(rows, schema=OUTAGES.schema, orient="row"))
+        self.save_outages(lost(self.journal, number, records))
 
     def _told(self, number: int, records: Records) -> list[str]:
         lines = [
@@ -322,13 +321,18 @@ class Writer:
                 delta.create(table, frame)
             write_format(self._layout)
             return
+        self.journal.mkdir(exist_ok=True)  # copies of folders often leave out what is empty
         for table, frame in self._layout.tables.items():
-            if not table.exists():  # an earlier Baton had no such table
-                delta.create(table, frame)
+            if not table.exists():
+                if table == self._layout.spans:
+                    raise StoreError(
+                        f"{table} is missing: is all of the store mounted, or restored? What it held is not elsewhere"
+                    )
+                delta.create(table, frame)  # an earlier Baton had no such table, or it is learned anew
             if table == self._layout.expectations and not delta.holds(table, frame):
                 shutil.rmtree(table)  # learned anew at any time
                 delta.create(table, frame)
-            delta.sweep(table)
+            delta.refuse_damage(table)
             delta.upgrade(table)
             # A process that was killed may have committed and not synced; its segments are deleted from here on.
             delta.settle(table)

@@ -13,6 +13,7 @@ import os
 import shutil
 import sys
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -21,6 +22,11 @@ from numba.core import config, event
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+VARIABLE = "BATON_KERNEL_CACHE"
+"""Names the folder that a process without a cache of its own made, to its children."""
+COMPLETE = "complete"
+"""A file of this name lies in the cache when every kernel does."""
 
 _F = TypeVar("_F", bound="Callable[..., Any]")
 
@@ -68,24 +74,29 @@ def _digest() -> str:
     return hashlib.sha256(b"\0".join([*(p.encode() for p in parts), *(s.read_bytes() for s in sources)])).hexdigest()
 
 
-def _cache_folder() -> tuple[Path, bool]:
-    """Beside the code, else in the user's cache, else for this process only: never where others may write.
+def _cache_folder() -> Path:
+    """Beside the code, else in the user's cache, else for this process and its children: never where others may write.
 
-    And whether other processes will find it.
+    What an installer compiled beside the code is copied, where it may be read only: numba wants to write.
     """
     name = f"kernel-{_digest()[:16]}"
-    user = Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()) / "baton"
-    for parent in (Path(__file__).parent / "__pycache__", user):
-        folder = parent / name
-        try:
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        except OSError:
+    installed = Path(__file__).parent / "__pycache__" / name
+    user = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")  # noqa: PTH111 - Path's fails without a home
+    for folder in (installed, Path(user) / "baton" / name, Path(os.environ.get(VARIABLE, "")) / name):
+        if not folder.is_absolute():
             continue
-        if os.access(folder, os.W_OK) and folder.stat().st_uid == os.geteuid():
-            return folder, True
-    folder = Path(tempfile.mkdtemp(prefix="baton-kernel-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return folder, False
+        with suppress(OSError):
+            folder.mkdir(parents=True, exist_ok=True)
+            if os.access(folder, os.W_OK) and folder.stat().st_uid == os.geteuid():
+                return folder
+    parent = Path(tempfile.mkdtemp(prefix="baton-kernel-"))
+    atexit.register(shutil.rmtree, parent, ignore_errors=True)
+    os.environ[VARIABLE] = str(parent)
+    with suppress(OSError):
+        if (installed / COMPLETE).exists() and installed.stat().st_uid == 0:
+            shutil.copytree(installed, parent / name)
+    (parent / name).mkdir(exist_ok=True)
+    return parent / name
 
 
 class _Notice(event.Listener):
@@ -103,6 +114,6 @@ class _Notice(event.Listener):
         """Nothing to say."""
 
 
-FOLDER, KEPT = _cache_folder()
+FOLDER = _cache_folder()
 config.CACHE_DIR = str(FOLDER)  # type: ignore[attr-defined] # numba sets it by name
 event.register("numba:compile", _Notice())  # type: ignore[no-untyped-call] # numba ships no types

@@ -1,6 +1,8 @@
 """Redaction: a request's bytes without what must not be kept, before they touch the disk.
 
 The laws:
+- A rule that matches one name of an attribute holds for its other names in the schema as well: half of the senders
+  with a hash and half without would never meet.
 - An attribute's key decides, at every place where attributes stand, and of pairs nested in values at any depth by
   their own key and by their path (`enduser` holding `id` is `enduser.id`), whichever rule comes first. `keep` wins,
   then `drop`, then `hash`, then the defaults. What is nested in a value shares its fate, unless a rule names it.
@@ -23,6 +25,7 @@ value can be looked up; with another one a person's spans before and after no lo
 from __future__ import annotations
 
 import threading
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
@@ -32,12 +35,14 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue, KeyValu
 
 from baton.errors import InputError, InvalidRequestError, RequestTooLargeError
 from baton.limits import REQUEST_BYTES_MAX
+from baton.schema import RESOURCE_ALIASES, SPANS
 from baton.wire import redaction_kernel as kernel
 from baton.wire.key_rules import key_memo, key_rules
 from baton.wire.keyed_hash import KEY_BYTES_MAX, keyed_state
 from baton.wire.redaction_key import key_path, make_key, read_key
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from google.protobuf.descriptor import Descriptor
@@ -56,10 +61,11 @@ DEFAULT_DROP: tuple[str, ...] = (
     *(f"*{place}.{name}" for place in ("header", "headers", "metadata") for name in _HEADERS),
     *_HEADERS,
     *("*password*", "*passwd*", "*client-secret", "*api-key", "*apikey", "*private-key"),
-    *("*access-token", "*accesstoken", "*refresh-token", "*refreshtoken", "*id-token", "*idtoken"),
+    *("*passphrase*", "pwd", "*.pwd", "*secret", "*secret-key", "*secretkey", "*secret-access-key", "*privatekey"),
+    *("*token", "jwt", "*.jwt", "*.cookie", "cookies", "*.cookies", "*header-authorization", "authorization-header"),
 )
 """What opens a door: headers of the semantic conventions in all their spellings, and secrets by their usual names."""
-DEFAULT_HASH: tuple[str, ...] = ("enduser.*",)
+DEFAULT_HASH: tuple[str, ...] = ("enduser.*", "*.enduser.*", "enduser-id")
 """Who it was."""
 
 
@@ -76,9 +82,9 @@ class Redactor:
             raise ValueError(f"a key of {len(key)} bytes: give {KEY_BYTES_MIN} to {KEY_BYTES_MAX}")
         self._rules = key_rules(
             [
-                *((glob, kernel.KEEP) for glob in rules.keep),
-                *((glob, kernel.DROP) for glob in rules.drop),
-                *((glob, kernel.HASH) for glob in rules.hash),
+                *((glob, kernel.KEEP) for glob in _with_aliases(rules.keep)),
+                *((glob, kernel.DROP) for glob in _with_aliases(rules.drop)),
+                *((glob, kernel.HASH) for glob in _with_aliases(rules.hash)),
                 *((glob, kernel.DROP) for glob in DEFAULT_DROP if rules.default),
                 *((glob, kernel.HASH) for glob in DEFAULT_HASH if rules.default),
             ],
@@ -132,6 +138,25 @@ class Redactor:
         if held is None:
             held = self._own.scratch = kernel.scratch(key_memo())
         return cast("Scratch", held)
+
+
+def _with_aliases(globs: Sequence[str]) -> list[str]:
+    """The globs, and every name of the columns that one of them fills."""
+    families = [column.aliases for column in SPANS.columns if column.aliases]
+    families += RESOURCE_ALIASES.values()
+    named = [
+        alias
+        for family in families
+        for glob in globs
+        if any(fnmatchcase(_folded(alias), _folded(glob)) for alias in family)
+        for alias in family
+    ]
+    return [*globs, *dict.fromkeys(named)]
+
+
+def _folded(name: str) -> str:
+    # A glob of ours knows * alone.
+    return name.lower().replace("_", "-").replace("[", "[[]").replace("?", "[?]")
 
 
 _WIRE_TYPES = {
@@ -194,3 +219,9 @@ def stands_as(rules: RedactionRules, store: Path, key: str, value: str) -> str:
     """`Redactor.lookup` in a store that may have no key yet; then the value itself. Raises as `open_redactor`."""
     secret = read_key(key_path(rules, store))
     return value if secret is None else Redactor(rules, secret).lookup(key, value)
+
+
+def hashed(rules: RedactionRules, store: Path, value: str) -> str:
+    """What the value is hashed to by whatever rule hashes it, now or earlier; itself in a store without a key."""
+    every = rules.model_copy(update={"default": False, "keep": (), "drop": (), "hash": ("*",)})
+    return stands_as(every, store, "value", value)

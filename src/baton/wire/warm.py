@@ -14,7 +14,7 @@ from baton.settings import RedactionRules
 from baton.wire import jit, kernel, otlp_json
 from baton.wire.redaction import KEY_BYTES_MIN, Redactor
 
-_COMPLETE = jit.FOLDER / "complete"
+_COMPLETE = jit.FOLDER / jit.COMPLETE
 
 
 def warm() -> None:
@@ -22,7 +22,7 @@ def warm() -> None:
 
     A process of its own compiles: that takes more memory than the endpoint may ever hold.
     """
-    if jit.KEPT and not config.DISABLE_JIT and not _COMPLETE.exists():  # type: ignore[attr-defined] # numba sets it by name
+    if not config.DISABLE_JIT and not _COMPLETE.exists():  # type: ignore[attr-defined] # numba sets it by name
         # If it fails, what is missing is compiled here.
         subprocess.run([sys.executable, "-m", __name__], check=False)  # noqa: S603 - it is this module
     _load()

@@ -15,7 +15,9 @@ _SCHEMA = {
     **dict.fromkeys((*_TEXT, "message_id", "correlation_id", "queue", "destination", "place"), pl.String),
     **dict.fromkeys(("partition", "routing_key", "receiver", "instance", "lane"), pl.String),
     **dict.fromkeys(("failure", "lapse", "silent_instance", "held_at", "proof", "blind_kind"), pl.String),
-    **dict.fromkeys(("failed", "returned", "lapsed", "tossed", "moved", "born", "awaited", "pressed"), pl.Boolean),
+    **dict.fromkeys(
+        ("failed", "returned", "lapsed", "tossed", "moved", "born", "awaited", "pressed", "live"), pl.Boolean
+    ),
     **dict.fromkeys(("mended", "passed"), pl.Boolean),
     **dict.fromkeys(("send", "row", "deliveries", "unnamed_sent", "unnamed_received", "under"), pl.UInt32),
     **dict.fromkeys(("sent_ns", "first_ns", "received_ns", "deadline_at_ns", "overtaken_ns", "idle_ns"), pl.Int64),
@@ -38,7 +40,7 @@ _WAITING = {
     "reorder_ns": 0,
     "processing_ns": 0,
     **dict.fromkeys(("failed", "returned", "tossed", "awaited", "pressed", "mended"), False),
-    **dict.fromkeys(("moved", "born"), True),
+    **dict.fromkeys(("moved", "born", "live"), True),
     "send": 1,
 }
 

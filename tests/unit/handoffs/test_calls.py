@@ -6,6 +6,7 @@ import pytest
 
 from baton.analysis import expect
 from baton.handoffs import calls as law
+from baton.handoffs.outages import came_live
 from baton.handoffs.telemetry import Watched, gaps, watch
 from baton.limits import OPEN_RECEIPT_NS_MAX, SECOND_NS
 from baton.schema import EXPECTATIONS, OUTAGES
@@ -39,7 +40,8 @@ def rows(recording: Recording, at: float = AS_OF, *, learn: bool = True) -> dict
     known = paired(recording, at)
     expectations = expect(known) if learn else EXPECTATIONS.empty()
     watched = Watched(watch(known.spans), gaps(known.spans), OUTAGES.empty())
-    judged = law.judge(known.calls, expectations, known.spans, watched, ns(at))
+    calls = known.calls.join(came_live(known.spans), on="send", how="left")
+    judged = law.judge(calls, expectations, known.spans, watched, ns(at))
     spans = known.spans.select("row", "trace_id", "span_id").iter_rows()
     ids = {row: Span(trace.hex(), span.hex()) for row, trace, span in spans}
     return {ids[row["send"]]: row for row in judged.to_dicts()}

@@ -3,7 +3,7 @@ from __future__ import annotations
 import polars as pl
 import pytest
 
-from baton.handoffs.outages import shadows
+from baton.handoffs.outages import came_live, shadows
 from baton.limits import TIME_NS_MAX
 from baton.schema import OUTAGES
 from recording import ns
@@ -20,8 +20,8 @@ def outages(*rows: tuple[float, float, str]) -> pl.DataFrame:
 
 def windows(*rows: tuple[int, int]) -> pl.DataFrame:
     """Windows of (lo, hi) in ns, numbered."""
-    schema = {"send": pl.UInt32, "lo_ns": pl.Int64, "hi_ns": pl.Int64}
-    return pl.DataFrame([(n, *row) for n, row in enumerate(rows)], schema=schema, orient="row")
+    schema = {"send": pl.UInt32, "lo_ns": pl.Int64, "hi_ns": pl.Int64, "live": pl.Boolean}
+    return pl.DataFrame([(n, *row, True) for n, row in enumerate(rows)], schema=schema, orient="row")
 
 
 def test_without_outages_nothing_is_in_the_shadow() -> None:
@@ -45,6 +45,17 @@ def test_the_shadow_reaches_as_far_as_exporters_take(from_: float, found: bool) 
     """A span of the 12th second may be exported until the 42nd."""
     seen = shadows(windows((ns(10), ns(12))), outages((from_, 99, "refusing")))
     assert seen.select("blind_from_ns", "blind_kind").rows() == ([(ns(from_), "refusing")] if found else [])
+
+
+def test_a_recording_lost_nothing_to_an_outage() -> None:
+    """What came long after it happened was not under way when Baton was down."""
+    recorded = windows((ns(10), ns(12))).with_columns(live=pl.lit(value=False))
+    assert shadows(recorded, outages((0, 99, "down"))).is_empty()
+    spans = pl.DataFrame(
+        {"row": [0, 1, 2], "start_ns": [ns(0), ns(0), 0], "ingested_at": [ns(3600), ns(3601), ns(0)]},
+        schema_overrides={"row": pl.UInt32},
+    )
+    assert came_live(spans)["live"].to_list() == [True, False, False]
 
 
 def test_outages_that_overlap_are_one() -> None:

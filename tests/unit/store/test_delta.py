@@ -230,11 +230,12 @@ def test_entries_are_what_the_protocol_asks_for(table: Path, spans: Spans) -> No
 
 
 @pytest.mark.parametrize("torn", [b"", b"\x00" * 300, b'{"commitInfo":{"ti', b'{"commitInfo":{}}\n{"add":{"pa'])
-def test_a_torn_log_entry_is_swept(table: Path, spans: Spans, torn: bytes) -> None:
-    """What a power cut left of a commit that never returned makes way for the next; whole entries stay."""
+def test_a_damaged_log_entry_is_refused(table: Path, spans: Spans, torn: bytes) -> None:
+    """No crash tears an entry, so what it names was acknowledged: it is told, and nothing is deleted."""
     append(table, spans("a"), segment=1)
-    (table / "_delta_log" / f"{2:020}.json").write_bytes(torn)
-    delta.sweep(table)
-    delta.sweep(table)
-    append(table, spans("b"), segment=2)
-    assert names(table) == ["a", "b"]
+    delta.refuse_damage(table)
+    entry = table / "_delta_log" / f"{2:020}.json"
+    entry.write_bytes(torn)
+    with pytest.raises(StoreError, match=f"{entry.name} is damaged: restore it from a backup"):
+        delta.refuse_damage(table)
+    assert entry.read_bytes() == torn

@@ -3,6 +3,7 @@ from __future__ import annotations
 import itertools
 import os
 import re
+import shutil
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,8 +12,8 @@ import polars as pl
 import pytest
 
 from baton.errors import NotFoundError, StoreError
-from baton.journal.record import Record, pack
-from baton.limits import OLD_FILES_S
+from baton.journal.record import MAGIC, Record, pack
+from baton.limits import OLD_FILES_S, SECOND_NS, SEGMENT_AGE_S_MAX
 from baton.schema import EXPECTATIONS, OUTAGES, SPANS
 from baton.store import delta, reader, rewrite
 from baton.store import writer as module
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 
     Spans = Callable[..., pl.DataFrame]
     Segment = Callable[..., None]
+
+
+AGE_NS = int(SEGMENT_AGE_S_MAX * SECOND_NS)
 
 
 def names(path: Path) -> list[str]:
@@ -175,7 +179,32 @@ def test_a_wholly_damaged_segment_is_told_by_its_files_time(tmp_path: Path, segm
         os.utime(path, ns=(5, 5))
         assert writer.drain(1).spans == 0
         assert writer.drained == 1
-    assert Store(tmp_path).outages().select("start_ns", "end_ns", "kind").rows() == [(5, 5, "damaged")]
+    assert Store(tmp_path).outages().select("start_ns", "end_ns", "kind").rows() == [(5 - AGE_NS, 5, "damaged")]
+
+
+def test_damage_is_an_outage_before_it_is_drained(tmp_path: Path, segment: Segment) -> None:
+    """The first record of a segment: lost between as long as a segment gets before the next, and the next."""
+    with Writer(tmp_path) as writer:
+        segment(tmp_path, 1, "a", "b")
+        path = tmp_path / "journal" / "00000001.seg"
+        damaged = bytearray(path.read_bytes())
+        damaged[len(MAGIC) + 30] ^= 1
+        path.write_bytes(damaged)
+        before = Store(tmp_path).outages()
+        assert before.select("start_ns", "end_ns", "kind").rows() == [(1 - AGE_NS, 1, "damaged")]
+        writer.drain(1)
+    assert Store(tmp_path).outages().equals(before)
+
+
+def test_a_store_without_its_table_is_refused(tmp_path: Path) -> None:
+    """A volume that is not mounted must not become an empty store; an empty folder of segments may be missing."""
+    with Writer(tmp_path) as writer:
+        writer.journal.rmdir()
+    with Writer(tmp_path) as writer:
+        assert writer.journal.is_dir()
+    shutil.rmtree(tmp_path / "spans")
+    with pytest.raises(StoreError, match="spans is missing: is all of the store mounted"), Writer(tmp_path):
+        pass
 
 
 def test_a_drain_that_fails_anywhere_is_made_good_by_the_next(

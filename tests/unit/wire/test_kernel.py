@@ -90,7 +90,7 @@ def test_what_holds_no_column_stays_in_the_order_sent() -> None:
             delimited(1, delimited(1, delimited(1) * (OWNER_ATTRIBUTES_MAX + 1))),
             f"4097 attributes on one .* {OWNER_ATTRIBUTES_MAX}",
         ),
-        (request(span() * (REQUEST_SPANS_MAX + 1)), f"500001 spans: the limit is {REQUEST_SPANS_MAX}"),
+        (request(span() * (REQUEST_SPANS_MAX + 1)), f"{REQUEST_SPANS_MAX + 1} spans: the limit is {REQUEST_SPANS_MAX}"),
         (request(span(delimited(11) * (REQUEST_ENTRIES_MAX + 1))), f"8000001 .*events.* {REQUEST_ENTRIES_MAX}"),
         (
             request(span(attribute(b"k", delimited(5, delimited(1) * REQUEST_ENTRIES_MAX)))),
