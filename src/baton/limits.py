@@ -19,15 +19,15 @@ NESTING_MAX = 64
 # Values of a JSON request that is not plain OTLP/JSON, and so becomes Python objects: some 250 bytes each.
 JSON_VALUES_MAX = 1_000_000
 # Spans of one request that are kept: SDKs send 512, the Collector 8192; 64 MiB of usual spans (375 bytes) hold 180,000.
-REQUEST_SPANS_MAX = 250_000
+REQUEST_SPANS_MAX = 200_000
 # Entries of one request, as they are stored: attributes, events, links, values within values, and those of a resource
-# and a scope once for each of its spans. 64 MiB of usual spans with 9 attributes and 30 of a resource's hold 7 million.
-REQUEST_ENTRIES_MAX = 8_000_000
+# and a scope once for each of its spans. 64 MiB of usual spans with 9 attributes and 10 of their resource hold 3.4 million.
+REQUEST_ENTRIES_MAX = 4_000_000
 # Attributes of one span, event, link, scope or resource: SDKs keep 128 unless they are told otherwise.
 OWNER_ATTRIBUTES_MAX = 4096
 # Decoded at once: more would cost memory and gain nothing. A row has up to 800 bytes, an entry 33.
-FRAME_SPANS_MAX = 200_000
-FRAME_ENTRIES_MAX = 4_000_000
+FRAME_SPANS_MAX = 100_000
+FRAME_ENTRIES_MAX = 1_000_000
 # A segment of the journal is sealed and drained to the table at this size or this age, whichever comes first.
 SEGMENT_BYTES_MAX = 64 * 1024 * 1024
 SEGMENT_AGE_S_MAX = 5.0
@@ -41,11 +41,11 @@ READS_MAX = 32
 # ... and this many once memory is short: gRPC tells no length, so each may be the largest request.
 READS_PRESSED_MAX = 4
 # Memory is short from here on; the promise is 1 GB. Above it stand READS_PRESSED_MAX largest requests, and one copied.
-MEMORY_BYTES_HIGH = 512 * 1024 * 1024
+MEMORY_BYTES_HIGH = 416 * 1024 * 1024
 MEMORY_BYTES_MAX = 1_000_000_000
 # From here on nothing more is read: a message keeps the network buffers that it came in, and whoever mixes a few bytes
 # of it with much else fills more memory than the message has. What is left is for what comes in until it is noticed.
-MEMORY_BYTES_CRITICAL = 640 * 1024 * 1024
+MEMORY_BYTES_CRITICAL = 512 * 1024 * 1024
 # How often memory is looked at while requests arrive: at 10 Gbit/s, 60 MB come in between.
 MEMORY_LOOK_S = 0.05
 # A request's bytes must be there after this: the SDKs' exporters give up after 10 s.
