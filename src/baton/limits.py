@@ -21,7 +21,7 @@ JSON_VALUES_MAX = 1_000_000
 # Spans of one request that are kept: SDKs send 512, the Collector 8192; 64 MiB of usual spans (375 bytes) hold 180,000.
 REQUEST_SPANS_MAX = 200_000
 # Entries of one request, as they are stored: attributes, events, links, values within values, and those of a resource
-# and a scope once for each of its spans. 64 MiB of usual spans with 9 attributes and 10 of their resource hold 3.4 million.
+# and a scope once for each of its spans. 64 MiB of usual spans, each with 9 and 10 of its resource, hold 3.4 million.
 REQUEST_ENTRIES_MAX = 4_000_000
 # Attributes of one span, event, link, scope or resource: SDKs keep 128 unless they are told otherwise.
 OWNER_ATTRIBUTES_MAX = 4096
