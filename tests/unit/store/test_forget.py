@@ -61,6 +61,8 @@ def of(key: str, value: object) -> dict[str, Any]:
         ("messaging.message_id", of("messaging.message_id", 42)),
         ("server.port", of("server.port", 42)),
         ("desk", of("x", {"desk": "42"})),
+        ("floor.desk", of("floor", {"desk": "42"})),
+        ("floor.desk", of("x", [{"floor": {"desk": "42"}}])),
         ("desk", of("desk", ["1", "42"])),
         ("desk", of("desk", [1, 42])),
         ("desk", of("x", [{"y": [{"desk": ["é", 42]}]}])),

@@ -13,7 +13,7 @@ from baton.errors import InputError, InvalidRequestError, RequestTooLargeError
 from baton.limits import REQUEST_BYTES_MAX
 from baton.settings import RedactionRules
 from baton.wire.bank_numbers import CARD, IBAN, IBAN_LENGTHS, find
-from baton.wire.redaction import Redactor, open_redactor, stands_as
+from baton.wire.redaction import Redactor, hashed, open_redactor, stands_as
 from redact_reference import Reference, field, key_value
 from request_maker import Maker
 
@@ -163,6 +163,32 @@ def test_lookup_is_what_stands_in_the_store() -> None:
     assert redactor.lookup("x", "v") == redactor.lookup("cookie", "v") == "v"
 
 
+@pytest.mark.parametrize(
+    ("rule", "other"),
+    [
+        ("messaging.message.id", "messaging.message_id"),
+        ("messaging.message_id", "messaging.message.id"),
+        ("messaging.*.conversation_id", "messaging.correlation_id"),
+        ("host.name", "k8s.pod.name"),
+    ],
+)
+def test_a_rule_holds_for_every_name_of_an_attribute(rule: str, other: str) -> None:
+    """Half of the senders with a hash and half without would never meet; names of other attributes are left alone."""
+    redactor = Redactor(RedactionRules(default=False, hash=(rule,)), KEY)
+    assert redactor.lookup(other, "m-1") == redactor.lookup(rule.replace("*", "message"), "m-1") != "m-1"
+    assert redactor.lookup("order.id", "m-1") == "m-1"
+
+
+@pytest.mark.parametrize(
+    "key", ["auth_token", "SessionToken", "aws.secret_access_key", "http.cookie", "HTTP_REQUEST_HEADER_AUTHORIZATION"]
+)
+def test_secrets_by_their_usual_names_are_dropped(key: str) -> None:
+    """However they are spelt; a count of tokens, and a payment's authorization, are no secrets."""
+    assert attributes_of((key, "s")) == {}
+    kept = {"gen_ai.usage.tokens": "s", "payment.authorization": "s"}
+    assert attributes_of(*kept.items()) == kept
+
+
 def test_what_grows_beyond_a_request_is_refused() -> None:
     """Hashes are longer than short values: the journal never gets more than it takes."""
     pair = field(9, key_value(b"enduser.x", field(1, b"1")))
@@ -208,10 +234,13 @@ def test_a_store_makes_its_key_once_and_looks_up_with_it(tmp_path: Path) -> None
     """Made at the first start, for nobody else to read; without one a clear value stands for itself."""
     rules = RedactionRules()
     assert stands_as(rules, tmp_path, "enduser.id", "alice") == "alice"
-    hashed = open_redactor(rules, tmp_path).lookup("enduser.id", "alice")
-    assert hashed.startswith("hash:")
-    assert open_redactor(rules, tmp_path).lookup("enduser.id", "alice") == hashed
-    assert stands_as(rules, tmp_path, "enduser.id", "alice") == hashed
+    stored = open_redactor(rules, tmp_path).lookup("enduser.id", "alice")
+    assert stored.startswith("hash:")
+    assert open_redactor(rules, tmp_path).lookup("enduser.id", "alice") == stored
+    assert stands_as(rules, tmp_path, "enduser.id", "alice") == stored
+    without = RedactionRules(default=False, keep=("enduser.*",))
+    assert stands_as(without, tmp_path, "enduser.id", "alice") == "alice"
+    assert hashed(without, tmp_path, "alice") == stored
     assert [(path.name, path.stat().st_mode & 0o777) for path in tmp_path.iterdir()] == [("redaction.key", 0o600)]
 
 
