@@ -6,7 +6,7 @@ import pytest
 
 from baton.schema import SPANS
 from baton.spans.repair import repair
-from recording import CLIENT, LATER, SECOND, SERVER, Recording, Span, ns
+from recording import CLIENT, LATER, SECOND, SERVER, START, Recording, Span, ns
 
 if TYPE_CHECKING:
     import polars as pl
@@ -49,7 +49,7 @@ def test_equal_twins_are_one_span() -> None:
     for _ in range(3):
         recording.span("a", 10, own=FORGED)
     spans = repaired(recording)
-    assert spans["ingested_at"].to_list() == [0]
+    assert spans["ingested_at"].to_list() == [START]
 
 
 def test_of_conflicting_twins_the_later_end_wins() -> None:
