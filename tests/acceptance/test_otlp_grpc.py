@@ -111,6 +111,18 @@ def test_partial_success_is_exact(server: Server, store: Path) -> None:
     assert {span["span_id"].hex() for span in stored(store, trace)} == {trace[:16], "22" * 8}
 
 
+def test_of_several_messages_in_one_call_none_is_taken(server: Server, store: Path) -> None:
+    """Export is unary: to answer OK for two of them would acknowledge what was not kept."""
+    traces = [trace_of(f"message {number}") for number in range(2)]
+    with grpc.insecure_channel(server.grpc) as channel:
+        export = channel.stream_unary(METHOD)
+        with pytest.raises(grpc.RpcError) as caught:
+            export(iter([protobuf(request_of(span_of(trace))) for trace in traces]), timeout=60)
+    assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert "more than one message" in caught.value.details()
+    assert [stored(store, trace) for trace in traces] == [[], []]
+
+
 def test_concurrent_calls_on_one_channel_are_each_answered_for_themselves(server: Server, store: Path) -> None:
     """Servers "SHOULD support concurrent Unary calls": every answer is the one to its own request."""
     trace = trace_of("at once")

@@ -76,9 +76,7 @@ def grpc_server(gate: Gate, health: Health, address: Address, presented: Present
         try:
             tenant = gate.enter(_authorization(context))
             with gate.admission.reading():
-                body = await context.read()
-            if not isinstance(body, bytes):
-                raise InvalidRequestError("the call brings no message: send one ExportTraceServiceRequest")  # noqa: TRY301 - one answer to all failures
+                body = await _message(context)
             checked = await gate.export(body, Encoding.PROTOBUF, tenant, gzipped=body.startswith(_GZIP))
         except Exception as error:  # noqa: BLE001 - whatever it is, the sender gets an answer and the endpoint lives
             await _abort(context, gate, error)
@@ -97,6 +95,20 @@ def grpc_server(gate: Gate, health: Health, address: Address, presented: Present
         return server, server.add_insecure_port(str(address))
     except RuntimeError as error:
         raise refused(address, "--grpc", str(error)) from error
+
+
+async def _message(context: aio.ServicerContext[bytes, bytes]) -> bytes:
+    """The call's one message: whoever sent two would be told that both were taken.
+
+    Raises:
+        InvalidRequestError: there is none, or more than one.
+    """
+    body = await context.read()
+    if not isinstance(body, bytes):
+        raise InvalidRequestError("the call brings no message: send one ExportTraceServiceRequest")
+    if isinstance(await context.read(), bytes):
+        raise InvalidRequestError("the call brings more than one message: send one ExportTraceServiceRequest a call")
+    return body
 
 
 def _authorization(context: aio.ServicerContext[bytes, bytes]) -> str | None:
