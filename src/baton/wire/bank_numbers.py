@@ -22,7 +22,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from baton.wire.jit import jit_lean
-from baton.wire.words import has_digit, load8
+from baton.wire.reading import load8
+from baton.wire.words import has_digit
 
 if TYPE_CHECKING:
     from baton.wire.words import Byte, Flag, Word

@@ -31,21 +31,16 @@ COMPLETE = "complete"
 _F = TypeVar("_F", bound="Callable[..., Any]")
 
 
-def jit(function: _F) -> _F:
+def jit_lean(function: _F) -> _F:
     """Compiles at the first call, or takes the machine code that an earlier process compiled.
 
     With NUMBA_DISABLE_JIT=1 the function stays Python, for fuzzers that look into it: write it so that both agree,
     with every integer of a `uint64` made by `np.uint64(...)` before it is shifted, added or compared.
+
+    It makes no array and calls only its like: there are no reference counts, whose atomic adds at every call that
+    passes an array cost several times the work of a small kernel.
     """
-    # cache=True, nogil=True: other threads go on. error_model numpy: no branch for a division by zero.
-    return cast("_F", numba.njit(cache=True, nogil=True, error_model="numpy")(function))
-
-
-def jit_lean(function: _F) -> _F:
-    """`jit` for a function that makes no array and calls only its like: without reference counts.
-
-    Their atomic adds at every call that passes an array cost several times the work of a small kernel.
-    """
+    # nogil=True: other threads go on. error_model numpy: no branch for a division by zero.
     compiled = numba.njit(cache=True, nogil=True, error_model="numpy", _nrt=False)(function)  # type: ignore[call-overload] # numba declares no such option, and has it
     return cast("_F", compiled)
 

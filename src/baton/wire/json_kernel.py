@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from baton.wire.jit import jit_lean
-from baton.wire.words import load8
+from baton.wire.reading import load8
 
 if TYPE_CHECKING:
     from baton.wire.words import Byte, Flag, Word

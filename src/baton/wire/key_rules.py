@@ -13,7 +13,7 @@ import numpy as np
 
 from baton.wire.bank_numbers import IBAN_LENGTHS, NONE, find
 from baton.wire.jit import jit_lean
-from baton.wire.words import load8
+from baton.wire.reading import load8
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
