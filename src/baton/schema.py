@@ -437,6 +437,48 @@ OUTAGES = Frame(
 Of `damaged` they are the times of ingestion between which the lost spans came.
 """
 
+FACTS = Frame(
+    "facts",
+    (
+        Column("at_ns", I64, "When it held: the snapshot's time; 0 for what is declared, which always holds."),
+        Column("tenant", STRING, "Tenant."),
+        Column("environment", STRING, "Environment; null is any."),
+        Column("broker", STRING, "Broker address as spans say it; empty is any."),
+        Column("source", STRING, "management, definitions, declared or neutral: where it comes from."),
+        Column("fact", STRING, "queue, route, subscription or counter: which of the columns below it fills."),
+        Column("vhost", STRING, "Namespace within the broker; empty where there is none."),
+        Column(
+            "name", STRING, "Queue or topic; of a route what is sent to; of a subscription its group; of a counter."
+        ),
+        Column("kind", STRING, "Of a queue: classic, quorum, stream, topic; of a route: see `brokers.facts`."),
+        Column("messages_max", I64, "Queue: at most so many messages; null is without a limit, or unknown."),
+        Column("bytes_max", I64, "Queue: at most so many bytes."),
+        Column("overflow", STRING, "Queue at its limit: drop-head, reject-publish or reject-publish-dlx."),
+        Column("ttl_ns", I64, "Queue: a message that waits longer expires."),
+        Column("priorities", I64, "Queue: its highest priority; null where it knows none."),
+        Column("deliveries_max", I64, "Queue: delivered so often without success, a message is given up."),
+        Column(
+            "dead_letter", STRING, "Queue: exchange for what it evicts, expires, rejects; empty is the default one."
+        ),
+        Column("dead_letter_key", STRING, "Queue: the routing key given to it; null keeps the message's own."),
+        Column("policy", STRING, "Queue: name of the policy in force."),
+        Column("waiting", I64, "Queue: messages in it, those with consumers but unacknowledged among them."),
+        Column("unacknowledged", I64, "Queue: delivered and neither acknowledged nor given back."),
+        Column("consumers", I64, "Queue: consumers."),
+        Column("published", I64, "Queue: messages that ever came into it, or were refused by it: a counter."),
+        Column("acknowledged", I64, "Queue: acknowledged ones: a counter; deliveries without acknowledgement count."),
+        Column("redelivered", I64, "Queue: delivered again: a counter."),
+        Column("routing_key", STRING, "Route: its pattern; null takes every key."),
+        Column("to", STRING, "Route: where it leads. Subscription: its topic."),
+        Column("to_kind", STRING, "Route: queue or exchange."),
+        Column("partition", STRING, "Subscription: partition; null for all."),
+        Column("committed", I64, "Subscription: offset committed."),
+        Column("end", I64, "Subscription: offset of the log's end."),
+        Column("value", I64, "Counter: its value."),
+    ),
+)
+"""What brokers say of themselves, one row a fact. Counters rise from the queue's, or the node's, start."""
+
 HANDOFFS = Frame(
     "handoffs",
     (
