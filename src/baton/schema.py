@@ -460,7 +460,7 @@ FACTS = Frame(
         Column(
             "dead_letter", STRING, "Queue: exchange for what it evicts, expires, rejects; empty is the default one."
         ),
-        Column("dead_letter_key", STRING, "Queue: the routing key given to it; null keeps the message's own."),
+        Column("dead_letter_routing", STRING, "Queue: the routing key given to it; null keeps the message's own."),
         Column("policy", STRING, "Queue: name of the policy in force."),
         Column("waiting", I64, "Queue: messages in it, those with consumers but unacknowledged among them."),
         Column("unacknowledged", I64, "Queue: delivered and neither acknowledged nor given back."),
