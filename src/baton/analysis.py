@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from baton.brokers.settle import settle
 from baton.findings.accountable import hold
 from baton.findings.causes import convict
 from baton.findings.crowded import crowded
@@ -33,7 +34,7 @@ from baton.pairs.pair import pair
 from baton.pairs.pressure import pressed, pressure
 from baton.pairs.receipts import receipts
 from baton.pairs.sends import sends
-from baton.schema import OUTAGES, SUBSCRIPTION
+from baton.schema import FACTS, OUTAGES, SUBSCRIPTION
 from baton.spans.conventions import normalise
 from baton.spans.repair import repair
 
@@ -111,7 +112,13 @@ def expect(paired: Paired) -> pl.DataFrame:
 
 
 def analyze(
-    paired: Paired, expectations: pl.DataFrame, catalog: Catalog, journey_keys: tuple[str, ...], as_of_ns: int
+    paired: Paired,
+    expectations: pl.DataFrame,
+    catalog: Catalog,
+    journey_keys: tuple[str, ...],
+    as_of_ns: int,
+    *,
+    facts: pl.DataFrame | None = None,
 ) -> Analysis:
     """Stitches journeys and judges every handoff.
 
@@ -121,6 +128,7 @@ def analyze(
         catalog: the ownership file.
         journey_keys: attributes that join traces.
         as_of_ns: event time of the judgement.
+        facts: FACTS, as a history; None where no broker was asked.
     """
     journeys, hot = stitch(paired.spans, paired.pairs, journey_keys)
     journeys = _typed(paired.spans, journeys, catalog)
@@ -135,6 +143,7 @@ def analyze(
     )
     came = came_live(paired.spans)
     rows = message_law.judge(vouch(rows.join(came, on="send", how="left"), watched, as_of_ns), as_of_ns)
+    rows = settle(rows, FACTS.empty() if facts is None else facts, as_of_ns)
     answered = call_law.judge(
         paired.calls.join(came, on="send", how="left"), expectations, paired.spans, watched, as_of_ns
     )
