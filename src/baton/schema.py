@@ -445,7 +445,9 @@ FACTS = Frame(
         Column("environment", STRING, "Environment; null is any."),
         Column("broker", STRING, "Broker address as spans say it; empty is any."),
         Column("source", STRING, "management, definitions, declared or neutral: where it comes from."),
-        Column("fact", STRING, "queue, route, subscription or counter: which of the columns below it fills."),
+        Column(
+            "fact", STRING, "queue, route, subscription or counter, or what `FACTS` says: which columns below it fills."
+        ),
         Column("vhost", STRING, "Namespace within the broker; empty where there is none."),
         Column(
             "name", STRING, "Queue or topic; of a route what is sent to; of a subscription its group; of a counter."
@@ -477,7 +479,14 @@ FACTS = Frame(
         Column("value", I64, "Counter: its value."),
     ),
 )
-"""What brokers say of themselves, one row a fact. Counters rise from the queue's, or the node's, start."""
+"""What brokers say of themselves, one row a fact. Counters rise from the queue's, or the node's, start.
+
+In the store it is a history: a row holds from its time on, until another row of the same thing, or one that says that
+the thing is gone (fact `queue_gone`, `route_gone`, `subscription_gone`: the row as it was last, at the time when it was
+missed). What did not change is not repeated; rows with fact `snapshot` say when all was looked at: `name` is the fact
+(queue, route, subscription) of which the snapshot told all there was in the `vhost`. `brokers.history.held` gives the
+state at a time.
+"""
 
 HANDOFFS = Frame(
     "handoffs",
