@@ -483,9 +483,9 @@ FACTS = Frame(
 
 In the store it is a history: a row holds from its time on, until another row of the same thing, or one that says that
 the thing is gone (fact `queue_gone`, `route_gone`, `subscription_gone`: the row as it was last, at the time when it was
-missed). What did not change is not repeated; rows with fact `snapshot` say when all was looked at: `name` is the fact
-(queue, route, subscription) of which the snapshot told all there was in the `vhost`. `brokers.history.held` gives the
-state at a time.
+missed). What did not change is not repeated; rows with fact `snapshot` say when it was looked at: `name` is the fact
+(queue, route, subscription, counter) of which the snapshot told all there was in the `vhost`. `brokers.history.held`
+gives the state at a time.
 """
 
 HANDOFFS = Frame(

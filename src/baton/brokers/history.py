@@ -49,9 +49,27 @@ def woven(history: pl.DataFrame, snapshot: pl.DataFrame) -> pl.DataFrame:
 
 def held(history: pl.DataFrame, at_ns: int) -> pl.DataFrame:
     """The state at a time, FACTS's columns: the last row of each thing that is not gone, with its own time."""
-    known = _known(history.filter(pl.col("at_ns") <= at_ns, pl.col("fact") != SNAPSHOT))
-    last = known.sort("at_ns", maintain_order=True).unique(_IDENTITY, keep="last", maintain_order=True)
+    return latest(history.filter(pl.col("at_ns") <= at_ns)).filter(pl.col("fact") != SNAPSHOT)
+
+
+def latest(history: pl.DataFrame) -> pl.DataFrame:
+    """The last row of each thing that is not gone, and of each kind of snapshot: to what comes after, as good as all.
+
+    Args:
+        history: FACTS's columns.
+
+    Returns:
+        some of its rows, by time.
+    """
+    known = _known(history).sort("at_ns", maintain_order=True)
+    last = known.unique(_IDENTITY, keep="last", maintain_order=True)
     return last.filter(~pl.col("gone")).select(FACTS.names)
+
+
+def is_newest(history: pl.DataFrame, snapshot: pl.DataFrame) -> bool:
+    """Whether no other snapshot of its place is newer: then `latest` of the history is all that `woven` needs."""
+    of_place = history.join(snapshot.head(1), on=_PLACE, how="semi", nulls_equal=True)
+    return _next_ns(of_place, snapshot.item(0, "at_ns")) is None
 
 
 def _next_ns(history: pl.DataFrame, at_ns: int) -> int | None:
@@ -63,7 +81,7 @@ def _added(history: pl.DataFrame, snapshot: pl.DataFrame, at_ns: int) -> pl.Data
     before = held(history, at_ns)
     said = [name for name in FACTS.names if name != "at_ns"]
     fresh = snapshot.filter(pl.col("fact") != SNAPSHOT).join(before, on=said, how="anti", nulls_equal=True)
-    covered = snapshot.filter(pl.col("fact") == SNAPSHOT).select("vhost", fact="name")
+    covered = snapshot.filter(pl.col("fact") == SNAPSHOT, pl.col("name") != "counter").select("vhost", fact="name")
     missed = (
         _known(before.join(covered, on=["vhost", "fact"], how="semi"))
         .join(_known(snapshot), on=_IDENTITY, how="anti", nulls_equal=True)
