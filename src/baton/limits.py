@@ -258,6 +258,19 @@ OVERFLOW_SPREAD_MAX = 0.05
 # Under a TTL the waits are as even as the depths; a full queue's depths are this much more even than its waits.
 OVERFLOW_EVENNESS_RATIO_MAX = 0.5
 
+# --- broker facts ------------------------------------------------------------------------------------------------------
+
+# Exchanges bound to exchanges: real topologies have two or three; circles are allowed by the broker.
+EXCHANGE_HOPS_MAX = 8
+# Routing keys of one channel that are held against its bindings one by one; of more (an order number in each key) the
+# key counts as unknown.
+ROUTING_KEYS_MAX = 1000
+# RabbitMQ's management statistics lag by up to 5 s (`collect_statistics_interval`): counters are at rest once nothing
+# was sent or received for that long.
+STATISTICS_LAG_NS = 5 * SECOND_NS
+# A limit or TTL read this long before or after a message may have been another one then: its age is said.
+FACT_AGE_NS_FRESH = 3600 * SECOND_NS
+
 # --- files that people write -----------------------------------------------------------------------------------------
 
 # ownership.yaml and baton.toml: 500 teams with three rules each take 64 KB, a bank has some thousand.
