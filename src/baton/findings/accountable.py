@@ -5,6 +5,7 @@
 | overflow | the queue's owner: its limit and its isolation decide; where nobody owns it, the largest crowding sender |
 | rejected, receiver_down, call_lost | the receiver |
 | publish_failed | the sender: it knew, and did not retry |
+| silent_stop | the owner of the step after which journeys end: it answered well, and nothing followed |
 | unroutable | the channel's owner, who binds it; where nobody owns it, the sender, who was told |
 
 Nobody is accountable for an unknown or suspected cause, nor where the accountable thing is unowned or may be one of
@@ -39,14 +40,16 @@ def hold(rows: pl.DataFrame) -> pl.DataFrame:
         .then(pl.coalesce(owned("channel_team"), owned("crowder_team")))
         .when(cause.is_in(["rejected", "receiver_down", "call_lost"]))
         .then(owned("to_team"))
-        .when(cause == "publish_failed")
+        .when(cause.is_in(["publish_failed", "silent_stop"]))
         .then(owned("from_team"))
         .when(cause == "unroutable")
         .then(pl.coalesce(owned("channel_team"), owned("from_team")))
     )
     team = pl.when(pl.col("confidence") != "suspected").then(candidate)
     accused = pl.col("verdict").is_in(["dropped", "stuck"])
+    stopped = pl.when(cause == "silent_stop")
     ask = pl.coalesce(
+        stopped.then(pl.format("{}: they own {}, after which it ended", owned("from_team"), "from_service")),
         pl.format("{}: they own {}, where it was last seen to go", owned("channel_team"), "channel"),
         pl.format("{}: they own {}, which should have received it", owned("to_team"), "to_service"),
         pl.format("{}: they own {}, which sent it", owned("from_team"), "from_service"),
