@@ -285,8 +285,17 @@ CHANGE_RATE_RATIO_MIN = 2.0
 CHANGE_SENDS_MIN = 10
 # ... and a Poisson process makes such a change by chance once in e^10 (22,000) places; a window has some thousand.
 CHANGE_LIKELIHOOD_MIN = 10.0
+# Business keys told of one journey in a work list; a journey has one or two.
+RECOVERY_KEYS_MAX = 8
+# Findings beside which changes are told, the worst first: as many as anybody reads.
+CHANGE_FINDINGS_MAX = 100
 # Changes told of one episode.
 CHANGES_MAX = 6
+# What expired is held against its receiver if so many times more came than it took: then a third or more had to be lost
+# whatever the limit of time,
+EXPIRED_SLOW_RATIO_MIN = 1.5
+# ... of at least so many that came.
+EXPIRED_ARRIVALS_MIN = 20
 # An amount of money: up to a trillion times a thousand, and crypto-currencies count to 18 places.
 AMOUNT_DIGITS_MAX = 15
 AMOUNT_PLACES_MAX = 18

@@ -554,9 +554,7 @@ FINDINGS = Frame(
         Column("during", I64, "Of them those sent between the first and the last of this finding."),
         Column("first_at", TIME, "First send among them."),
         Column("last_at", TIME, "Last send among them."),
-        Column(
-            "ongoing", BOOL, "Nothing shows that it ended: too few handoffs came through since, or they are stuck."
-        ),
+        Column("ongoing", BOOL, "Nothing shows that it ended: too few handoffs came through since, or they are stuck."),
         Column("since", I64, "Handoffs of the boundary that came through since the last one."),
         Column("journeys", I64, "Distinct journeys hit."),
         Column("journey_types", JOURNEY_TYPES, "Declared types hit, their owners and handoffs, most first."),
