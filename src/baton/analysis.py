@@ -10,9 +10,12 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from baton.findings import impact, recover
 from baton.findings.accountable import hold
 from baton.findings.causes import convict
+from baton.findings.changes import changes
 from baton.findings.crowded import crowded
+from baton.findings.group import group
 from baton.findings.queues import crowding, limits
 from baton.findings.rows import public
 from baton.findings.told import told
@@ -36,7 +39,7 @@ from baton.pairs.pair import pair
 from baton.pairs.pressure import pressed, pressure
 from baton.pairs.receipts import receipts
 from baton.pairs.sends import sends
-from baton.schema import JOURNEY_KEYS, OUTAGES, SUBSCRIPTION
+from baton.schema import FACTS, FINDINGS, JOURNEY_KEYS, OUTAGES, SUBSCRIPTION
 from baton.spans.conventions import normalise
 from baton.spans.repair import repair
 
@@ -190,6 +193,47 @@ def _stopped(
     """The steps that journeys nearly always take next, and did not."""
     passed = steps.passages(spans, journeys, expectations)
     return step_law.judge(passed, rows, spans, journeys, watched)
+
+
+def find(rows: pl.DataFrame, analysis: Analysis, catalog: Catalog, facts: pl.DataFrame | None = None) -> pl.DataFrame:
+    """FINDINGS among some of the handoffs, worst first.
+
+    Args:
+        rows: HANDOFFS of the analysis, or those of them that are asked about, in their order.
+        analysis: the answer.
+        catalog: the ownership file.
+        facts: FACTS; None where no broker was asked.
+    """
+    lost = rows.filter(pl.col("finding_id").is_not_null())
+    if lost.is_empty():
+        return FINDINGS.empty()
+    measured = _measured(lost, analysis, catalog)
+    kinds = pl.DataFrame(
+        [(kind.name, kind.owner, kind.criticality) for kind in catalog.journey_types],
+        schema=dict.fromkeys(("journey_type", "owner", "criticality"), pl.String()),
+        orient="row",
+    )
+    teams = dict(analysis.spans.select("service", "team").unique().sort(pl.all()).iter_rows())
+    found = group(rows, impact.cost(lost, measured), analysis.crowding, teams, kinds)
+    return changes(found, rows, analysis.spans, FACTS.empty() if facts is None else facts)
+
+
+def repairs(lost: pl.DataFrame, analysis: Analysis, catalog: Catalog, journey_keys: tuple[str, ...]) -> pl.DataFrame:
+    """RECOVERY: the work list of some lost HANDOFFS of the analysis; arguments as of `analyze` and `find`."""
+    owners = {kind.name: kind.owner for kind in catalog.journey_types}
+    owned = pl.col("journey_type").replace_strict(owners, default=None, return_dtype=pl.String)
+    bearing = lost.filter(pl.col("journey_id").is_not_null())
+    return recover.recover(
+        lost.with_columns(owned.alias("journey_owner")),
+        analysis.handoffs,
+        _measured(lost, analysis, catalog),
+        recover.business_keys(bearing, analysis.spans, analysis.journeys, journey_keys),
+        {team.name: team.escalation for team in catalog.teams if team.escalation is not None},
+    )
+
+
+def _measured(lost: pl.DataFrame, analysis: Analysis, catalog: Catalog) -> pl.DataFrame:
+    return impact.measured(lost, analysis.spans, analysis.journeys, declared.measures(catalog))
 
 
 def _typed(spans: pl.DataFrame, journeys: pl.DataFrame, catalog: Catalog) -> pl.DataFrame:

@@ -338,6 +338,45 @@ WAITING_MESSAGES_MIN = 3
 # Senders named in one queue's crowding.
 SENDERS_MAX = 8
 
+# --- findings ------------------------------------------------------------------------------------------------------
+
+# An episode of losses is over once none followed for this long,
+EPISODE_PAUSE_NS = 10 * 60 * SECOND_NS
+# ... and so many handoffs of the boundary came through meanwhile: where one in a hundred is lost, chance makes such a
+# stretch once in twenty times (ONSET_RATIO over a hundredth).
+EPISODE_CLEAN_MIN = 300
+# Digits of a finding's id that name it: with a thousand findings two share six digits once in thirty stores, and then
+# Baton asks for more.
+FINDING_DIGITS_MIN = 6
+# Digits of it that reports show: none of a million findings shares them with another (chance 0.2 %).
+FINDING_DIGITS_SHOWN = 12
+# What changed this long before an episode's first loss is told beside it: deployments roll within minutes, queues fill
+# within them.
+CHANGE_WINDOW_NS = 5 * 60 * SECOND_NS
+# A sender's rate changed if it is so many times what it was, and what the busiest stretch of the same length had,
+CHANGE_RATE_RATIO_MIN = 2.0
+# ... and by at least so many messages.
+CHANGE_SENDS_MIN = 10
+# ... and a Poisson process makes such a change by chance once in e^10 (22,000) places; a window has some thousand.
+CHANGE_LIKELIHOOD_MIN = 10.0
+# Business keys told of one journey in a work list; a journey has one or two.
+RECOVERY_KEYS_MAX = 8
+# Findings beside which changes are told, the worst first: as many as anybody reads.
+CHANGE_FINDINGS_MAX = 100
+# Changes told of one episode.
+CHANGES_MAX = 6
+# What expired is held against its receiver if so many times more came than it took: then a third or more had to be lost
+# whatever the limit of time,
+EXPIRED_SLOW_RATIO_MIN = 1.5
+# ... of at least so many that came.
+EXPIRED_ARRIVALS_MIN = 20
+# An amount of money: up to a trillion times a thousand, and crypto-currencies count to 18 places.
+AMOUNT_DIGITS_MAX = 15
+AMOUNT_PLACES_MAX = 18
+# A currency: three letters by ISO 4217; tokens have up to eight.
+CURRENCY_CHARS_MIN = 3
+CURRENCY_CHARS_MAX = 8
+
 # --- reports -------------------------------------------------------------------------------------------------------
 
 # Traces named in a finding: enough to see whether they are alike, and as many as anybody opens.

@@ -567,12 +567,92 @@ HANDOFFS = Frame(
         Column(
             "expected_by", STRING, "Whence the expectation: learned, declared or bound; null where nothing is expected."
         ),
-        Column("finding_id", STRING, "Groups the rows of one boundary and cause; null unless dropped or stuck."),
+        Column(
+            "finding_id", STRING, "Groups the rows of one boundary, cause and episode; null unless dropped or stuck."
+        ),
         Column("as_of", TIME, "Event time at which it was judged."),
         Column("evidence", STRINGS, "Sentences with the figures that convict."),
     ),
 )
 """The public row: one a handoff, the same at every door."""
+
+AMOUNTS = pl.List(pl.Struct({"currency": pl.String(), "amount": pl.String(), "journeys": pl.Int64()}))
+SEGMENTS = pl.List(pl.Struct({"segment": pl.String(), "journeys": pl.Int64()}))
+SHARES = pl.List(pl.Struct({"service": pl.String(), "team": pl.String(), "share": pl.Float64()}))
+DISPOSITIONS = pl.List(pl.Struct({"disposition": pl.String(), "count": pl.Int64()}))
+JOURNEY_TYPES = pl.List(pl.Struct({"journey_type": pl.String(), "owner": pl.String(), "count": pl.Int64()}))
+
+FINDINGS = Frame(
+    "findings",
+    (
+        Column("finding_id", STRING, "32 hex digits; `findings.episodes` says what it is made of."),
+        Column("kind", STRING, "message, call or step."),
+        Column("tenant", STRING, "Tenant."),
+        Column("environment", STRING, "Environment; empty where none is stated."),
+        Column("verdict", STRING, "dropped or stuck."),
+        Column("cause", STRING, "A row of the table of causes; unknown where none is known."),
+        Column("confidence", STRING, "confirmed, inferred or suspected: the weakest of its rows."),
+        Column("from_team", STRING, "Owner of the senders; unowned where nobody is."),
+        Column("from_services", STRINGS, "Senders, the most frequent first."),
+        Column("channel", STRING, "Channel; null for calls."),
+        Column("channel_team", STRING, "The queue's owner if known and owned, else the channel's; null for calls."),
+        Column("queue", STRING, "The queue by broker facts or the receiver's word; null where unknown."),
+        Column("to_team", STRING, "Owner of the receivers; null where none is known."),
+        Column("to_services", STRINGS, "Receivers, the most frequent first."),
+        Column("count", I64, "Handoffs of this finding: lost, or stuck."),
+        Column("handoffs", I64, "All handoffs of the boundary: what `count` is a part of."),
+        Column("during", I64, "Of them those sent between the first and the last of this finding."),
+        Column("first_at", TIME, "First send among them."),
+        Column("last_at", TIME, "Last send among them."),
+        Column("ongoing", BOOL, "Nothing shows that it ended: too few handoffs came through since, or they are stuck."),
+        Column("since", I64, "Handoffs of the boundary that came through since the last one."),
+        Column("journeys", I64, "Distinct journeys hit."),
+        Column("journey_types", JOURNEY_TYPES, "Declared types hit, their owners and handoffs, most first."),
+        Column("customers", I64, "Distinct customers among the journeys hit; null where no span names one."),
+        Column("segments", SEGMENTS, "Journeys hit by the customers' segment, most first."),
+        Column("amounts", AMOUNTS, "Money at risk: exact sums by currency, each journey once; currency null: unknown."),
+        Column("unreadable", I64, "Journeys hit whose amount is no amount."),
+        Column("unpriced", I64, "Journeys hit of which no span names an amount."),
+        Column("duplicates", I64, "Handoffs that were processed twice, or made good by a resubmission."),
+        Column("resubmitted", I64, "Of its losses those that the customer's own resubmission made good."),
+        Column("accountable_team", STRING, "Who can most effectively prevent it; null when suspected or unknown."),
+        Column("accountable_why", STRING, "Why they, and what part the others have in it."),
+        Column("next_to_ask", STRING, "Whom to ask and why, where nobody is accountable yet."),
+        Column("dispositions", DISPOSITIONS, "Where they are now, most first."),
+        Column("crowding", SHARES, "Of an overflow who held the queue, largest first."),
+        Column("changed", STRINGS, "What changed just before the first of them."),
+        Column("exemplars", STRINGS, "Trace ids."),
+        Column("evidence", STRINGS, "Sentences with the figures that convict: those of the most telling row."),
+        Column("as_of", TIME, "Event time at which it was judged."),
+    ),
+)
+"""One row a finding: all handoffs of one boundary, verdict, cause and episode. Worst first."""
+
+RECOVERY = Frame(
+    "recovery",
+    (
+        Column("sent_at", TIME, "When it was sent."),
+        Column("keys", STRINGS, "The journey's business keys: name=value."),
+        Column("message_id", STRING, "Message id."),
+        Column("correlation_id", STRING, "Correlation id."),
+        Column("customer", STRING, "Customer; null where no span names one."),
+        Column("amount", STRING, "Amount; null where no span names one that can be read."),
+        Column("currency", STRING, "Its currency; null where unknown."),
+        Column("from_service", STRING, "Who sent it, and would send it again."),
+        Column("channel", STRING, "Where it was sent; null for calls."),
+        Column("to_service", STRING, "Who should have received it."),
+        Column("verdict", STRING, "dropped or stuck."),
+        Column("disposition", STRING, "gone, waiting, dead_lettered, parked or unknown."),
+        Column("held_at", STRING, "Where it is held, if dead-lettered, parked or waiting at a known place."),
+        Column("replay", STRING, "yes, no, or check: whether to send it again; never yes where that may duplicate."),
+        Column("why", STRING, "Why so."),
+        Column("notify", STRINGS, "Whom to tell: who is accountable, the journey's owner, the receiver."),
+        Column("journey_id", STRING, "Hex: the journey."),
+        Column("trace_id", STRING, "Hex: its trace."),
+        Column("handoff_id", STRING, "The handoff."),
+    ),
+)
+"""One row a message to replay or repair, by the time it was sent."""
 
 VERDICTS: tuple[str, ...] = ("delivered", "retried", "dropped", "unobserved", "pending", "stuck")
 
