@@ -17,7 +17,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Annotated
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict
 
 from baton.brokers.policies import Policy, Table, in_force, merged, resolved
 from baton.brokers.rows import count, text
@@ -94,32 +94,44 @@ class Broker(_Part):
         original_vhost_name: of an export of one vhost, which it does not repeat in each part.
     """
 
-    queues: tuple[Queue, ...] = ()
-    exchanges: tuple[Exchange, ...] = ()
-    bindings: tuple[Binding, ...] = ()
+    queues: tuple[Queue, ...] | None = None
+    exchanges: tuple[Exchange, ...] | None = None
+    bindings: tuple[Binding, ...] | None = None
     policies: tuple[Policy, ...] = ()
     operator_policies: tuple[Policy, ...] = ()
     rabbitmq_version: Text = None
     rabbit_version: Text = None
-    original_vhost_name: Text = Field(default=None)
+    original_vhost_name: Text = None
 
 
 def rows(broker: Broker) -> Iterator[Row]:
-    """Queues and routes, those of the default exchange among them."""
+    """Queues and routes, those of the default exchange among them, and of which vhosts they are all there are."""
     vhost = broker.original_vhost_name or ""
-    for queue in broker.queues:
-        yield _queue(broker, queue, queue.vhost or vhost)
-    kinds = {(exchange.vhost or vhost, exchange.name): exchange for exchange in broker.exchanges}
-    for queue in broker.queues:
+    queues, exchanges = broker.queues or (), broker.exchanges or ()
+    named = (queues, exchanges, broker.bindings or ())
+    vhosts = {part.vhost or vhost for parts in named for part in parts}
+    if broker.queues is not None:
+        yield from (_told("queue", place) for place in sorted(vhosts))
+        yield from (_queue(broker, queue, queue.vhost or vhost) for queue in queues)
+    if broker.bindings is None:
+        return
+    if broker.queues is not None and broker.exchanges is not None:
+        yield from (_told("route", place) for place in sorted(vhosts))
+    for queue in queues:
+        # Every queue is bound to the default exchange by its name; the API says it, and definitions do not.
         yield _route(queue.vhost or vhost, "", "default", queue.name, ("queue", queue.name))
+    kinds = {(exchange.vhost or vhost, exchange.name): exchange for exchange in exchanges}
     for binding in broker.bindings:
-        # Every queue is bound to the default exchange by its name; definitions do not say it, and the API does.
         if binding.source:
             yield _binding(binding, binding.vhost or vhost, kinds.get((binding.vhost or vhost, binding.source)))
     for (place, name), exchange in kinds.items():
         alternate = _alternate(broker, exchange, place)
         if alternate is not None:
             yield _route(place, name, "alternate", None, ("exchange", alternate))
+
+
+def _told(fact: str, vhost: str) -> Row:
+    return {"fact": "snapshot", "vhost": vhost, "name": fact}
 
 
 def _queue(broker: Broker, queue: Queue, vhost: str) -> Row:

@@ -33,16 +33,17 @@ def samples(content: str) -> dict[str, float]:
 
 
 def counters(values: Mapping[str, object]) -> Iterator[Row]:
-    """Facts of the node-wide counters among samples, the labels sorted and without spaces.
+    """Facts of the node-wide counters among samples, and that they were looked at.
 
-    Such a name is `rabbitmq_global_messages_unroutable_dropped_total{protocol="amqp091"}`. What is a gauge (connected
-    publishers, consumers) is left out: it does not rise.
+    A name is written with its labels, sorted and without spaces:
+    `rabbitmq_global_messages_unroutable_dropped_total{protocol="amqp091"}`. What is a gauge (connected publishers,
+    consumers) is left out: it does not rise.
     """
+    yield {"fact": "snapshot", "vhost": "", "name": "counter"}
     for name, value in values.items():
         family, _, labels = name.partition("{")
         number = count(value)
         if family.startswith(NODE_WIDE) and family.endswith("_total") and number is not None:
             written = ",".join(sorted(f'{key}="{text}"' for key, text in _LABEL.findall(labels)))
-            yield {"fact": "counter", "vhost": "", "name": f"{family}{{{written}}}" if written else family} | {
-                "value": number
-            }
+            full = f"{family}{{{written}}}" if written else family
+            yield {"fact": "counter", "vhost": "", "name": full, "value": number}

@@ -86,7 +86,11 @@ def _completed(content: dict[str, object], definitions: dict[str, object]) -> di
     overview = content.get("overview")
     version = overview.get("rabbitmq_version") if isinstance(overview, dict) else definitions.get("rabbit_version")
     queues = content.get("queues")
-    vhosts = {queue.get("vhost") for queue in queues if isinstance(queue, dict)} if isinstance(queues, list) else set()
+    vhosts = {
+        queue["vhost"]
+        for queue in (queues if isinstance(queues, list) else [])
+        if isinstance(queue, dict) and isinstance(queue.get("vhost"), str)
+    }
     return (
         {
             "rabbitmq_version": version,

@@ -76,14 +76,27 @@ class Entry(_Part):
     span: Text = "*"
 
 
+class Impact(_Part):
+    """The span attributes that say whom a lost journey hit, and how much money it moved."""
+
+    customer: AttributeKey | None = None
+    segment: AttributeKey | None = None
+    amount: AttributeKey | None = None
+    currency: AttributeKey | None = None
+
+
 class JourneyType(_Part):
-    """A declared kind of journey. `deadline_ns` runs from the journey's entry to its last handoff."""
+    """A declared kind of journey. `deadline_ns` runs from the journey's entry to its last handoff.
+
+    What its `impact` leaves out, the file's own says.
+    """
 
     name: Text
     entry: Entry
     owner: Text
     criticality: Literal["critical", "high", "normal", "low"] = "normal"
     deadline_ns: Duration | None = Field(default=None, alias="deadline")
+    impact: Impact = Impact()
 
 
 class Channel(_Part):
@@ -103,6 +116,7 @@ class Catalog(_Part):
     channels: tuple[Channel, ...] = ()
     journey_keys: tuple[AttributeKey, ...] | None = None
     grouping_keys: tuple[AttributeKey, ...] | None = None
+    impact: Impact = Impact()
 
 
 EMPTY = Catalog()

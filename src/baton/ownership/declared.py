@@ -10,6 +10,8 @@ from baton.ownership.rules import compile_rules
 from baton.ownership.unique import per_unique
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from baton.ownership.catalog import Catalog
 
 
@@ -54,3 +56,22 @@ def deadlines(channels: pl.LazyFrame, catalog: Catalog) -> pl.LazyFrame:
         return max((declared_ns[claimant] for claimant in claimants), default=None)
 
     return channels.with_columns(declared_ns=per_unique(("channel", "environment"), deadline_ns, pl.Int64()))
+
+
+def measures(catalog: Catalog) -> pl.DataFrame:
+    """The attributes that say what a lost journey cost, by journey type.
+
+    Returns:
+        `journey_type` (null: of every journey without a type), `customer`, `segment`, `amount`, `currency`: attribute
+        names, null where none is named.
+    """
+
+    def rows() -> Iterator[dict[str, str | None]]:
+        general = catalog.impact.model_dump()
+        yield {"journey_type": None, **general}
+        for kind in catalog.journey_types:
+            own = kind.impact.model_dump(exclude_none=True)
+            yield {"journey_type": kind.name, **general, **own}
+
+    names = ("journey_type", "customer", "segment", "amount", "currency")
+    return pl.DataFrame(list(rows()), schema=dict.fromkeys(names, pl.String()))
