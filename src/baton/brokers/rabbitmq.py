@@ -33,13 +33,13 @@ _LISTS = {"destination": "bindings", "internal": "exchanges", "pattern": "polici
 """A key that only members of such a list have -> its name."""
 
 
-def facts(document: object, where: Where, path: Path) -> pl.DataFrame:
+def facts(document: object, where: Where, path: Path | str) -> pl.DataFrame:
     """The facts of a document, FACTS's columns.
 
     Args:
         document: parsed JSON.
         where: when and where they hold.
-        path: where it was read, for messages.
+        path: where it was read, a file or an address, for messages.
 
     Raises:
         InputError: it is none of the forms, or a value in it does not fit.
@@ -56,7 +56,7 @@ def facts(document: object, where: Where, path: Path) -> pl.DataFrame:
     return frame(rows, where, "definitions" if export else "management")
 
 
-def _content(document: object, path: Path) -> dict[str, object]:
+def _content(document: object, path: Path | str) -> dict[str, object]:
     """The document as an object of parts."""
     if isinstance(document, dict) and isinstance(document.get("items"), list):
         document = document["items"]
