@@ -144,11 +144,14 @@ LOAD_FILE_BYTES_MAX = 1024 * 1024 * 1024
 # One answer of a broker, or a saved one: with the columns that are asked for, a queue takes some 700 bytes, and brokers
 # with 50,000 queues are known.
 BROKER_BYTES_MAX = 64 * 1024 * 1024
-# One answer must be there after this: management databases under load take seconds for thousands of queues.
+# Its answers must all be there after this: management databases under load take seconds for thousands of queues.
 BROKER_ANSWER_S_MAX = 30.0
+# A connection must stand after this, TLS and all: what is this far away is away.
+BROKER_CONNECT_S_MAX = 5.0
 # How often `serve --broker` looks: RabbitMQ's statistics are 5 s old anyway, and each look costs the broker some work.
 BROKER_INTERVAL_S = 10.0
 BROKER_INTERVAL_S_MIN = 1.0
+BROKER_INTERVAL_S_MAX = 3600.0
 # Whoever writes facts holds their lock for milliseconds, and for a second or two when files are folded.
 FACTS_LOCK_S_MAX = 30.0
 FACTS_LOCK_LOOK_S = 0.02

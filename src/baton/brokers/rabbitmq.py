@@ -33,13 +33,13 @@ _LISTS = {"destination": "bindings", "internal": "exchanges", "pattern": "polici
 """A key that only members of such a list have -> its name."""
 
 
-def facts(document: object, where: Where, path: Path) -> pl.DataFrame:
+def facts(document: object, where: Where, path: Path | str) -> pl.DataFrame:
     """The facts of a document, FACTS's columns.
 
     Args:
         document: parsed JSON.
         where: when and where they hold.
-        path: where it was read, for messages.
+        path: where it was read, a file or an address, for messages.
 
     Raises:
         InputError: it is none of the forms, or a value in it does not fit.
@@ -56,7 +56,7 @@ def facts(document: object, where: Where, path: Path) -> pl.DataFrame:
     return frame(rows, where, "definitions" if export else "management")
 
 
-def _content(document: object, path: Path) -> dict[str, object]:
+def _content(document: object, path: Path | str) -> dict[str, object]:
     """The document as an object of parts."""
     if isinstance(document, dict) and isinstance(document.get("items"), list):
         document = document["items"]
@@ -82,24 +82,31 @@ def _is_live(content: dict[str, object]) -> bool:
 
 
 def _completed(content: dict[str, object], definitions: dict[str, object]) -> dict[str, object]:
-    """The parts, those missing taken from the definitions; of one vhost, these do not name it."""
+    """The parts, those missing taken from the definitions."""
     overview = content.get("overview")
     version = overview.get("rabbitmq_version") if isinstance(overview, dict) else definitions.get("rabbit_version")
-    queues = content.get("queues")
-    vhosts = {
-        queue["vhost"]
-        for queue in (queues if isinstance(queues, list) else [])
-        if isinstance(queue, dict) and isinstance(queue.get("vhost"), str)
-    }
     return (
         {
             "rabbitmq_version": version,
-            "original_vhost_name": vhosts.pop() if len(vhosts) == 1 else None,
+            "original_vhost_name": _only_vhost(content, definitions),
             "operator_policies": _operator_policies(definitions) or _operator_policies(content),
         }
         | {part: definitions[part] for part in _PARTS if part in definitions}
         | content
     )
+
+
+def _only_vhost(*documents: dict[str, object]) -> str | None:
+    """The vhost of an export of one: its queues and bindings do not name it, its policies do."""
+    listed = [document.get(part) for document in documents for part in (*_PARTS, "parameters")]
+    vhosts = {
+        part["vhost"]
+        for parts in listed
+        if isinstance(parts, list)
+        for part in parts
+        if isinstance(part, dict) and isinstance(part.get("vhost"), str)
+    }
+    return vhosts.pop() if len(vhosts) == 1 else None
 
 
 def _operator_policies(export: dict[str, object]) -> list[object]:
