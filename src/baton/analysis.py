@@ -142,7 +142,7 @@ def _handed(paired: Paired) -> pl.DataFrame:
     return pl.concat([sent.select("row", "via"), called])
 
 
-def analyze(
+def analyze(  # noqa: PLR0913 - what it judges, and each thing it judges by
     paired: Paired,
     expectations: pl.DataFrame,
     catalog: Catalog,

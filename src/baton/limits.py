@@ -261,7 +261,7 @@ OVERFLOW_SPREAD_MAX = 0.05
 # Under a TTL the waits are as even as the depths; a full queue's depths are this much more even than its waits.
 OVERFLOW_EVENNESS_RATIO_MAX = 0.5
 
-# --- broker facts ------------------------------------------------------------------------------------------------------
+# --- broker facts --------------------------------------------------------------------------------------------------
 
 # Exchanges bound to exchanges: real topologies have two or three; circles are allowed by the broker.
 EXCHANGE_HOPS_MAX = 8

@@ -216,7 +216,8 @@ def _answer(question: Question) -> _Answer:
     paired = pair_up(spans, catalog, as_of_ns, store.outages())
     # A store that has never learned is learned from on the spot.
     known = expect(paired, catalog, joining) if expectations is None else expectations
-    return _Answer(analyze(paired, known, catalog, joining, as_of_ns), catalog, as_of_ns)
+    facts = store.facts(as_of_ns)
+    return _Answer(analyze(paired, known, catalog, joining, as_of_ns, facts=facts), catalog, as_of_ns)
 
 
 def _of_tenant(spans: pl.LazyFrame, tenant: str) -> pl.LazyFrame:

@@ -42,13 +42,20 @@ def clock(time_ns: int) -> str:
     return f"{np.datetime64(time_ns // 1_000_000_000, 's')}Z"
 
 
-def blamed(
-    part: pl.DataFrame, balance: Balance, counters: Series, told: States, known: pl.DataFrame, queue: str
-) -> pl.DataFrame:
+class Said(NamedTuple):
+    """What the broker says of one queue: its counters, its limits, and the FACTS of its scope."""
+
+    queue: str
+    counters: Series
+    limits: States
+    known: pl.DataFrame
+
+
+def blamed(part: pl.DataFrame, balance: Balance, said: Said) -> pl.DataFrame:
     """The causes of one stretch: row numbers (`_at`), `fact_cause`, `fact_sure`, `fact_told`."""
-    limit = _Limit(told, counters, balance, queue)
+    limit, counters = _Limit(said, balance), said.counters
     begin_ns = 0 if balance.first < 0 else int(counters.at_ns[balance.first])
-    node = _Node(known, begin_ns, int(counters.at_ns[balance.last]))
+    node = _Node(said.known, begin_ns, int(counters.at_ns[balance.last]))
     numbered = part.with_row_index("_at")[balance.low : balance.high]
     schema = {"_at": pl.UInt32, "fact_cause": pl.String, "fact_sure": pl.Boolean, "fact_told": pl.String}
     found = [pl.DataFrame(schema=schema)]
@@ -67,13 +74,14 @@ def blamed(
 class _Limit:
     """What the queue's limits were over one stretch."""
 
-    def __init__(self, told: States, counters: Series, balance: Balance, queue: str) -> None:
+    def __init__(self, said: Said, balance: Balance) -> None:
+        told, counters = said.limits, said.counters
         at_ns = int(counters.at_ns[balance.last])
         over = told.limits.filter(pl.col("at_ns") <= at_ns)
         if balance.first >= 0:
             before = over.filter(pl.col("at_ns") <= int(counters.at_ns[balance.first])).tail(1)
             over = pl.concat([before, over.filter(pl.col("at_ns") > int(counters.at_ns[balance.first]))])
-        self.over, self.queue = over, queue
+        self.over, self.queue = over, said.queue
         last = (over if len(over) else told.limits).tail(1)
         self.row = last.row(0, named=True) if len(last) else {}
 
@@ -145,7 +153,11 @@ def _causes(balance: Balance, counters: Series, limit: _Limit, node: _Node) -> l
     """The table above."""
     exact = balance.published == balance.high - balance.low and not balance.conflict
     if balance.word == "waiting" and counters.consumers[balance.last] == 0:
-        return [Blame("receiver_down", "missing", True, f"{balance.waiting} messages wait and nobody consumes")]
+        return [
+            Blame(
+                "receiver_down", "missing", sure=True, sentence=f"{balance.waiting} messages wait and nobody consumes"
+            )
+        ]
     if not exact or balance.refuted > 0:
         return []
     found = []
@@ -159,10 +171,10 @@ def _causes(balance: Balance, counters: Series, limit: _Limit, node: _Node) -> l
             found += [Blame(cause, flag, all_lost, sentence) for flag in ("missing", "hopped")]
     if balance.failed > 0 and all_lost and limit.bounded and limit.refuses:
         sentence = f"{limit}; it refused {balance.failed} messages, as many as the sender saw fail"
-        found.append(Blame("overflow", "failed", True, sentence))
+        found.append(Blame("overflow", "failed", sure=True, sentence=sentence))
     if balance.bad > 0 and all_lost:
         sentence = f"{limit.queue} counted no acknowledgement for the {balance.bad} that were received and went on"
-        found.append(Blame("rejected", "bad", True, sentence))
+        found.append(Blame("rejected", "bad", sure=True, sentence=sentence))
     return found
 
 

@@ -21,8 +21,6 @@ import numpy as np
 from baton.limits import STATISTICS_LAG_NS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     import numpy.typing as npt
 
     Ints = npt.NDArray[np.int64]
@@ -114,10 +112,15 @@ def balances(messages: Messages, series: Series) -> list[Balance]:
     odd = np.flatnonzero(messages.missing | messages.failed | messages.hopped | messages.bad)
     # The stretch of a message ends with the first snapshot that finds the queue empty and at rest.
     stretches = np.unique(np.searchsorted(high[clean], odd, side="right"))
-    found = []
+    found: list[Balance] = []
     for stretch in stretches.tolist():
         first = int(clean[stretch - 1]) if stretch > 0 else -1
-        found += _settled(messages, series, first, _ends(clean, stretch, rest, known), high, rest)
+        told = [
+            _balance(messages, series, (first, last), high, resting=bool(rest[last]))
+            for last in _ends(clean, stretch, rest, known)
+        ]
+        counted = [balance for balance in told if balance is not None]
+        found += ([one for one in counted if one.word is not None] or counted)[:1]
     return found
 
 
@@ -137,22 +140,14 @@ def _at_rest(messages: Messages, series: Series) -> Flags:
     figures = np.stack([series.published, series.acknowledged, series.waiting])
     changed = np.concatenate([[True], (figures[:, 1:] != figures[:, :-1]).any(axis=0)])
     since = np.maximum.accumulate(np.where(changed, np.arange(len(changed)), 0))
-    return (before == lately) | (series.at_ns - series.at_ns[since] >= STATISTICS_LAG_NS)
+    rest: Flags = (before == lately) | (series.at_ns - series.at_ns[since] >= STATISTICS_LAG_NS)
+    return rest
 
 
-def _settled(
-    messages: Messages, series: Series, first: int, ends: list[int], high: Ints, rest: Flags
-) -> Iterator[Balance]:
-    found = [_balance(messages, series, first, last, high, resting=bool(rest[last])) for last in ends]
-    told = [balance for balance in found if balance is not None]
-    settled = next((balance for balance in told if balance.word is not None), told[0] if told else None)
-    if settled is not None:
-        yield settled
-
-
-def _balance(  # noqa: PLR0914 - the figures of one equation
-    messages: Messages, series: Series, first: int, last: int, high: Ints, *, resting: bool
+def _balance(
+    messages: Messages, series: Series, between: tuple[int, int], high: Ints, *, resting: bool
 ) -> Balance | None:
+    first, last = between
     low, end = (0 if first < 0 else int(high[first])), int(high[last])
     part = slice(low, end)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from baton.brokers.blame import blamed, clock
+from baton.brokers.blame import Said, blamed, clock
 from baton.brokers.counts import Balance, Messages, balances
 from baton.brokers.places import SCOPE, of_scope
 from baton.brokers.states import series, states
@@ -58,8 +58,8 @@ def reckon(rows: pl.DataFrame, facts: pl.DataFrame) -> pl.DataFrame:
         known = of_scope(facts, *key[: len(SCOPE)])
         vhost, queue = str(key[-2]), str(key[-1])
         found.append(_reckoned(part, known, vhost, queue))
-    schema = {"send": pl.UInt32, **dict.fromkeys(SUBSCRIPTION, pl.String), **RECKONED}
-    return pl.concat([pl.DataFrame(schema=schema), *_agreeing(found)], how="diagonal").select(schema)
+    schema = {"send": pl.UInt32(), **dict.fromkeys(SUBSCRIPTION, pl.String()), **RECKONED}
+    return pl.concat([pl.DataFrame(schema=schema), *_agreeing(found)], how="diagonal").select(list(schema))
 
 
 def _messages(rows: pl.DataFrame) -> pl.DataFrame:
@@ -97,7 +97,7 @@ def _reckoned(part: pl.DataFrame, known: pl.DataFrame, vhost: str, queue: str) -
     settled = balances(messages, counters) if len(counters.at_ns) else []
     columns = _limited(part, told.at(sent_ns)) if len(told.limits) else part
     words = [_worded(part, messages, balance, counters, queue) for balance in settled]
-    causes = [blamed(part, balance, counters, told, known, queue) for balance in settled]
+    causes = [blamed(part, balance, Said(queue, counters, told, known)) for balance in settled]
     schema = {"_at": pl.UInt32, "word": pl.String, "told": pl.String}
     blame = {"_at": pl.UInt32, "fact_cause": pl.String, "fact_sure": pl.Boolean, "fact_told": pl.String}
     return (

@@ -8,9 +8,9 @@
 | all that has no receipt is lost, none waits | dropped | without a receipt |
 | all that has no receipt waits | stuck, once its deadline has passed | without a receipt |
 
-Received, retried and failed messages keep their verdicts: nobody knows better than the one who had it in hand. What the
-broker says of a queue's limits and losses goes with the row and convicts a cause (`findings.causes`). Without facts, the
-rows stay as they are.
+Received, retried and failed messages keep their verdicts: nobody knows better than the one who had it in hand. What
+the broker says of a queue's limits and losses goes with the row and convicts a cause (`findings.causes`). Without
+facts, the rows stay as they are.
 """
 
 from __future__ import annotations
@@ -222,7 +222,7 @@ def _held() -> pl.Expr:
         .then("home")
         .when(pl.col("held_at").is_not_null())
         .then(pl.coalesce("letter", "held_at"))
-        .when((pl.col("word") == "lost"))
+        .when(pl.col("word") == "lost")
         .then("letter")
         .otherwise("held_at")
     )

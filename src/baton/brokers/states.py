@@ -69,11 +69,8 @@ def series(known: pl.DataFrame, vhost: str, queue: str) -> Series:
     )
     # A snapshot from before the queue was there says nothing of it.
     figures = figures.filter(pl.col("gone").is_not_null())
-    return Series(
-        figures["at_ns"].to_numpy(),
-        *(figures[name].fill_null(UNKNOWN).to_numpy() for name in _FIGURES),
-        figures["gone"].to_numpy(),
-    )
+    counters = {name: figures[name].fill_null(UNKNOWN).to_numpy() for name in _FIGURES}
+    return Series(at_ns=figures["at_ns"].to_numpy(), gone=figures["gone"].to_numpy(), **counters)
 
 
 def _offsets(subscriptions: pl.DataFrame) -> pl.DataFrame:

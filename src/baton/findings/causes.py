@@ -37,8 +37,12 @@ _PROOF = pl.col("proof")
 _LOST = _PROOF.is_in(["overtaken", "drained", "counted"]) | ((_PROOF == "sidelined") & pl.col("row").is_null())
 _LIMIT = pl.col("depth").round(0).cast(pl.Int64) + 1
 # The broker's limit and the survivors' agree within the fit's own slack: one message, or a twentieth.
-_AGREED = (_LIMIT - pl.col("limit_max")).abs() <= pl.max_horizontal(pl.lit(1.0), pl.col("limit_max") * OVERFLOW_SPREAD_MAX)
-_POLICY = pl.when(pl.col("limit_policy").is_not_null()).then(pl.format(", policy {}", "limit_policy")).otherwise(pl.lit(""))
+_AGREED = (_LIMIT - pl.col("limit_max")).abs() <= pl.max_horizontal(
+    pl.lit(1.0), pl.col("limit_max") * OVERFLOW_SPREAD_MAX
+)
+_POLICY = (
+    pl.when(pl.col("limit_policy").is_not_null()).then(pl.format(", policy {}", "limit_policy")).otherwise(pl.lit(""))
+)
 _AGE = (
     pl.when(pl.col("limit_age_ns") > FACT_AGE_NS_FRESH)
     .then(pl.format(", {} hours apart from this message", (pl.col("limit_age_ns") / 3.6e12).round(1)))

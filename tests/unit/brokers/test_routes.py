@@ -45,7 +45,10 @@ def test_topics_match_as_a_regular_expression_does(pattern: str, key: str) -> No
     ],
 )
 def test_a_binding_takes_what_its_kind_says(
-    kind: str | None, pattern: str | None, key: str | None, taken: bool | None
+    kind: str | None,
+    pattern: str | None,
+    key: str | None,
+    taken: bool | None,  # noqa: FBT001 - a parameter of the table
 ) -> None:
     """True or False only where the key decides and is known."""
     assert takes(Binding(kind, pattern, "q", "queue"), key) is taken
@@ -114,7 +117,7 @@ def test_a_queues_name_is_the_default_exchange() -> None:
 
 
 def test_a_name_that_is_exchange_and_queue_counts_where_both_agree() -> None:
-    """celery names both alike; where they differ nobody can tell which was meant."""
+    """Celery names both alike; where they differ nobody can tell which was meant."""
     same = known(("jobs", "direct", "jobs", "jobs", "queue"))
     other = known(("jobs", "direct", "jobs", "elsewhere", "queue"), queues=("jobs",))
     assert reached(same.reach("jobs", None))[1] == {"jobs"}
