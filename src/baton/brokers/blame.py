@@ -168,13 +168,15 @@ def _causes(balance: Balance, counters: Series, limit: _Limit, node: _Node) -> l
     if lost > 0 and (all_lost or some_lost):
         cause, sentence = _lost_to(lost, limit, node, swept=balance.swept)
         if cause is not None:
-            found += [Blame(cause, flag, all_lost, sentence) for flag in ("missing", "hopped")]
+            # Statistics may lag behind a queue in motion.
+            sure = all_lost and balance.resting
+            found += [Blame(cause, flag, sure, sentence) for flag in ("missing", "hopped")]
     if balance.failed > 0 and all_lost and limit.bounded and limit.refuses:
         sentence = f"{limit}; it refused {balance.failed} messages, as many as the sender saw fail"
-        found.append(Blame("overflow", "failed", sure=True, sentence=sentence))
+        found.append(Blame("overflow", "failed", sure=balance.resting, sentence=sentence))
     if balance.bad > 0 and all_lost:
         sentence = f"{limit.queue} counted no acknowledgement for the {balance.bad} that were received and went on"
-        found.append(Blame("rejected", "bad", sure=True, sentence=sentence))
+        found.append(Blame("rejected", "bad", sure=balance.resting, sentence=sentence))
     return found
 
 

@@ -132,7 +132,7 @@ CAUSES: tuple[Cause, ...] = (
     ),
     Cause(
         "expired",
-        "The same while others still wait in it: which are lost is told from overtaking.",
+        "The same while others still wait in it, or the counters may lag: which are lost is told from overtaking.",
         _LOST & _told("expired", sure=False),
         "inferred",
         pl.col("fact_told"),
@@ -147,8 +147,8 @@ CAUSES: tuple[Cause, ...] = (
     ),
     Cause(
         "overflow",
-        "The same while others still wait in it: which are lost is told from overtaking.",
-        _LOST & _told("overflow", sure=False),
+        "The same while others still wait in it, or the counters may lag: which are lost is told from overtaking.",
+        (_LOST | (_PROOF == "failed")) & _told("overflow", sure=False),
         "inferred",
         _BY_FACTS,
     ),
