@@ -20,7 +20,7 @@ from typing import NamedTuple
 import polars as pl
 
 from baton.brokers.places import SCOPE, SENT, Located, kept_keys, places
-from baton.brokers.reckon import RECKONED, reckon
+from baton.brokers.reckon import reckon
 from baton.limits import DEADLINE_DEFAULT_NS, FACT_AGE_NS_FRESH, INSTANT_NS_MAX
 from baton.schema import SUBSCRIPTION
 
@@ -61,11 +61,12 @@ def settle(rows: pl.DataFrame, facts: pl.DataFrame, as_of_ns: int) -> pl.DataFra
 
     Returns:
         The rows, one more for every queue that a message went to and nobody was ever seen to receive from
-        (`subscription` is "queue NAME", `expected_by` bound), with the columns of `reckon.RECKONED`.
+        (`subscription` is "queue NAME", `expected_by` bound), with the columns of `reckon.RECKONED`; without facts the
+        rows as they are.
     """
     facts = facts.filter(pl.col("at_ns") <= as_of_ns)
     if facts.is_empty() or rows.is_empty():
-        return rows.with_columns(pl.lit(None, dtype=dtype).alias(name) for name, dtype in RECKONED.items())
+        return rows
     rows = kept_keys(rows)
     located = places(rows, facts)
     rows = _unbound(_bound(_routed(rows, located), located), located, facts)

@@ -33,6 +33,13 @@ class Cause:
     sentence: pl.Expr
 
 
+_BY_BROKER = {
+    **dict.fromkeys(("fact_cause", "fact_told", "limit_overflow", "limit_policy"), pl.String()),
+    **dict.fromkeys(("limit_max", "limit_age_ns"), pl.Int64()),
+    **dict.fromkeys(("fact_sure", "unlimited", "no_letters"), pl.Boolean()),
+}
+"""What broker facts say of a row (`brokers.reckon`): without facts the rows have no such columns."""
+
 _PROOF = pl.col("proof")
 _LOST = _PROOF.is_in(["overtaken", "drained", "counted"]) | ((_PROOF == "sidelined") & pl.col("row").is_null())
 _LIMIT = pl.col("depth").round(0).cast(pl.Int64) + 1
@@ -245,6 +252,7 @@ def convict(rows: pl.DataFrame) -> pl.DataFrame:
         The rows; the new columns are null unless dropped or stuck, and `cause` of a stuck one where none is known.
     """
     accused = pl.col("verdict").is_in(["dropped", "stuck"])
+    unknown = [pl.lit(None, dtype=dtype).alias(name) for name, dtype in _BY_BROKER.items() if name not in rows.columns]
     holds = [pl.when(accused & cause.when.fill_null(value=False)) for cause in CAUSES]
     first = pl.coalesce(*(hold.then(pl.lit(number)) for number, hold in enumerate(holds)))
     named = pl.col("_cause").replace_strict(_NAMES, default=None, return_dtype=pl.String)
@@ -262,13 +270,14 @@ def convict(rows: pl.DataFrame) -> pl.DataFrame:
         *(pl.when(pl.col("_cause") == number).then(cause.sentence) for number, cause in enumerate(CAUSES))
     )
     return (
-        rows.with_columns(first.alias("_cause"))
+        rows.with_columns(unknown)
+        .with_columns(first.alias("_cause"))
         .with_columns(
             pl.col("_cause").replace_strict(_NAMES, default=None, return_dtype=pl.String).alias("cause"),
             pl.when(accused)
             .then(pl.col("_cause").replace_strict(confidences, default="suspected", return_dtype=pl.String))
             .alias("confidence"),
-            _disposition().alias("disposition"),
+            pl.when(accused).then(_disposition()).alias("disposition"),
             pl.concat_list("evidence", sentence, _shares(), runner_up).list.drop_nulls().alias("evidence"),
         )
         .drop("_cause")
@@ -289,9 +298,7 @@ def _disposition() -> pl.Expr:
     """
     parked = pl.col("held_at").str.contains(r"(?i)park|alternate|unrout")
     return (
-        pl.when(~pl.col("verdict").is_in(["dropped", "stuck"]))
-        .then(None)
-        .when(pl.col("proof") == "held")
+        pl.when(pl.col("proof") == "held")
         .then(pl.lit("waiting"))
         .when(pl.col("held_at").is_not_null() & (parked | (pl.col("proof") == "unbound")))
         .then(pl.lit("parked"))

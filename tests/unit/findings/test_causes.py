@@ -10,7 +10,9 @@ from recording import ns
 
 _SCHEMA = {
     **dict.fromkeys(("verdict", "proof", "held_at", "shares"), pl.String),
-    **dict.fromkeys(("failed", "returned"), pl.Boolean),
+    **dict.fromkeys(("fact_cause", "fact_told", "limit_overflow", "limit_policy"), pl.String),
+    **dict.fromkeys(("limit_max", "limit_age_ns"), pl.Int64),
+    **dict.fromkeys(("failed", "returned", "fact_sure", "unlimited", "no_letters"), pl.Boolean),
     **dict.fromkeys(("row", "survivors", "waiting"), pl.UInt32),
     **dict.fromkeys(("depth", "depth_iqr"), pl.Float64),
     **dict.fromkeys(("last_receipt_ns", "deadline_at_ns"), pl.Int64),
@@ -23,6 +25,11 @@ OVERTAKEN: Row = {"proof": "overtaken"}
 FAILED: Row = {"proof": "failed", "failed": True}
 SIDELINED: Row = {"proof": "sidelined", "held_at": "dlq"}
 STUCK: Row = {"proof": "waiting", "verdict": "stuck", "waiting": 3}
+
+
+def by_facts(cause: str, *, sure: bool = True) -> Row:
+    """What broker facts say of a row."""
+    return {"fact_cause": cause, "fact_sure": sure, "fact_told": "the broker says so"}
 
 
 def convicted(row: Row) -> Row:
@@ -48,6 +55,20 @@ def convicted(row: Row) -> Row:
         ({"proof": "drained", **FULL}, "overflow", "inferred"),
         ({**SIDELINED, **FULL}, "overflow", "inferred"),
         ({**FAILED, **FULL}, "overflow", "inferred"),
+        ({"proof": "unbound"}, "unroutable", "confirmed"),
+        ({**SIDELINED, "row": 1, **by_facts("rejected")}, "rejected", "confirmed"),
+        ({**OVERTAKEN, **by_facts("expired")}, "expired", "confirmed"),
+        ({**OVERTAKEN, **by_facts("expired", sure=False)}, "expired", "inferred"),
+        ({"proof": "counted", **by_facts("overflow")}, "overflow", "confirmed"),
+        ({**FAILED, **by_facts("overflow")}, "overflow", "confirmed"),
+        ({**OVERTAKEN, **by_facts("overflow", sure=False)}, "overflow", "inferred"),
+        ({"proof": "counted", **by_facts("broker_lost")}, "broker_lost", "confirmed"),
+        ({"proof": "held", "verdict": "stuck", **by_facts("receiver_down")}, "receiver_down", "confirmed"),
+        ({"proof": "counted"}, "unknown", "inferred"),
+        ({**OVERTAKEN, **FULL, "limit_max": 50}, "overflow", "inferred"),
+        ({**OVERTAKEN, **FULL, "limit_max": 80}, "unknown", "inferred"),
+        ({**OVERTAKEN, **FULL, "unlimited": True}, "unknown", "inferred"),
+        ({**FAILED, **FULL, "limit_max": 50, "limit_overflow": "drop-head"}, "publish_failed", "confirmed"),
         ({**STUCK, "last_receipt_ns": ns(30)}, "receiver_down", "inferred"),
         ({**STUCK, "last_receipt_ns": None}, "receiver_down", "inferred"),
         ({**STUCK, "waiting": 2}, "receiver_down", "suspected"),
@@ -69,10 +90,13 @@ def test_the_table_stands_in_this_order() -> None:
     assert list(dict.fromkeys(cause.name for cause in CAUSES)) == [
         "unroutable",
         "rejected",
+        "expired",
         "overflow",
+        "broker_lost",
         "receiver_down",
         "publish_failed",
         "call_lost",
+        "silent_stop",
         "unknown",
     ]
 
@@ -93,8 +117,8 @@ def test_the_runner_up_goes_into_the_evidence(row: Row, cause: str, runner_up: s
 
 
 def test_a_cause_is_not_its_own_runner_up() -> None:
-    """Two rows of the table bear one name, the surer first: the second says nothing new."""
-    assert [cause.name for cause in CAUSES].count("receiver_down") == 2
+    """Some rows of the table bear one name, the surer first: the next says nothing new."""
+    assert [cause.name for cause in CAUSES].count("receiver_down") == 3
     assert not any("runner-up" in sentence for sentence in convicted(STUCK)["evidence"])
 
 
@@ -181,3 +205,32 @@ def test_the_documentation_is_the_table() -> None:
     assert len(lines) == 2 + len(CAUSES)
     assert [line.split("`")[1] for line in lines[2:]] == [cause.name for cause in CAUSES]
     assert all(cause.convicts in line for line, cause in zip(lines[2:], CAUSES, strict=True))
+
+
+def test_the_brokers_limit_stands_beside_the_survivors() -> None:
+    """Both figures are said, with the policy, and how far the broker's word is from the message."""
+    fact = {"limit_max": 50, "limit_policy": "tight", "limit_age_ns": 2 * 3600 * 1_000_000_000}
+    (sentence,) = (one for one in convicted({**OVERTAKEN, **FULL, **fact})["evidence"] if "so it holds" in one)
+    assert sentence.endswith("; the broker says 50, policy tight, 2.0 hours apart from this message")
+    (sentence,) = (
+        one
+        for one in convicted({**OVERTAKEN, **FULL, **by_facts("overflow"), "limit_max": 50})["evidence"]
+        if "broker" in one
+    )
+    assert sentence == "the broker says so; the survivors say 50"
+
+
+@pytest.mark.parametrize(
+    ("row", "disposition"),
+    [
+        ({"proof": "held", "verdict": "stuck", "held_at": "orders"}, "waiting"),
+        ({"proof": "unbound", "held_at": "elsewhere"}, "parked"),
+        ({"proof": "unbound"}, "gone"),
+        ({"proof": "counted", "held_at": "orders.dlq"}, "dead_lettered"),
+        ({"proof": "counted", **by_facts("expired"), "no_letters": True}, "gone"),
+        ({"proof": "counted", **by_facts("expired"), "no_letters": False}, "unknown"),
+    ],
+)
+def test_where_the_broker_says_it_is(row: Row, disposition: str) -> None:
+    """Gone is said only where the broker knows of no place that it could have gone to."""
+    assert convicted(row)["disposition"] == disposition
