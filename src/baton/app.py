@@ -195,18 +195,23 @@ class CompactResult:
 def compact(store: Path) -> CompactResult:
     """Drains the journal, puts small files of a store together, deletes what is kept no longer, and all old files.
 
+    Facts of brokers that were true when what is kept begins stay.
+
     Raises:
         NotFoundError: there is no store.
         StoreError: the store is in use (being served, say), of another format or damaged, or the disk refused.
         InputError: baton.toml has a fault.
     """
     from baton.settings import load_settings
+    from baton.store.facts import Facts
     from baton.store.writer import Writer, existing
 
     kept_from_ns = load_settings(store).kept_from_ns(time.time_ns())
     with Writer(existing(store)) as writer:
         writer.drain_all()
         done = writer.compact(kept_from_ns)
+        if kept_from_ns is not None:
+            Facts(store).forget(kept_from_ns)
         deleted = writer.vacuum(0)
     return CompactResult(
         len(done.removed),

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 
 _PARTS = ("queues", "exchanges", "bindings", "policies")
 
+_LIVE = {"messages", "state", "effective_policy_definition"}
+"""Keys that the API gives of queues, and exports do not."""
+
 _LISTS = {"destination": "bindings", "internal": "exchanges", "pattern": "policies", "durable": "queues"}
 """A key that only members of such a list have -> its name."""
 
@@ -47,13 +50,12 @@ def facts(document: object, where: Where, path: Path | str) -> pl.DataFrame:
     content = _content(document, path)
     definitions = content.get("definitions")
     definitions = definitions if isinstance(definitions, dict) else {}
-    export = "rabbit_version" in content or "rabbitmq_version" in content or not _is_live(content)
     broker = validate(management.Broker, _completed(content, definitions), path)
     rows = [*management.rows(broker)]
     deltas = content.get("prometheus_delta")
     if isinstance(deltas, dict):
         rows += prometheus.counters(deltas)
-    return frame(rows, where, "definitions" if export else "management")
+    return frame(rows, where, "definitions" if _is_export(content) else "management")
 
 
 def _content(document: object, path: Path | str) -> dict[str, object]:
@@ -75,10 +77,13 @@ def _content(document: object, path: Path | str) -> dict[str, object]:
     return document
 
 
-def _is_live(content: dict[str, object]) -> bool:
+def _is_export(content: dict[str, object]) -> bool:
+    """Whether it is an export, which knows no figures; a node that is starting has none of some queues either."""
+    if "rabbit_version" in content or "rabbitmq_version" in content:
+        return True
     queues = content.get("queues")
-    first = queues[0] if isinstance(queues, list) and queues else {}
-    return not queues or (isinstance(first, dict) and ("messages" in first or "state" in first))
+    listed = [queue for queue in queues if isinstance(queue, dict)] if isinstance(queues, list) else []
+    return "overview" not in content and bool(listed) and not any(_LIVE & queue.keys() for queue in listed)
 
 
 def _completed(content: dict[str, object], definitions: dict[str, object]) -> dict[str, object]:
