@@ -381,6 +381,8 @@ def _figure(value: float) -> str:
 
 def _length(length_ns: int) -> str:
     """A length of time in one or two units."""
+    if length_ns < SECOND_NS:
+        return f"{length_ns / 1_000_000:.0f} ms"
     if length_ns < _MINUTE_NS:
         return f"{length_ns / SECOND_NS:.1f} s"
     if length_ns < _HOUR_NS:

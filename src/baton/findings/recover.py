@@ -126,7 +126,12 @@ _ADVICE = (
     Advice("check", pl.col("kind") == "call", pl.lit("a call: its caller knows whether it may be made again")),
     Advice("check", pl.col("kind") == "step", pl.lit("nothing was sent: the step before it has to be taken up again")),
     Advice("check", pl.col("confidence") == "suspected", pl.lit("why it was lost is only suspected")),
-    Advice("yes", pl.lit(value=True), pl.lit("nobody received it, and nothing stands in its stead")),
+    Advice("yes", pl.col("disposition") == "gone", pl.lit("nobody received it, and nothing stands in its stead")),
+    Advice(
+        "yes",
+        pl.lit(value=True),
+        pl.lit("nobody received it, and nothing stands in its stead; where it is now, the spans do not tell"),
+    ),
 )
 
 
