@@ -270,3 +270,58 @@ BOUNDARIES = pl.DataFrame(
         "p99_ms": [6200.0, 1150.9, 61.0, 4.125],
     }
 )
+
+
+def finding_row(finding: Finding) -> dict[str, object]:
+    """A finding as a row of FINDINGS."""
+    own = {name: getattr(finding, name) for name in schema.FINDINGS.names if hasattr(finding, name)}
+    structs = {
+        "crowding": ("service", "team", "share"),
+        "journey_types": ("journey_type", "owner", "count"),
+        "segments": ("segment", "journeys"),
+        "amounts": ("currency", "amount", "journeys"),
+    }
+    own |= {name: [dict(zip(parts, one, strict=True)) for one in own[name]] for name, parts in structs.items()}
+    return own | {
+        "tenant": "default",
+        "environment": "prod",
+        "dispositions": [{"disposition": word, "count": count} for word, count in finding.dispositions.items()],
+        "as_of": AS_OF_NS,
+    }
+
+
+FINDINGS = pl.DataFrame([finding_row(OVERFLOW), finding_row(SMS_DOWN)], schema=schema.FINDINGS.schema)
+
+RECOVERY = pl.DataFrame(
+    [
+        {
+            "sent_at": START_NS + number * SECOND_NS,
+            "keys": [f"trade.id=T-10{number:02}"],
+            "message_id": f"m-{number}",
+            "correlation_id": f"T-10{number:02}",
+            "customer": customer,
+            "amount": amount,
+            "currency": "EUR" if amount else None,
+            "from_service": "trade-execution",
+            "channel": "wealth.events",
+            "to_service": "notification",
+            "verdict": "dropped",
+            "disposition": "dead_lettered" if replay == "check" else "gone",
+            "held_at": "notify-dlq" if replay == "check" else None,
+            "replay": replay,
+            "why": why,
+            "notify": ["messaging #messaging-oncall", "wealth"],
+            "journey_id": TRACES[number],
+            "trace_id": TRACES[number],
+            "handoff_id": f"{number:032x}",
+        }
+        for number, (customer, amount, replay, why) in enumerate(
+            (
+                ("C-007", "1234.50", "yes", "nobody received it, and nothing stands in its stead"),
+                ('=HYPERLINK("http://evil")', None, "no", "the customer's own resubmission was delivered"),
+                (None, "99", "check", "it lies in notify-dlq: move it from there, for a new send makes two of it"),
+            )
+        )
+    ],
+    schema=schema.RECOVERY.schema,
+)

@@ -92,7 +92,7 @@ def name(finding: Finding) -> str:
 def cost(finding: Finding) -> str:
     """Customers hit and money at risk; nothing where ownership.yaml, or the spans, name neither."""
     people = None if finding.customers is None else _of(finding.customers, "customer")
-    money = " and ".join(f"{_money(amount)} {code or 'in an unknown currency'}" for code, amount, _ in finding.amounts)
+    money = ", ".join(f"{_money(amount)} {code or 'in an unknown currency'}" for code, amount, _ in finding.amounts)
     unread = f"{_of(finding.unreadable, 'amount')} cannot be read" if finding.unreadable else None
     known = people or money or unread
     missing = f"{_of(finding.unpriced, 'journey')} without an amount" if known and finding.unpriced else None
@@ -108,7 +108,7 @@ def _of(count: int, noun: str) -> str:
 def _money(amount: str) -> str:
     """An exact sum with thousands apart: `12,345.60`."""
     whole, point, rest = amount.partition(".")
-    return f"{int(whole):,}{point}{rest}"
+    return f"{int(whole):,}{point}{rest}" if whole.isascii() and whole.isdigit() else amount
 
 
 def _crowded(finding: Finding) -> str:

@@ -80,4 +80,4 @@ def _answer(finding: Finding) -> str:
 
 
 def _still(finding: Finding) -> str:
-    return "going on" if finding.ongoing else "over"
+    return "open" if finding.ongoing else "over"

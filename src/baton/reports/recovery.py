@@ -29,7 +29,7 @@ _MARKDOWN = (
 
 
 def as_csv(frame: pl.DataFrame) -> str:
-    """The work list (frame of RECOVERY) for a spreadsheet: lists are one text each, for people filter and sort by it."""
+    """The work list (frame of RECOVERY) for a spreadsheet: a list is one text, to filter and sort by."""
     return frame_as_csv(_joined(frame))
 
 
