@@ -17,8 +17,10 @@ FOUND = incident.OVERFLOW
     [
         (
             FOUND,
-            "27 of 60 handoffs from trading to notification over wealth.events were dropped "
-            + "while market-data held 93% of the queue: overflow (inferred)",
+            (
+                "27 of 60 handoffs from trading to notification over wealth.events were dropped "
+                "while market-data held 93% of the queue: overflow (inferred)"
+            ),
         ),
         (
             replace(
