@@ -20,6 +20,7 @@ from baton.findings.queues import crowding, limits
 from baton.findings.rows import public
 from baton.findings.told import told
 from baton.handoffs import calls as call_law
+from baton.handoffs import steps as step_law
 from baton.handoffs import verdict as message_law
 from baton.handoffs.deadline import deadlines
 from baton.handoffs.expected import expected
@@ -27,16 +28,18 @@ from baton.handoffs.order import overtaken
 from baton.handoffs.outages import came_live
 from baton.handoffs.signs import signs
 from baton.handoffs.telemetry import Watched, gaps, vouch, watch
+from baton.journeys import steps
 from baton.journeys.stitch import stitch
 from baton.ownership import declared
 from baton.ownership.assign import assign, owners
+from baton.ownership.catalog import EMPTY
 from baton.pairs.calls import calls
-from baton.pairs.learn import learn
+from baton.pairs.learn import learn, versioned
 from baton.pairs.pair import pair
 from baton.pairs.pressure import pressed, pressure
 from baton.pairs.receipts import receipts
 from baton.pairs.sends import sends
-from baton.schema import FACTS, FINDINGS, OUTAGES, SUBSCRIPTION
+from baton.schema import FACTS, FINDINGS, JOURNEY_KEYS, OUTAGES, SUBSCRIPTION
 from baton.spans.conventions import normalise
 from baton.spans.repair import repair
 
@@ -81,6 +84,7 @@ class Analysis:
         journeys: JOURNEYS.
         hot: hot journey keys, see `journeys.stitch.stitch`.
         crowding: see `findings.queues.crowding`.
+        facts: FACTS, as a history.
         version: of the expectations used; null where there were none.
     """
 
@@ -89,6 +93,7 @@ class Analysis:
     journeys: pl.DataFrame
     hot: pl.DataFrame
     crowding: pl.DataFrame
+    facts: pl.DataFrame
     version: str | None
 
 
@@ -108,13 +113,44 @@ def pair_up(spans: pl.LazyFrame, catalog: Catalog, as_of_ns: int, outages: pl.Da
     return Paired(mended, sent, pairs, unnamed, receipts(mended, pairs), calls(mended), outages)
 
 
-def expect(paired: Paired) -> pl.DataFrame:
-    """EXPECTATIONS, learned from all that was paired."""
-    return learn(paired.sends, paired.receipts, paired.calls)
+def expect(paired: Paired, catalog: Catalog = EMPTY, journey_keys: tuple[str, ...] = JOURNEY_KEYS) -> pl.DataFrame:
+    """EXPECTATIONS, learned from all that was paired, and from the steps of the journeys that it makes.
+
+    Args:
+        paired: the frames of `pair_up`.
+        catalog: the ownership file, for the types of journeys.
+        journey_keys: attributes that join traces.
+    """
+    known = learn(paired.sends, paired.receipts, paired.calls)
+    journeys, _ = stitch(paired.spans, paired.pairs, journey_keys)
+    typed = _typed(paired.spans, journeys, catalog)
+    stepped = steps.learn(paired.spans, typed, _handed(paired), known)
+    window = (paired.spans["start_ns"].min(), paired.spans["start_ns"].max())
+    stepped = stepped.with_columns(
+        pl.lit(edge, dtype=pl.Int64).alias(name) for name, edge in zip(("from_ns", "until_ns"), window, strict=True)
+    )
+    return versioned(pl.concat([known, stepped], how="diagonal"))
 
 
-def analyze(
-    paired: Paired, expectations: pl.DataFrame, catalog: Catalog, journey_keys: tuple[str, ...], as_of_ns: int
+def _handed(paired: Paired) -> pl.DataFrame:
+    """Rows of spans that a send or a call of another service reached, with that service (`via`)."""
+    sent = paired.pairs.select("send", pl.col("receive").alias("row")).join(
+        paired.sends.select("send", pl.col("service").alias("via")), on="send"
+    )
+    called = paired.calls.filter(pl.col("receive").is_not_null()).select(
+        pl.col("receive").alias("row"), pl.col("service").alias("via")
+    )
+    return pl.concat([sent.select("row", "via"), called])
+
+
+def analyze(  # noqa: PLR0913 - what it judges, and each thing it judges by
+    paired: Paired,
+    expectations: pl.DataFrame,
+    catalog: Catalog,
+    journey_keys: tuple[str, ...],
+    as_of_ns: int,
+    *,
+    facts: pl.DataFrame | None = None,
 ) -> Analysis:
     """Stitches journeys and judges every handoff.
 
@@ -124,6 +160,7 @@ def analyze(
         catalog: the ownership file.
         journey_keys: attributes that join traces.
         as_of_ns: event time of the judgement.
+        facts: FACTS, as a history; None where no broker was asked.
     """
     journeys, hot = stitch(paired.spans, paired.pairs, journey_keys)
     journeys = _typed(paired.spans, journeys, catalog)
@@ -142,11 +179,12 @@ def analyze(
         paired.calls.join(came, on="send", how="left"), expectations, paired.spans, watched, as_of_ns
     )
     answered = _in_journeys(answered, journeys)
+    stopped = _stopped(pl.concat([rows, answered], how="diagonal"), paired.spans, journeys, expectations, watched)
 
     fits = limits(pressures, _services(rows))
     crowds = crowding(rows, fits)
-    names = _owners(rows, answered, catalog)
-    rows = told(pl.concat([rows, answered], how="diagonal"), paired.spans, *names)
+    names = _owners(rows, answered, stopped, catalog)
+    rows = told(pl.concat([rows, answered, stopped], how="diagonal"), paired.spans, *names)
     rows = hold(convict(crowded(rows, fits, crowds, names[0])))
     return Analysis(
         handoffs=public(rows, paired.spans, as_of_ns),
@@ -154,18 +192,26 @@ def analyze(
         journeys=journeys.select("row", "journey_id"),
         hot=hot,
         crowding=crowds,
+        facts=FACTS.empty() if facts is None else facts,
         version=None if expectations.is_empty() else expectations["version"][0],
     )
 
 
-def find(rows: pl.DataFrame, analysis: Analysis, catalog: Catalog, facts: pl.DataFrame | None = None) -> pl.DataFrame:
+def _stopped(
+    rows: pl.DataFrame, spans: pl.DataFrame, journeys: pl.DataFrame, expectations: pl.DataFrame, watched: Watched
+) -> pl.DataFrame:
+    """The steps that journeys nearly always take next, and did not."""
+    passed = steps.passages(spans, journeys, expectations)
+    return step_law.judge(passed, rows, spans, journeys, watched)
+
+
+def find(rows: pl.DataFrame, analysis: Analysis, catalog: Catalog) -> pl.DataFrame:
     """FINDINGS among some of the handoffs, worst first.
 
     Args:
         rows: HANDOFFS of the analysis, or those of them that are asked about, in their order.
         analysis: the answer.
         catalog: the ownership file.
-        facts: FACTS; None where no broker was asked.
     """
     lost = rows.filter(pl.col("finding_id").is_not_null())
     if lost.is_empty():
@@ -178,7 +224,7 @@ def find(rows: pl.DataFrame, analysis: Analysis, catalog: Catalog, facts: pl.Dat
     )
     teams = dict(analysis.spans.select("service", "team").unique().sort(pl.all()).iter_rows())
     found = group(rows, impact.cost(lost, measured), analysis.crowding, teams, kinds)
-    return changes(found, rows, analysis.spans, FACTS.empty() if facts is None else facts)
+    return changes(found, rows, analysis.spans, analysis.facts)
 
 
 def repairs(lost: pl.DataFrame, analysis: Analysis, catalog: Catalog, journey_keys: tuple[str, ...]) -> pl.DataFrame:
@@ -232,10 +278,12 @@ def _services(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def _owners(
-    rows: pl.DataFrame, answered: pl.DataFrame, catalog: Catalog
+    rows: pl.DataFrame, answered: pl.DataFrame, stopped: pl.DataFrame, catalog: Catalog
 ) -> tuple[dict[str, str], dict[str, str], dict[str, str]]:
     """Team by service, by channel, by queue or place, of every name that occurs."""
-    services = pl.concat([rows["service"], *(frame["services"].explode() for frame in (rows, answered))]).drop_nulls()
+    services = pl.concat(
+        [rows["service"], *(frame["services"].explode() for frame in (rows, answered, stopped))]
+    ).drop_nulls()
     channels, queues = rows["channel"], pl.concat([rows["place"], rows["queue"]]).drop_nulls()
     return (
         owners(services.unique().to_list(), "service", catalog),

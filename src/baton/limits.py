@@ -139,6 +139,20 @@ LOAD_SPANS_MAX = 200_000
 # One file is loaded whole or not at all, so its spans are held together: 1 GiB of OTLP is 1 to 10 million of them.
 LOAD_FILE_BYTES_MAX = 1024 * 1024 * 1024
 
+# --- brokers -------------------------------------------------------------------------------------------------------
+
+# One answer of a broker, or a saved one: with the columns that are asked for, a queue takes some 700 bytes, and brokers
+# with 50,000 queues are known.
+BROKER_BYTES_MAX = 64 * 1024 * 1024
+# One answer must be there after this: management databases under load take seconds for thousands of queues.
+BROKER_ANSWER_S_MAX = 30.0
+# How often `serve --broker` looks: RabbitMQ's statistics are 5 s old anyway, and each look costs the broker some work.
+BROKER_INTERVAL_S = 10.0
+BROKER_INTERVAL_S_MIN = 1.0
+# Whoever writes facts holds their lock for milliseconds, and for a second or two when files are folded.
+FACTS_LOCK_S_MAX = 30.0
+FACTS_LOCK_LOOK_S = 0.02
+
 # --- ids and times -------------------------------------------------------------------------------------------------
 
 TRACE_ID_BYTES = 16
@@ -243,6 +257,66 @@ OVERFLOW_SURVIVORS_MIN = 10
 OVERFLOW_SPREAD_MAX = 0.05
 # Under a TTL the waits are as even as the depths; a full queue's depths are this much more even than its waits.
 OVERFLOW_EVENNESS_RATIO_MAX = 0.5
+
+# --- broker facts ------------------------------------------------------------------------------------------------------
+
+# Exchanges bound to exchanges: real topologies have two or three; circles are allowed by the broker.
+EXCHANGE_HOPS_MAX = 8
+# Routing keys of one channel that are held against its bindings one by one; of more (an order number in each key) the
+# key counts as unknown.
+ROUTING_KEYS_MAX = 1000
+# RabbitMQ's management statistics lag by up to 5 s (`collect_statistics_interval`): counters are at rest once nothing
+# was sent or received for that long.
+STATISTICS_LAG_NS = 5 * SECOND_NS
+# A limit or TTL read this long before or after a message may have been another one then: its age is said.
+FACT_AGE_NS_FRESH = 3600 * SECOND_NS
+# --- steps ---------------------------------------------------------------------------------------------------------
+
+# A step says something of its next one once this many journeys took it: with fewer, three standard deviations of no
+# stop at all reach 15 %.
+STEP_JOURNEYS_MIN = 50
+# "Nearly always takes next": at most this part of the journeys stops there, outside its episodes.
+STEP_STOPS_SHARE_MAX = 0.1
+# An episode has at least this many journeys that stopped; a handful is told apart from chance only by luck.
+STEP_STOPS_MIN = 10
+# The next step is looked for among the steps of this part of the journeys that reach it: a side path (a manual check)
+# is not what leads there.
+STEP_MAIN_SHARE = 0.8
+# Two spans may begin in the other order for clocks that differ; beyond this part, they have no order.
+STEP_ORDER_SHARE_MIN = 0.98
+# A next step that this part or more was handed over to (a send, a call) always is: its absence is then the sender's.
+STEP_HANDED_SHARE_MIN = 0.98
+# Steps of one kind of journey that are looked at, the most frequent first: real journeys have 5 to 20 services.
+STEPS_MAX = 40
+# Journeys of one kind whose delays are compared pair by pair, evenly over the time learned from.
+STEP_SAMPLE_MAX = 5_000
+# Episodes of one step in what is learned from, beyond which stopping there in bursts is its habit, not an episode.
+STEP_EPISODES_MAX = 3
+# Values of an attribute that tells how a step came out (approved, declined, ...); more name instances, not outcomes.
+OUTCOMES_MAX = 16
+# ... it must part those that stopped from those that went on by this much: a likelihood ratio, as chi-squared; 50 has a
+# chance of under 1e-5 even with 15 values.
+OUTCOME_G_MIN = 50.0
+# The chance of one false episode in one question, whatever it scans.
+EPISODE_CHANCE = 1e-4
+# Single journeys of an episode are `inferred` where its step's own stops make at most this part of them.
+EPISODE_BASELINE_SHARE_MAX = 0.05
+# A step that is late now may be later still: this many times the longest delay among this many that came last.
+STEP_LATE_RATIO = 2.0
+STEP_LATE_COUNT = 20
+# Bursts: the usual rate is never held to be under this (a step that never stopped in 10,000 journeys may yet),
+BURST_USUAL_MIN = 0.02
+# ... nor under the upper bound at this many standard deviations,
+BURST_Z = 3.0
+# ... and a stretch is one of at least this many times the usual rate, and this rate.
+BURST_RATIO = 4.0
+BURST_RATE_MIN = 0.2
+# A usual rate above this leaves no room for an unusual one.
+BURST_SHARE_MAX = 0.5
+# Blocks of which the calmest shows what is usual: a night's incident in a day is a third of it, at most half.
+BURST_BLOCKS_MAX = 16
+# Bursts found in one sequence: the strongest; a step that has more has no usual rate.
+BURSTS_MAX = 8
 
 # --- files that people write -----------------------------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from baton import summaries
-from baton.analysis import Analysis, Paired, analyze, expect, find, pair_up, repairs
+from baton.analysis import Analysis, analyze, expect, find, pair_up, repairs
 from baton.errors import NotFoundError, UsageError
 from baton.limits import FINDING_DIGITS_MIN, LEARN_SPANS_MAX, MATCHES_SHOWN_MAX, NAMES_MAX, TIME_NS_MAX
 from baton.ownership.catalog import EMPTY, Catalog, load_catalog
@@ -211,7 +211,8 @@ def learn(store: Path, owners: Path | None) -> bytes:
         StoreError, InputError: as `handoffs`.
     """
     catalog = _catalog(owners)
-    learned = expect(pair_up(_newest(Store(store).spans()), catalog, TIME_NS_MAX))
+    joining = keys(catalog, load_settings(store)).journey
+    learned = expect(pair_up(_newest(Store(store).spans()), catalog, TIME_NS_MAX), catalog, joining)
     buffer = io.BytesIO()
     learned.write_ipc(buffer)
     return buffer.getvalue()
@@ -238,8 +239,10 @@ def _answer(question: Question) -> _Answer:
         spans = _of_tenant(spans, question.tenant)
         expectations = None if expectations is None else expectations.filter(pl.col("tenant") == question.tenant)
     paired = pair_up(spans, catalog, as_of_ns, store.outages())
-    known = _expected(expectations, paired)
-    return _Answer(analyze(paired, known, catalog, joining, as_of_ns), catalog, as_of_ns)
+    # A store that has never learned is learned from on the spot.
+    known = expect(paired, catalog, joining) if expectations is None else expectations
+    facts = store.facts(as_of_ns)
+    return _Answer(analyze(paired, known, catalog, joining, as_of_ns, facts=facts), catalog, as_of_ns)
 
 
 def _of_tenant(spans: pl.LazyFrame, tenant: str) -> pl.LazyFrame:
@@ -253,11 +256,6 @@ def _of_tenant(spans: pl.LazyFrame, tenant: str) -> pl.LazyFrame:
         shown = ", ".join(tenants[:NAMES_MAX]) + (" and others" if len(tenants) > NAMES_MAX else "")
         raise NotFoundError(f"no span is of tenant {tenant!r}; there are spans of {shown}")
     return spans.filter(pl.col("tenant") == tenant)
-
-
-def _expected(expectations: pl.DataFrame | None, paired: Paired) -> pl.DataFrame:
-    """What was learned last; a store that has never learned is learned from on the spot."""
-    return expect(paired) if expectations is None else expectations
 
 
 def _asked(rows: pl.DataFrame, question: Question) -> pl.DataFrame:

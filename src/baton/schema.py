@@ -87,6 +87,22 @@ EVENT = pl.Struct({"name": pl.String(), "time_ns": pl.Int64(), "attributes": ATT
 
 KEY = pl.Struct({"key": pl.String(), "value": pl.String()})
 
+STEP = pl.Struct(
+    {
+        "journey": pl.String(),
+        "service": pl.String(),
+        "name": pl.String(),
+        "outcome_key": pl.String(),
+        "outcome": pl.String(),
+        "to_name": pl.String(),
+        "via": STRINGS,
+    }
+)
+"""What a journey's step is, and what comes next. `journey`: the declared type, else service and name of its root;
+`service`, `name`: of the step's entry span; `outcome_key`, `outcome`: the attribute that tells how it came out and its
+value, empty where the span bears none (both null where no attribute does); `to_name`: name of the next step's entry
+span; `via`: the services whose sends or calls reach the next step, null where not all of it is reached by one."""
+
 JOURNEY_KEYS: tuple[str, ...] = (
     "order.id",
     "order_id",
@@ -400,12 +416,12 @@ EXPECTATIONS = Frame(
         Column("version", STRING, "Hash of the rows' content: names the profile that a verdict used."),
         Column("from_ns", I64, "Start of the window it was learned from."),
         Column("until_ns", I64, "End of the window it was learned from."),
-        Column("kind", STRING, "message or call."),
+        Column("kind", STRING, "message, call or step."),
         Column("tenant", STRING, "Tenant."),
         Column("environment", STRING, "Environment."),
-        Column("broker", STRING, "Broker address of the channel; of a call empty."),
-        Column("channel", STRING, "Channel; of a call the calling service and its target."),
-        Column("subscription", STRING, "Who takes from it: queue, group, or services and destination."),
+        Column("broker", STRING, "Broker address of the channel; of a call or step empty."),
+        Column("channel", STRING, "Channel; of a call the calling service and its target; of a step it in words."),
+        Column("subscription", STRING, "Who takes from it: queue, group, or services and destination; the next step."),
         Column("takers", STRINGS, "Labels of those seen receiving for it."),
         Column("services", STRINGS, "Their services."),
         Column("destination", STRING, "The destination as the receivers say it."),
@@ -419,8 +435,33 @@ EXPECTATIONS = Frame(
         Column("reorder_ns", I64, "Largest delay between being overtaken and being received all the same."),
         Column("processing_ns", I64, "Longest receipt, start to end."),
         Column("tossed", BOOL, "Its receipts look like coin tosses: it samples or filters."),
+        Column("step", STEP, "Of a step: which, and which comes next; `sends` took it, `pairs` went on."),
     ),
 )
+
+PASSAGES = Frame(
+    "passages",
+    (
+        Column("send", ROW, "Row of the step's entry span."),
+        Column("tenant", STRING, "Tenant."),
+        Column("environment", STRING, "Environment."),
+        Column("journey_id", BINARY, "Journey."),
+        Column("journey_type", STRING, "Its declared type."),
+        Column("step", ROW, "Numbers the expectation."),
+        Column("subscription", STRING, "The next step."),
+        Column("sent_ns", I64, "Start of the step's entry span."),
+        Column("went_ns", I64, "Start of the next step's; null where the journey never took it."),
+        Column("deadline_at_ns", I64, "When it should have been taken."),
+        Column("service", STRING, "The step's service."),
+        Column("service_version", STRING, "Its version; null where none is stated."),
+        Column("to_service", STRING, "The next step's service."),
+        Column("via", STRINGS, "See STEP."),
+        Column("said", STRING, "The step in words, with its outcome."),
+        Column("sends", I64, "Journeys that took the step with that outcome, outside of episodes."),
+        Column("pairs", I64, "Of them those that went on."),
+    ),
+)
+"""One row a journey that took a step and ended it well, of steps that some journeys stopped after."""
 
 OUTAGES = Frame(
     "outages",
@@ -445,7 +486,9 @@ FACTS = Frame(
         Column("environment", STRING, "Environment; null is any."),
         Column("broker", STRING, "Broker address as spans say it; empty is any."),
         Column("source", STRING, "management, definitions, declared or neutral: where it comes from."),
-        Column("fact", STRING, "queue, route, subscription or counter: which of the columns below it fills."),
+        Column(
+            "fact", STRING, "queue, route, subscription or counter, or what `FACTS` says: which columns below it fills."
+        ),
         Column("vhost", STRING, "Namespace within the broker; empty where there is none."),
         Column(
             "name", STRING, "Queue or topic; of a route what is sent to; of a subscription its group; of a counter."
@@ -477,7 +520,14 @@ FACTS = Frame(
         Column("value", I64, "Counter: its value."),
     ),
 )
-"""What brokers say of themselves, one row a fact. Counters rise from the queue's, or the node's, start."""
+"""What brokers say of themselves, one row a fact. Counters rise from the queue's, or the node's, start.
+
+In the store it is a history: a row holds from its time on, until another row of the same thing, or one that says that
+the thing is gone (fact `queue_gone`, `route_gone`, `subscription_gone`: the row as it was last, at the time when it was
+missed). What did not change is not repeated; rows with fact `snapshot` say when it was looked at: `name` is the fact
+(queue, route, subscription, counter) of which the snapshot told all there was in the `vhost`. `brokers.history.held`
+gives the state at a time.
+"""
 
 HANDOFFS = Frame(
     "handoffs",

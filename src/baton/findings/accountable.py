@@ -7,7 +7,7 @@
 | broker_lost | the queue's owner, who runs it |
 | rejected, receiver_down, call_lost | the receiver |
 | publish_failed | the sender: it knew, and did not retry |
-| silent_stop | the owner of the step after which journeys stopped |
+| silent_stop | the owner of the step after which journeys end: it answered well, and nothing followed |
 | unroutable | the channel's owner, who binds it; where nobody owns it, the sender, who was told |
 
 Nobody is accountable for an unknown or suspected cause, nor where the accountable thing is unowned or may be one of
@@ -61,7 +61,9 @@ def hold(rows: pl.DataFrame) -> pl.DataFrame:
     )
     team = pl.when(pl.col("confidence") != "suspected").then(candidate)
     accused = pl.col("verdict").is_in(["dropped", "stuck"])
+    stopped = pl.when(cause == "silent_stop")
     ask = pl.coalesce(
+        stopped.then(pl.format("{}: they own {}, after which it ended", owned("from_team"), "from_service")),
         pl.format("{}: they own {}, where it was last seen to go", owned("channel_team"), "channel"),
         pl.format("{}: they own {}, which should have received it", owned("to_team"), "to_service"),
         pl.format("{}: they own {}, which sent it", owned("from_team"), "from_service"),

@@ -114,6 +114,22 @@ CAUSES: tuple[Cause, ...] = (
         pl.lit(None, dtype=pl.String),
     ),
     Cause(
+        "silent_stop",
+        "Journeys ended after a step that ended well and nearly always leads on, in an episode: many more than its own "
+        "usual rate, by outcome. Whoever hands over to the next step was heard and did not, or later journeys went on.",
+        _PROOF == "stopped",
+        "inferred",
+        pl.lit(None, dtype=pl.String),
+    ),
+    Cause(
+        "silent_stop",
+        "The same where usual stops are more than a twentieth of them, a release that stayed came with it, or nothing "
+        "went on since.",
+        _PROOF.is_in(["stopped perhaps", "halted"]),
+        "suspected",
+        pl.lit(None, dtype=pl.String),
+    ),
+    Cause(
         "unknown",
         "Proof that it was dropped, none why.",
         _LOST,

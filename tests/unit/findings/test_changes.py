@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from random import Random
 from typing import Any
 
@@ -67,7 +68,9 @@ def test_what_changed_after_the_time_in_question_is_none() -> None:
 def changed(recording: Recording, facts: pl.DataFrame | None = None) -> list[str]:
     """What changed before the onset of the only finding from `trading`."""
     analysis = analysed(recording, at=10_000.0)
-    found = find(analysis.handoffs, analysis, EMPTY, facts)
+    if facts is not None:
+        analysis = replace(analysis, facts=facts)
+    found = find(analysis.handoffs, analysis, EMPTY)
     ((sentences,),) = found.filter(pl.col("from_services").list.contains("trading")).select("changed").rows()
     return list(sentences)
 
