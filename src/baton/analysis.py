@@ -85,6 +85,7 @@ class Analysis:
         journeys: JOURNEYS.
         hot: hot journey keys, see `journeys.stitch.stitch`.
         crowding: see `findings.queues.crowding`.
+        facts: FACTS, as a history.
         version: of the expectations used; null where there were none.
     """
 
@@ -93,6 +94,7 @@ class Analysis:
     journeys: pl.DataFrame
     hot: pl.DataFrame
     crowding: pl.DataFrame
+    facts: pl.DataFrame
     version: str | None
 
 
@@ -192,6 +194,7 @@ def analyze(  # noqa: PLR0913 - what it judges, and each thing it judges by
         journeys=journeys.select("row", "journey_id"),
         hot=hot,
         crowding=crowds,
+        facts=FACTS.empty() if facts is None else facts,
         version=None if expectations.is_empty() else expectations["version"][0],
     )
 
@@ -204,14 +207,13 @@ def _stopped(
     return step_law.judge(passed, rows, spans, journeys, watched)
 
 
-def find(rows: pl.DataFrame, analysis: Analysis, catalog: Catalog, facts: pl.DataFrame | None = None) -> pl.DataFrame:
+def find(rows: pl.DataFrame, analysis: Analysis, catalog: Catalog) -> pl.DataFrame:
     """FINDINGS among some of the handoffs, worst first.
 
     Args:
         rows: HANDOFFS of the analysis, or those of them that are asked about, in their order.
         analysis: the answer.
         catalog: the ownership file.
-        facts: FACTS; None where no broker was asked.
     """
     lost = rows.filter(pl.col("finding_id").is_not_null())
     if lost.is_empty():
@@ -224,7 +226,7 @@ def find(rows: pl.DataFrame, analysis: Analysis, catalog: Catalog, facts: pl.Dat
     )
     teams = dict(analysis.spans.select("service", "team").unique().sort(pl.all()).iter_rows())
     found = group(rows, impact.cost(lost, measured), analysis.crowding, teams, kinds)
-    return changes(found, rows, analysis.spans, FACTS.empty() if facts is None else facts)
+    return changes(found, rows, analysis.spans, analysis.facts)
 
 
 def repairs(lost: pl.DataFrame, analysis: Analysis, catalog: Catalog, journey_keys: tuple[str, ...]) -> pl.DataFrame:
