@@ -268,9 +268,9 @@ STEP_SAMPLE_MAX = 5_000
 STEP_EPISODES_MAX = 3
 # Values of an attribute that tells how a step came out (approved, declined, ...); more name instances, not outcomes.
 OUTCOMES_MAX = 16
-# ... it must part those that stopped from those that went on by this much: a likelihood ratio, as chi-squared; 50 has a
-# chance of under 1e-5 even with 15 values.
-OUTCOME_G_MIN = 50.0
+# ... it must part those that stopped from those that went on by this much, beside 2 a value: the likelihood ratio is as
+# chi-squared where it has nothing to do with it, and goes beyond that with a chance of about 1e-5.
+OUTCOME_G_MIN = 20.0
 # The chance of one false episode in one question, whatever it scans.
 EPISODE_CHANCE = 1e-4
 # Single journeys of an episode are `inferred` where its step's own stops make at most this part of them.
