@@ -1,7 +1,7 @@
 """A bank's check deposits, told as spans: what a third party's expired certificate did to them, and what looks alike.
 
-The app posts a deposit; its backend has it validated, publishes it if it is approved, and answers; clearing takes it and
-has it posted. Of each deposit the ledger says what truly became of it. Times are seconds.
+The app posts a deposit; its backend has it validated, publishes it if it is approved, and answers; clearing takes it
+and has it posted. Of each deposit the ledger says what truly became of it. Times are seconds.
 """
 
 from __future__ import annotations
@@ -89,7 +89,14 @@ class Deposits:
         else:
             send = span(f"{self.name}app", "send", 4, at + 0.11, at + 0.12, parent=app, **BROKER)
             clearing = span(
-                f"{self.name}clearing", "process", 5, taken, taken + 0.1, parent=send, messaging__operation="process", **BROKER
+                f"{self.name}clearing",
+                "process",
+                5,
+                taken,
+                taken + 0.1,
+                parent=send,
+                messaging__operation="process",
+                **BROKER,
             )
         call = span(f"{self.name}clearing", "POST", 3, taken + 0.01, taken + 0.05, parent=clearing)
         span(f"{self.name}ledger", "POST /postings", 2, taken + 0.02, taken + 0.04, parent=call)

@@ -278,6 +278,10 @@ EPISODE_BASELINE_SHARE_MAX = 0.05
 # A step that is late now may be later still: this many times the longest delay among this many that came last.
 STEP_LATE_RATIO = 2.0
 STEP_LATE_COUNT = 20
+# Journeys that went on, with which those that stopped are compared: what nearly all do, this many show.
+STEP_PEERS = 200
+# A version that came this shortly before an episode, or with its first journey, may be what began it.
+EPISODE_CHANGE_NS = 60 * SECOND_NS
 # Bursts: the usual rate is never held to be under this (a step that never stopped in 10,000 journeys may yet),
 BURST_USUAL_MIN = 0.02
 # ... nor under the upper bound at this many standard deviations,
