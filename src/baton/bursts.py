@@ -35,9 +35,9 @@ class Burst(NamedTuple):
 
 
 class Calm(NamedTuple):
-    """What is usual of a sequence: `count` of `of`, outside of its bursts."""
+    """What is usual of a sequence: `yes` of `of`, outside of its bursts."""
 
-    count: int
+    yes: int
     of: int
     bursts: tuple[Burst, ...]
 

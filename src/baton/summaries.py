@@ -302,6 +302,8 @@ def _depth(row: int, parents: dict[int, int | None], depths: dict[int, int]) -> 
 def _stop(row: dict[str, Any]) -> str:
     way = f" over {row['channel']}" if row["channel"] else ""
     cause = f", {row['cause']} ({row['confidence']})" if row["cause"] else ""
+    if row["kind"] == "step":
+        return f"after {row['from_service']}, {row['to_service']} never began: {row['verdict']}{cause}"
     return f"{row['from_service']} to {row['to_service'] or 'an unknown receiver'}{way}: {row['verdict']}{cause}"
 
 

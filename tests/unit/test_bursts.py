@@ -50,7 +50,7 @@ def test_what_is_usual_is_told_in_spite_of_a_burst_over_most_of_it() -> None:
     found = calm(seen((100, 0.02), (400, 1)), 50, CHANCE)
     assert found is not None
     assert found.bursts == (Burst(100, 500),)
-    assert (found.count <= 5, found.of) == (True, 100)
+    assert (found.yes <= 5, found.of) == (True, 100)
 
 
 @pytest.mark.parametrize("parts", [[(49, 0.0)], [(20, 0.0), (400, 1.0)]])

@@ -103,7 +103,7 @@ def valued_by(passed: pl.DataFrame, said: pl.DataFrame, key: str | None) -> pl.D
 def goes_on(went: NDArray[np.bool_]) -> Calm | None:
     """How seldom journeys usually stop here; None unless they nearly always go on, and stop in few bursts if any."""
     found = calm(~went, STEP_JOURNEYS_MIN, EPISODE_CHANCE)
-    if found is None or found.count > STEP_STOPS_SHARE_MAX * found.of or len(found.bursts) > STEP_EPISODES_MAX:
+    if found is None or found.yes > STEP_STOPS_SHARE_MAX * found.of or len(found.bursts) > STEP_EPISODES_MAX:
         return None
     return found
 

@@ -264,7 +264,7 @@ def _learned(link: dict[str, Any], passed: pl.DataFrame, said: pl.DataFrame) -> 
             "services": [link["to_service"]],
             "relation": "expected",
             "sends": found.of,
-            "pairs": found.of - found.count,
+            "pairs": found.of - found.yes,
             "first_ns": went.min(),
             "last_ns": went.max(),
             "deadline_ns": link["deadline_ns"],

@@ -31,6 +31,9 @@ def headline(finding: Finding) -> str:
     noun = _NOUNS[finding.kind] + ("" if finding.handoffs == 1 else "s")
     sender = party(finding.from_team, *finding.from_services)
     receiver = "an unknown receiver" if finding.to_team is None else party(finding.to_team, *finding.to_services)
+    if finding.kind == "step":
+        journeys = f"{finding.count:,} journey" + ("" if finding.count == 1 else "s")
+        return f"{journeys} ended at {sender}, before {receiver}: {finding.cause} ({finding.confidence})"
     over = "" if finding.channel is None else f" over {finding.channel}"
     verb = {"dropped": ("was", "were"), "stuck": ("is", "are")}[finding.verdict][finding.count != 1]
     return (

@@ -53,6 +53,9 @@ def convicted(row: Row) -> Row:
         ({**STUCK, "waiting": 2}, "receiver_down", "suspected"),
         (FAILED, "publish_failed", "confirmed"),
         ({"proof": "lost"}, "call_lost", "inferred"),
+        ({"proof": "stopped"}, "silent_stop", "inferred"),
+        ({"proof": "stopped perhaps"}, "silent_stop", "suspected"),
+        ({"proof": "halted", "verdict": "stuck"}, "silent_stop", "suspected"),
         (OVERTAKEN, "unknown", "inferred"),
         ({"proof": "drained"}, "unknown", "inferred"),
         (SIDELINED, "unknown", "inferred"),
@@ -73,6 +76,7 @@ def test_the_table_stands_in_this_order() -> None:
         "receiver_down",
         "publish_failed",
         "call_lost",
+        "silent_stop",
         "unknown",
     ]
 
