@@ -286,8 +286,10 @@ EPISODE_CHANGE_NS = 60 * SECOND_NS
 BURST_USUAL_MIN = 0.02
 # ... nor under the upper bound at this many standard deviations,
 BURST_Z = 3.0
-# ... and a stretch is one of at least this many times the usual rate, and this rate.
-BURST_RATIO = 4.0
+# ... and a stretch is looked for as one of so many times the usual rate, and at least of this rate: a sharp one shows
+# in few journeys, a mild one in many.
+BURST_RATIO_MILD = 2.0
+BURST_RATIO_SHARP = 4.0
 BURST_RATE_MIN = 0.2
 # A usual rate above this leaves no room for an unusual one.
 BURST_SHARE_MAX = 0.5

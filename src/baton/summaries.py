@@ -61,12 +61,12 @@ def report(rows: pl.DataFrame, analysis: Analysis, catalog: Catalog, scope: Scop
 def _findings(rows: pl.DataFrame, analysis: Analysis, catalog: Catalog) -> tuple[Finding, ...]:
     """Worst first: the most critical journey type hit, then dropped before stuck, then the most rows."""
     rows = _between(rows)
-    totals = {key: len(part) for key, part in rows.group_by(_BOUNDARY)}
+    totals = {key: len(part) for key, part in rows.group_by(*_BOUNDARY, "kind")}
     urgency = {kind.name: _URGENCY.index(kind.criticality) for kind in catalog.journey_types}
     ranked = []
     for (finding_id,), part in rows.filter(pl.col("finding_id").is_not_null()).group_by(["finding_id"]):
         first = part.row(0, named=True)
-        total = totals[tuple(first[name] for name in _BOUNDARY)]
+        total = totals[tuple(first[name] for name in (*_BOUNDARY, "kind"))]
         finding = _finding(str(finding_id), part, total, analysis, catalog)
         worst = min((urgency.get(name, len(_URGENCY)) for name, _, _ in finding.journey_types), default=len(_URGENCY))
         ranked.append(((worst, finding.verdict, -finding.count, finding.finding_id), finding))
@@ -194,11 +194,11 @@ def _between(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def boundaries(rows: pl.DataFrame) -> pl.DataFrame:
-    """See `queries.boundaries`."""
+    """See `queries.boundaries`; a step that was not taken crossed none."""
     latency_ms = (pl.col("received_at") - pl.col("sent_at")).dt.total_nanoseconds() / 1_000_000
     verdicts = [(pl.col("verdict") == verdict).sum().alias(verdict) for verdict in VERDICTS]
     return (
-        _between(rows)
+        _between(rows.filter(pl.col("kind") != "step"))
         .lazy()
         .with_columns(latency_ms.alias("latency_ms"))
         .group_by(_BOUNDARY)

@@ -109,21 +109,21 @@ def test_the_onset_and_the_usual_rate_are_told(bank: Deposits, ask: Callable[...
     """The first sentence has the figures: how many of how many, since when, and how many usually."""
     row = json.loads(ask("drops", "--format", "ndjson").splitlines()[0])
     stopped = [at for at in range(BEGIN, END) if list(bank.fates.values())[at] == STOPPED]
-    assert row["evidence"][0].startswith(
+    assert row["evidence"][0] == (
         f"{len(stopped)} of the {len(stopped)} journeys that took validation POST /validate with "
-        f"deposit.outcome=approved from 2026-09-21T14:18:20Z to 2026-09-21T14:21:39Z ended there, and well; usually 0 of "
+        "deposit.outcome=approved from 2026-09-21T14:18:20Z to 2026-09-21T14:21:39Z ended there, and well; usually 0 "
+        "of 455 do, and clearing process comes next"
     )
-    assert (
-        row["evidence"][1] == "app, which else hands over to clearing, was heard in this journey, and sent it nothing"
+    assert row["evidence"][1] == (
+        "app, which else hands over to clearing, was heard in this journey, and sent it nothing"
     )
 
 
 def test_the_report_and_the_journey_say_where_it_stopped(bank: Deposits, ask: Callable[..., str]) -> None:
     """In words: the step after which it ended, the one that never began."""
     count = list(bank.fates.values()).count(STOPPED)
-    assert (
-        f"{count} journeys ended at deposits (validation), before core (clearing): silent_stop (inferred)"
-        in " ".join(ask("report").split())
+    assert f"{count} journeys ended at validation, before clearing: silent_stop (inferred)" in " ".join(
+        ask("report").split()
     )
     (trace, *_) = (trace for trace, fate in bank.fates.items() if fate == STOPPED)
     assert "Stopped: after validation, clearing never began: dropped, silent_stop (inferred)" in ask("journey", trace)
@@ -150,7 +150,7 @@ def test_deposits_found_by_their_id_need_one_that_went_on_later() -> None:
 
 
 def test_where_many_stop_anyway_each_is_but_suspected() -> None:
-    """A tenth is declined, and nothing says which: of the fifth that stops, half would have."""
+    """Declined ones look the same here: some of those that stop would have."""
     bank = Deposits(declined=0.06, told=False, stops=lambda at: at >= BEGIN and at % 3 == 0).run(range(1200))
     rows = steps(bank.requests())
     assert {row["confidence"] for row in rows} == {"suspected"}
@@ -237,12 +237,11 @@ def test_a_release_that_leaves_the_step_out_is_but_suspected(version: Callable[[
     assert says in rows[0]["evidence"]
 
 
-@pytest.mark.parametrize("seed", [1, 2])
-def test_of_a_hundred_kinds_of_journeys_none_has_a_false_episode(seed: int) -> None:
+def test_of_a_hundred_kinds_of_journeys_none_has_a_false_episode() -> None:
     """Each has its own rate of declines, told or not."""
-    rng = random.Random(seed)
+    rng = random.Random(1)
     requests = []
     for number in range(100):
-        bank = Deposits(seed * 1000 + number, declined=rng.uniform(0, 0.09), told=number % 2 == 0, name=f"t{number}-")
-        requests += bank.run(rng.uniform(0, 600) for _ in range(120)).requests()
+        bank = Deposits(number, declined=rng.uniform(0, 0.09), told=number % 2 == 0, name=f"t{number}-")
+        requests += bank.run(rng.uniform(0, 600) for _ in range(80)).requests()
     assert steps(requests) == []

@@ -33,7 +33,8 @@ def headline(finding: Finding) -> str:
     receiver = "an unknown receiver" if finding.to_team is None else party(finding.to_team, *finding.to_services)
     if finding.kind == "step":
         journeys = f"{finding.count:,} journey" + ("" if finding.count == 1 else "s")
-        return f"{journeys} ended at {sender}, before {receiver}: {finding.cause} ({finding.confidence})"
+        at, before = names(finding.from_services), names(finding.to_services)
+        return f"{journeys} ended at {at}, before {before}: {finding.cause} ({finding.confidence})"
     over = "" if finding.channel is None else f" over {finding.channel}"
     verb = {"dropped": ("was", "were"), "stuck": ("is", "are")}[finding.verdict][finding.count != 1]
     return (
