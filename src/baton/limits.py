@@ -297,9 +297,9 @@ STEP_SAMPLE_MAX = 5_000
 STEP_EPISODES_MAX = 3
 # Values of an attribute that tells how a step came out (approved, declined, ...); more name instances, not outcomes.
 OUTCOMES_MAX = 16
-# ... it must part those that stopped from those that went on by this much: a likelihood ratio, as chi-squared; 50 has a
-# chance of under 1e-5 even with 15 values.
-OUTCOME_G_MIN = 50.0
+# ... it must part those that stopped from those that went on by this much, beside 2 a value: the likelihood ratio is as
+# chi-squared where it has nothing to do with it, and goes beyond that with a chance of about 1e-5.
+OUTCOME_G_MIN = 20.0
 # The chance of one false episode in one question, whatever it scans.
 EPISODE_CHANCE = 1e-4
 # Single journeys of an episode are `inferred` where its step's own stops make at most this part of them.
@@ -307,12 +307,18 @@ EPISODE_BASELINE_SHARE_MAX = 0.05
 # A step that is late now may be later still: this many times the longest delay among this many that came last.
 STEP_LATE_RATIO = 2.0
 STEP_LATE_COUNT = 20
+# Journeys that went on, with which those that stopped are compared: what nearly all do, this many show.
+STEP_PEERS = 200
+# A version that came this shortly before an episode, or with its first journey, may be what began it.
+EPISODE_CHANGE_NS = 60 * SECOND_NS
 # Bursts: the usual rate is never held to be under this (a step that never stopped in 10,000 journeys may yet),
 BURST_USUAL_MIN = 0.02
 # ... nor under the upper bound at this many standard deviations,
 BURST_Z = 3.0
-# ... and a stretch is one of at least this many times the usual rate, and this rate.
-BURST_RATIO = 4.0
+# ... and a stretch is looked for as one of so many times the usual rate, and at least of this rate: a sharp one shows
+# in few journeys, a mild one in many.
+BURST_RATIO_MILD = 2.0
+BURST_RATIO_SHARP = 4.0
 BURST_RATE_MIN = 0.2
 # A usual rate above this leaves no room for an unusual one.
 BURST_SHARE_MAX = 0.5
