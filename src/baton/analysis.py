@@ -19,11 +19,15 @@ from baton.findings.told import told
 from baton.handoffs import calls as call_law
 from baton.handoffs import verdict as message_law
 from baton.handoffs.deadline import deadlines
+from baton.handoffs.estimates import BOUNDARY, estimated
 from baton.handoffs.expected import expected
 from baton.handoffs.order import overtaken
+from baton.handoffs.orphans import thinned
 from baton.handoffs.outages import came_live
+from baton.handoffs.republish import republished
 from baton.handoffs.signs import signs
 from baton.handoffs.telemetry import Watched, gaps, vouch, watch
+from baton.handoffs.unlisted import unlisted
 from baton.journeys.stitch import stitch
 from baton.ownership import declared
 from baton.ownership.assign import assign, owners
@@ -78,6 +82,7 @@ class Analysis:
         journeys: JOURNEYS.
         hot: hot journey keys, see `journeys.stitch.stitch`.
         crowding: see `findings.queues.crowding`.
+        estimates: see `handoffs.estimates.estimated`.
         version: of the expectations used; null where there were none.
     """
 
@@ -86,6 +91,7 @@ class Analysis:
     journeys: pl.DataFrame
     hot: pl.DataFrame
     crowding: pl.DataFrame
+    estimates: pl.DataFrame
     version: str | None
 
 
@@ -134,7 +140,10 @@ def analyze(
         pl.col("pressed").fill_null(value=False)
     )
     came = came_live(paired.spans)
-    rows = message_law.judge(vouch(rows.join(came, on="send", how="left"), watched, as_of_ns), as_of_ns)
+    rows = vouch(rows.join(came, on="send", how="left"), watched, as_of_ns)
+    rows = republished(unlisted(thinned(rows, paired.spans), paired.spans), paired.spans)
+    rows, estimates = estimated(rows, _tails(rows, catalog), as_of_ns)
+    rows = message_law.judge(rows, as_of_ns)
     answered = call_law.judge(
         paired.calls.join(came, on="send", how="left"), expectations, paired.spans, watched, as_of_ns
     )
@@ -151,6 +160,7 @@ def analyze(
         journeys=journeys.select("row", "journey_id"),
         hot=hot,
         crowding=crowds,
+        estimates=estimates,
         version=None if expectations.is_empty() else expectations["version"][0],
     )
 
@@ -185,6 +195,18 @@ def _in_journeys(rows: pl.DataFrame, journeys: pl.DataFrame) -> pl.DataFrame:
 
 def _services(rows: pl.DataFrame) -> pl.DataFrame:
     return rows.select(*SUBSCRIPTION, "services").filter(pl.col("subscription").is_not_null()).unique(SUBSCRIPTION)
+
+
+def _tails(rows: pl.DataFrame, catalog: Catalog) -> pl.DataFrame:
+    """The boundaries that a service declared as sampled by tail stands on: `tails` of `estimates.estimated`."""
+    if not catalog.services:
+        return pl.DataFrame(schema={**dict.fromkeys(BOUNDARY, pl.String), "tail_services": pl.List(pl.String)})
+    sides = rows.unique(BOUNDARY).select(
+        *BOUNDARY, pl.concat_list("service", pl.col("services").fill_null([])).alias("tail_services")
+    )
+    each = sides.explode("tail_services").unique()
+    tails = declared.tail_sampled(each.lazy(), catalog).filter("tail").collect()
+    return tails.group_by(BOUNDARY).agg(pl.col("tail_services").sort())
 
 
 def _owners(

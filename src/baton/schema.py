@@ -273,6 +273,7 @@ SENDS = Frame(
         Column("failed", BOOL, "The worst status of the nest is an error."),
         Column("failure", STRING, "What the sender says failed; null if nothing did."),
         Column("returned", BOOL, "The sender says that the broker returned it."),
+        Column("unsure", BOOL, "What failed is that no answer came in time: it may have been taken all the same."),
         Column("message_id", STRING, "Its own, else the nest's."),
         Column("correlation_id", STRING, "Its own, else the nest's."),
         Column("channel", STRING, "Its own, else the nest's; where none is said, UNSAID and what it is of."),
@@ -286,6 +287,7 @@ SENDS = Frame(
         Column("routing_key", STRING, "Routing key; null where unknown."),
         Column("span_name", STRING, "Name of the span: the kind of message, as far as spans tell."),
         Column("sent_ns", I64, "Start of the span."),
+        Column("randomness", I64, "56 bits by which consistent samplers decide on its trace, see `sampling`."),
     ),
 )
 
@@ -318,6 +320,7 @@ RECEIPTS = Frame(
         Column("service", STRING, "Receiver, of the last delivery."),
         Column("lane", STRING, "Taker and partition: within it, messages come in the order of a queue."),
         Column("service_instance", STRING, "Its instance."),
+        Column("home", STRING, "The receiver's environment; the sender's is the channel's."),
         Column("destination", STRING, "What the receiver calls the place."),
         Column("queue", STRING, "Queue, where the receiver names it apart."),
         Column("row", ROW, "Row of the receiving span, of the last delivery."),
@@ -330,6 +333,9 @@ RECEIPTS = Frame(
         Column("method", STRING, "How it was paired, the strongest first."),
         Column("first_ns", I64, "Start of the first delivery."),
         Column("deliveries", ROW, "How often it was delivered."),
+        Column("well", ROW, "Of these, how often it was handled without failing."),
+        Column("redelivery_ns", I64, "Longest time from a failed delivery's end to the next one; null without one."),
+        Column("threshold", I64, "Its sampler drops traces of less randomness; 0 where it says none."),
     ),
 )
 """One row a (send, taker): everything one taker did with one message."""
@@ -419,6 +425,11 @@ EXPECTATIONS = Frame(
         Column("reorder_ns", I64, "Largest delay between being overtaken and being received all the same."),
         Column("processing_ns", I64, "Longest receipt, start to end."),
         Column("tossed", BOOL, "Its receipts look like coin tosses: it samples or filters."),
+        Column("redelivery_ns", I64, "Longest time from a failed delivery's end to the next one; null if never seen."),
+        Column("threshold", I64, "Its samplers drop traces of less randomness; 0 where they say none."),
+        Column("home", STRING, "The receivers' environment; null where there are several, and of a call."),
+        Column("retired_ns", I64, "No message sent later is expected: another took its place; null while it lives."),
+        Column("shunned", STRINGS, "Kinds, as sender and span name, of which it never took one of many; null if none."),
     ),
 )
 
@@ -520,6 +531,7 @@ HANDOFFS = Frame(
         Column("finding_id", STRING, "Groups the rows of one boundary and cause; null unless dropped or stuck."),
         Column("as_of", TIME, "Event time at which it was judged."),
         Column("evidence", STRINGS, "Sentences with the figures that convict."),
+        Column("duplicates", I64, "Times beyond the first that it was handled well; null without a receipt."),
     ),
 )
 """The public row: one a handoff, the same at every door."""

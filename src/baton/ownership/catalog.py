@@ -94,6 +94,14 @@ class Channel(_Part):
     deadline_ns: Duration = Field(alias="deadline")
 
 
+class Service(_Part):
+    """How the telemetry of the services of this name is sampled, in these environments; both globs."""
+
+    name: Text
+    environment: Text = "*"
+    sampling: Literal["tail"]
+
+
 class Catalog(_Part):
     """The whole file. Journey and grouping keys are null where it names none."""
 
@@ -101,6 +109,7 @@ class Catalog(_Part):
     teams: tuple[Team, ...] = ()
     journey_types: tuple[JourneyType, ...] = ()
     channels: tuple[Channel, ...] = ()
+    services: tuple[Service, ...] = ()
     journey_keys: tuple[AttributeKey, ...] | None = None
     grouping_keys: tuple[AttributeKey, ...] | None = None
 
@@ -131,6 +140,7 @@ def _faults(catalog: Catalog) -> Iterator[tuple[str, object, str]]:
     yield from _twins("teams", [(name,) for name in teams], ".name")
     yield from _twins("journey_types", [(declared.name,) for declared in catalog.journey_types], ".name")
     yield from _twins("channels", [(channel.name, channel.environment) for channel in catalog.channels], "")
+    yield from _twins("services", [(service.name, service.environment) for service in catalog.services], "")
     for number, declared in enumerate(catalog.journey_types):
         if declared.owner not in teams:
             problem = f"is no declared team; add it to teams, or name one of {quote(teams)}"
