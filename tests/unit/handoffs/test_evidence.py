@@ -41,8 +41,10 @@ CASES: list[tuple[dict[str, Any], list[str]]] = [
             "estimate_high": 0.0307,
         },
         [
-            "traces of a, b are sampled by tail, so no single loss is named; of 1000 such messages seen, 20 lack their "
-            "receipt: 1.3 to 3.1 % of all, at 95 %"
+            (
+                "traces of a, b are sampled by tail, so no single loss is named; of 1000 such messages seen, 20 lack "
+                "their receipt: 1.3 to 3.1 % of all, at 95 %"
+            )
         ],
     ),
     (
@@ -72,8 +74,10 @@ CASES: list[tuple[dict[str, Any], list[str]]] = [
     (
         {"proof": "span loss", "span_loss": 0.25, "missing_share": 0.3},
         [
-            "25.0 % more of the spans of notify than usual lacked their parent around the expected receipt, and 30.0 % of "
-            "the messages their receipt: its telemetry loses spans"
+            (
+                "25.0 % more of the spans of notify than usual lacked their parent around the expected receipt, and "
+                "30.0 % of the messages their receipt: its telemetry loses spans"
+            )
         ],
     ),
     (
