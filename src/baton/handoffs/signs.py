@@ -38,10 +38,22 @@ def signs(rows: pl.DataFrame, spans: pl.DataFrame, unnamed: pl.DataFrame) -> pl.
 
 
 def _unsampled(missing: pl.DataFrame, spans: pl.DataFrame) -> pl.DataFrame:
-    """Sends whose trace flags are known, and say that the trace is not sampled."""
+    """Sends whose flags say that their trace is not sampled.
+
+    Some SDKs (Python's exporter) say whether the parent is remote and leave W3C's flags out: a service counts as saying
+    them where any span of it is said to be sampled.
+    """
     known, kept = (pl.col("flags") & sampling.KNOWS) > 0, (pl.col("flags") & sampling.KEPT) > 0
-    flags = spans[missing["send"].unique().sort()].select(pl.col("row").alias("send"), "flags")
-    return flags.select("send", (known & ~kept).fill_null(value=False).alias("unsampled"))
+    service = ["tenant", "environment", "service"]
+    clear = (
+        spans[missing["send"].unique().sort()]
+        .filter((known & ~kept).fill_null(value=False))
+        .select(pl.col("row").alias("send"), *service)
+    )
+    if clear.is_empty():
+        return clear.select("send", pl.lit(value=True).alias("unsampled"))
+    says = spans.lazy().filter(kept).select(service).join(clear.lazy(), on=service, how="semi").unique().collect()
+    return clear.join(says, on=service, how="semi").select("send", pl.lit(value=True).alias("unsampled"))
 
 
 def open_receipts(missing: pl.DataFrame, spans: pl.DataFrame) -> pl.DataFrame:

@@ -110,7 +110,7 @@ def law(as_of_ns: int) -> tuple[Clause, ...]:
         Clause("unborn", "unobserved", ~pl.col("born")),
         Clause("early", "pending", pl.col("deadline_at_ns") > as_of_ns),
         Clause("awaited", "pending", pl.col("awaited")),
-        Clause("busy", "pending", pl.col("busy_instance").is_not_null()),
+        Clause("busy", "pending", passed & pl.col("busy_instance").is_not_null()),
         Clause("overtaken", "dropped", passed),
         Clause("drained", "dropped", pl.col("idle_ns") > idle_from),
         Clause("deaf", "unobserved", (pl.col("service_ns") < pl.col("deadline_at_ns")).fill_null(value=True)),

@@ -46,7 +46,7 @@ LAW: dict[str, tuple[str, Row]] = {
     "unborn": ("unobserved", {"born": False}),
     "early": ("pending", {"deadline_at_ns": AS_OF + 1}),
     "awaited": ("pending", {"awaited": True}),
-    "busy": ("pending", {"busy_instance": "1"}),
+    "busy": ("pending", {"busy_instance": "1", "overtaken_ns": ns(2)}),
     "overtaken": ("dropped", {"overtaken_ns": ns(2)}),
     "drained": ("dropped", {"idle_ns": AS_OF + 2, "before_ns": ns(-1), "before_sent_ns": ns(-1)}),
     "deaf": ("unobserved", {"service_ns": ns(29)}),
