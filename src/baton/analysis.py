@@ -19,7 +19,7 @@ from baton.findings.told import told
 from baton.handoffs import calls as call_law
 from baton.handoffs import verdict as message_law
 from baton.handoffs.deadline import deadlines
-from baton.handoffs.estimates import BOUNDARY, estimated
+from baton.handoffs.estimates import estimated
 from baton.handoffs.expected import expected
 from baton.handoffs.order import overtaken
 from baton.handoffs.orphans import thinned
@@ -130,7 +130,7 @@ def analyze(
     """
     journeys, hot = stitch(paired.spans, paired.pairs, journey_keys)
     journeys = _typed(paired.spans, journeys, catalog)
-    watched = Watched(watch(paired.spans), gaps(paired.spans), paired.outages)
+    watched = Watched(watch(paired.spans), gaps(paired.spans), paired.outages, _tails(paired.spans, catalog))
 
     rows = expected(paired.sends, paired.receipts, expectations)
     rows = declared.deadlines(_in_journeys(rows, journeys).lazy(), catalog).collect()
@@ -142,11 +142,10 @@ def analyze(
     came = came_live(paired.spans)
     rows = vouch(rows.join(came, on="send", how="left"), watched, as_of_ns)
     rows = republished(unlisted(thinned(rows, paired.spans), paired.spans), paired.spans)
-    rows, estimates = estimated(rows, _tails(rows, catalog), as_of_ns)
+    rows, estimates = estimated(rows, watched.tails, as_of_ns)
     rows = message_law.judge(rows, as_of_ns)
-    answered = call_law.judge(
-        paired.calls.join(came, on="send", how="left"), expectations, paired.spans, watched, as_of_ns
-    )
+    called = paired.calls.join(came, on="send", how="left")
+    answered = call_law.judge(called, expectations, paired.spans, watched, as_of_ns)
     answered = _in_journeys(answered, journeys)
 
     fits = limits(pressures, _services(rows))
@@ -197,16 +196,12 @@ def _services(rows: pl.DataFrame) -> pl.DataFrame:
     return rows.select(*SUBSCRIPTION, "services").filter(pl.col("subscription").is_not_null()).unique(SUBSCRIPTION)
 
 
-def _tails(rows: pl.DataFrame, catalog: Catalog) -> pl.DataFrame:
-    """The boundaries that a service declared as sampled by tail stands on: `tails` of `estimates.estimated`."""
+def _tails(spans: pl.DataFrame, catalog: Catalog) -> pl.DataFrame:
+    """`environment`, `service`: those declared as sampled by tail."""
     if not catalog.services:
-        return pl.DataFrame(schema={**dict.fromkeys(BOUNDARY, pl.String), "tail_services": pl.List(pl.String)})
-    sides = rows.unique(BOUNDARY).select(
-        *BOUNDARY, pl.concat_list("service", pl.col("services").fill_null([])).alias("tail_services")
-    )
-    each = sides.explode("tail_services").unique()
-    tails = declared.tail_sampled(each.lazy(), catalog).filter("tail").collect()
-    return tails.group_by(BOUNDARY).agg(pl.col("tail_services").sort())
+        return pl.DataFrame(schema={"environment": pl.String, "service": pl.String})
+    services = spans.lazy().select("environment", "service").unique()
+    return declared.tail_sampled(services, catalog).filter("tail").drop("tail").collect()
 
 
 def _owners(

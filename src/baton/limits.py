@@ -246,6 +246,8 @@ SILENT_FOR_GOOD_NS = 60 * SECOND_NS
 LIVE_LAG_NS_MAX = 3600 * SECOND_NS
 # An open receipt (children seen, parent not) older than this will not be completed.
 OPEN_RECEIPT_NS_MAX = 3600 * SECOND_NS
+# A receipt, or an answer, may take longer than any before it: twice as long is waited for.
+PROCESSING_MARGIN = 2.0
 # How finely span loss is watched: two rounds of the SDKs' batch exporters (5 s).
 ORPHANS_BUCKET_NS = 10 * SECOND_NS
 # Fewer spans without their parent in one bucket tell no rise,

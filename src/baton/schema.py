@@ -518,6 +518,7 @@ HANDOFFS = Frame(
         Column("verdict", STRING, "delivered, retried, dropped, unobserved, pending or stuck."),
         Column("late", BOOL, "Received after its deadline."),
         Column("receipt", STRING, "received, processed or settled; null without one."),
+        Column("duplicates", I64, "Times beyond the first that it was handled well; null without a receipt."),
         Column("cause", STRING, "Of dropped and stuck: a row of the table of causes; else null."),
         Column("confidence", STRING, "confirmed, inferred or suspected; null unless dropped or stuck."),
         Column("disposition", STRING, "gone, waiting, dead_lettered, parked or unknown; null unless dropped or stuck."),
@@ -531,7 +532,6 @@ HANDOFFS = Frame(
         Column("finding_id", STRING, "Groups the rows of one boundary and cause; null unless dropped or stuck."),
         Column("as_of", TIME, "Event time at which it was judged."),
         Column("evidence", STRINGS, "Sentences with the figures that convict."),
-        Column("duplicates", I64, "Times beyond the first that it was handled well; null without a receipt."),
     ),
 )
 """The public row: one a handoff, the same at every door."""

@@ -20,7 +20,7 @@ def estimated(rows: pl.DataFrame, tails: pl.DataFrame, as_of_ns: int) -> tuple[p
 
     Args:
         rows: the frame of `telemetry.vouch`.
-        tails: BOUNDARY columns, `tail_services` (List(String)): those of its two sides that sample by tail.
+        tails: `environment`, `service`: those that are sampled by tail.
         as_of_ns: event time of the judgement.
 
     Returns:
@@ -30,7 +30,7 @@ def estimated(rows: pl.DataFrame, tails: pl.DataFrame, as_of_ns: int) -> tuple[p
     """
     if tails.is_empty() and (rows["threshold"].max() or 0) == 0:
         return rows.with_columns(_blank()), _estimates(rows.head(0))
-    rows = rows.join(tails, on=BOUNDARY, how="left", nulls_equal=True).with_columns(
+    rows = rows.join(touched(rows, BOUNDARY, tails), on=BOUNDARY, how="left", nulls_equal=True).with_columns(
         pl.col("tail_services").is_not_null().alias("tail")
     )
     due = (pl.col("relation") == "expected") & (pl.col("deadline_at_ns") <= as_of_ns)
@@ -38,6 +38,27 @@ def estimated(rows: pl.DataFrame, tails: pl.DataFrame, as_of_ns: int) -> tuple[p
     found = _estimates(rows.filter((pl.col("tail") | (pl.col("threshold") > 0)) & due & kept))
     told = found.rename({name: f"estimate_{name}" for name in ("sends", "missing", "low", "high")})
     return rows.join(told, on=BOUNDARY, how="left", nulls_equal=True), found
+
+
+def touched(rows: pl.DataFrame, key: list[str], tails: pl.DataFrame) -> pl.DataFrame:
+    """The keys of which a side is sampled by tail, with those services (`tail_services`, List(String)).
+
+    Args:
+        rows: the key columns, `environment`, `service` (the sender), `services` (who takes it).
+        key: what names a boundary, or a call.
+        tails: as of `estimated`.
+    """
+    sides = rows.unique(key).select(
+        *key,
+        pl.col("environment").alias("_environment"),
+        pl.concat_list("service", pl.col("services").fill_null([])).alias("tail_services"),
+    )
+    return (
+        sides.explode("tail_services")
+        .join(tails, left_on=["_environment", "tail_services"], right_on=["environment", "service"], how="semi")
+        .group_by(key)
+        .agg(pl.col("tail_services").unique().sort())
+    )
 
 
 def _estimates(rows: pl.DataFrame) -> pl.DataFrame:

@@ -20,6 +20,7 @@ from baton.limits import (
     GAP_USUAL_QUANTILE,
     GAP_USUAL_RATIO,
     INSTANT_NS_MAX,
+    PROCESSING_MARGIN,
     REORDER_MARGIN,
     SILENCE_TAIL_NS,
     SILENT_FOR_GOOD_NS,
@@ -34,11 +35,19 @@ _AT_HOME = ["tenant", "home", "service", "service_instance"]
 
 
 class Watched(NamedTuple):
-    """What is known of every instance's telemetry: TELEMETRY, the frame of `gaps`, and Baton's own OUTAGES."""
+    """What is known of the services' telemetry.
+
+    Attributes:
+        telemetry: TELEMETRY.
+        pauses: the frame of `gaps`.
+        outages: Baton's own OUTAGES.
+        tails: `environment`, `service`: those declared as sampled by tail.
+    """
 
     telemetry: pl.DataFrame
     pauses: pl.DataFrame
     outages: pl.DataFrame
+    tails: pl.DataFrame
 
 
 def watch(spans: pl.DataFrame) -> pl.DataFrame:
@@ -93,9 +102,10 @@ def vouch(rows: pl.DataFrame, watched: Watched, as_of_ns: int) -> pl.DataFrame:
         and what `outages.shadows` adds; and `lo_ns`.
     """
     slack = (pl.col("reorder_ns").clip(upper_bound=DURATION_NS_MAX) * REORDER_MARGIN).cast(pl.Int64)
+    longest_ns = (pl.col("processing_ns").clip(upper_bound=DURATION_NS_MAX) * PROCESSING_MARGIN).cast(pl.Int64)
     rows = rows.with_columns(
         pl.coalesce(
-            pl.col("overtaken_ns").clip(upper_bound=INSTANT_NS_MAX) + slack + pl.col("processing_ns"), "deadline_at_ns"
+            pl.col("overtaken_ns").clip(upper_bound=INSTANT_NS_MAX) + slack + longest_ns, "deadline_at_ns"
         ).alias("hi_ns"),
         pl.max_horizontal(pl.col("sent_ns") + _behind(), pl.col("before_ns") - slack).alias("lo_ns"),
         (pl.col("passed_until_ns") >= pl.col("overtaken_ns").clip(upper_bound=INSTANT_NS_MAX) + slack).alias("passed"),

@@ -36,7 +36,7 @@ def tail_sampled(services: pl.LazyFrame, catalog: Catalog) -> pl.LazyFrame:
     """Which services are declared as sampled by tail.
 
     Args:
-        services: a frame with `tail_services` and `environment` (String), and any others.
+        services: a frame with `service` and `environment` (String), and any others.
         catalog: the ownership file.
 
     Returns:
@@ -47,7 +47,7 @@ def tail_sampled(services: pl.LazyFrame, catalog: Catalog) -> pl.LazyFrame:
     def tail(service: str | None, environment: str | None) -> bool:
         return bool(rules.explain(("sampling", service or "", environment or "")).matched)
 
-    return services.with_columns(tail=per_unique(("tail_services", "environment"), tail, pl.Boolean()))
+    return services.with_columns(tail=per_unique(("service", "environment"), tail, pl.Boolean()))
 
 
 def deadlines(channels: pl.LazyFrame, catalog: Catalog) -> pl.LazyFrame:
