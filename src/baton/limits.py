@@ -186,6 +186,18 @@ HOT_KEY_TRACES_MAX = 200
 # A message sent up to this long before a subscription's first receipt was meant for it as well; an earlier one is
 # not held against it.
 SUBSCRIPTION_LEAD_NS = 60 * SECOND_NS
+# A subscription has been replaced once the same service took this part of what was sent since through another one,
+REPLACED_SHARE_MIN = 0.8
+# ... of at least so many messages,
+REPLACED_MESSAGES_MIN = 20
+# ... and the two stood side by side for no more than this part of its life: a deployment, not a second purpose.
+REPLACED_OVERLAP_MAX = 0.5
+# Nothing taken for so long, and for so many times the longest pause before it: nobody is coming back. A weekend and the
+# working day around it; until then a consumer is down.
+RETIRED_NS_MIN = 72 * 3600 * SECOND_NS
+RETIRED_PAUSE_RATIO = 5.0
+# So many messages of one kind without a single receipt are not lost to chance: the subscription does not take them.
+SHUNNED_MESSAGES_MIN = 20
 # Below this many pairs a latency profile says nothing: the default deadline holds.
 DEADLINE_PAIRS_MIN = 20
 DEADLINE_DEFAULT_NS = 30 * SECOND_NS
@@ -251,6 +263,31 @@ SILENT_FOR_GOOD_NS = 60 * SECOND_NS
 LIVE_LAG_NS_MAX = 3600 * SECOND_NS
 # An open receipt (children seen, parent not) older than this will not be completed.
 OPEN_RECEIPT_NS_MAX = 3600 * SECOND_NS
+# A receipt, or an answer, may take longer than any before it: twice as long is waited for.
+PROCESSING_MARGIN = 2.0
+# How finely span loss is watched: two rounds of the SDKs' batch exporters (5 s).
+ORPHANS_BUCKET_NS = 10 * SECOND_NS
+# Fewer spans without their parent in one bucket tell no rise,
+ORPHANS_MIN = 3
+# ... nor does a share that chance makes of the usual one: Poisson, so many standard deviations.
+ORPHANS_Z_MIN = 4.0
+# Losses are held to be true ones beside lost spans only where span loss explains no more than this part of them: the
+# promise is a precision of 0.99.
+SPAN_LOSS_SHARE_MAX = 0.01
+# A server whose spans lack their caller this often has callers without telemetry: its orphans are no sign of anything.
+ORPHAN_SERVERS_SHARE_MAX = 0.1
+# RabbitMQ's consumer_timeout: what a consumer has not acknowledged for this long is taken from it. Until then an
+# instance that begins nothing may be at work, and hold what it prefetched.
+ACKNOWLEDGE_NS_MAX = 30 * 60 * SECOND_NS
+# A failed message comes back within the longest time ever seen between failure and redelivery, and half as much again
+# for visibility timeouts that are renewed and back-offs that grow.
+REDELIVERY_MARGIN = 1.5
+# Tail samplers decide after this long: the Collector's default is 30 s, 10 s and 60 s are what others set.
+DECISION_WAITS_NS = (10 * SECOND_NS, 30 * SECOND_NS, 60 * SECOND_NS)
+# ... and evaluate their policies every second or few.
+DECISION_WAIT_SLACK = 0.1
+# Two-sided 95 %: estimates where single losses cannot be named.
+ESTIMATE_Z = 1.96
 
 # --- causes --------------------------------------------------------------------------------------------------------
 
