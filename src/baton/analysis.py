@@ -13,7 +13,7 @@ import polars as pl
 from baton.findings.accountable import hold
 from baton.findings.causes import convict
 from baton.findings.crowded import crowded
-from baton.findings.queues import crowding, limits
+from baton.findings.replayed import Replayed, replayed
 from baton.findings.rows import public
 from baton.findings.told import told
 from baton.handoffs import calls as call_law
@@ -78,6 +78,7 @@ class Analysis:
         journeys: JOURNEYS.
         hot: hot journey keys, see `journeys.stitch.stitch`.
         crowding: see `findings.queues.crowding`.
+        replayed: what queue replays say.
         version: of the expectations used; null where there were none.
     """
 
@@ -86,6 +87,7 @@ class Analysis:
     journeys: pl.DataFrame
     hot: pl.DataFrame
     crowding: pl.DataFrame
+    replayed: Replayed
     version: str | None
 
 
@@ -140,17 +142,18 @@ def analyze(
     )
     answered = _in_journeys(answered, journeys)
 
-    fits = limits(pressures, _services(rows))
-    crowds = crowding(rows, fits)
+    critical = {kind.name for kind in catalog.journey_types if kind.criticality == "critical"}
+    found = replayed(rows, pressures, _services(rows), critical)
     names = _owners(rows, answered, catalog)
     rows = told(pl.concat([rows, answered], how="diagonal"), paired.spans, *names)
-    rows = hold(convict(crowded(rows, fits, crowds, names[0])))
+    rows = hold(convict(crowded(rows, found.fits, found.crowding, found.moments, names[0])))
     return Analysis(
         handoffs=public(rows, paired.spans, as_of_ns),
         spans=paired.spans,
         journeys=journeys.select("row", "journey_id"),
         hot=hot,
-        crowding=crowds,
+        crowding=found.crowding,
+        replayed=found,
         version=None if expectations.is_empty() else expectations["version"][0],
     )
 

@@ -35,16 +35,17 @@ class Cause:
 
 _PROOF = pl.col("proof")
 _LOST = _PROOF.is_in(["overtaken", "drained"]) | ((_PROOF == "sidelined") & pl.col("row").is_null())
+_POLICY = pl.col("policy")
+_REPLAYED = pl.col("moment_ns").is_not_null() & (
+    _LOST | ((_PROOF == "failed") & (_POLICY == "reject-publish").fill_null(value=False))
+)
 _FULL = pl.format(
     "the queue stood at its limit: the {} messages that came through while others were lost had {} sent behind them "
-    "(interquartile range {}), so it holds {}; it {}",
+    "(interquartile range {}), so it holds {}; it evicts its oldest (drop-head)",
     "survivors",
     pl.col("depth").round(0).cast(pl.Int64),
     pl.col("depth_iqr").round(1),
     pl.col("depth").round(0).cast(pl.Int64) + 1,
-    pl.when(pl.col("failed"))
-    .then(pl.lit("refuses what comes (reject-publish)"))
-    .otherwise(pl.lit("evicts its oldest (drop-head)")),
 )
 
 _UNTAKEN = (_PROOF == "waiting") & ~(pl.col("last_receipt_ns") > pl.col("deadline_at_ns")).fill_null(value=False)
@@ -77,10 +78,25 @@ CAUSES: tuple[Cause, ...] = (
         pl.lit(None, dtype=pl.String),
     ),
     Cause(
+        "expired",
+        "A queue replay above the stated fit: with a TTL, and with no other policy, the same sends lose what is "
+        "missing, this message among them.",
+        _REPLAYED & (_POLICY == "ttl"),
+        "inferred",
+        pl.col("replayed"),
+    ),
+    Cause(
         "overflow",
-        "The queue stood at its limit when this message was evicted or refused: the depth of the survivors is even, "
-        "and evener than their waits.",
-        (_LOST | (_PROOF == "failed")) & pl.col("depth").is_not_null(),
+        "A queue replay above the stated fit: with a limit, and with no other policy, the same sends lose what is "
+        "missing, and the queue stood at its limit when this message was evicted or refused.",
+        _REPLAYED & (_POLICY != "ttl"),
+        "inferred",
+        pl.col("replayed"),
+    ),
+    Cause(
+        "overflow",
+        "Where no replay decides: the depth of the survivors is even, and evener than their waits.",
+        _LOST & _POLICY.is_null() & pl.col("depth").is_not_null(),
         "inferred",
         _FULL,
     ),
@@ -130,9 +146,7 @@ def convict(rows: pl.DataFrame) -> pl.DataFrame:
     """Adds `cause`, `confidence`, `disposition` and the cause's sentences to `evidence`.
 
     Args:
-        rows: judged rows (`verdict.judge` or `calls.judge`) with the columns of a queue's fit (`depth`, `depth_iqr`,
-            `survivors`, `shares`, null without one) and `last_receipt_ns`, `waiting`
-            (of the subscription).
+        rows: judged rows (`verdict.judge` or `calls.judge`) with what `crowded.crowded` adds.
 
     Returns:
         The rows; the new columns are null unless dropped or stuck, and `cause` of a stuck one where none is known.
@@ -162,16 +176,18 @@ def convict(rows: pl.DataFrame) -> pl.DataFrame:
             .then(pl.col("_cause").replace_strict(confidences, default="suspected", return_dtype=pl.String))
             .alias("confidence"),
             _disposition().alias("disposition"),
-            pl.concat_list("evidence", sentence, _shares(), runner_up).list.drop_nulls().alias("evidence"),
+            pl.concat_list("evidence", sentence, _shares("shares"), _shares("mixed"), runner_up)
+            .list.drop_nulls()
+            .alias("evidence"),
         )
         .drop("_cause")
     )
 
 
-def _shares() -> pl.Expr:
-    return pl.when(pl.col("_cause").replace_strict(_NAMES, default=None, return_dtype=pl.String) == "overflow").then(
-        "shares"
-    )
+def _shares(said: str) -> pl.Expr:
+    """A sentence about who held the queue, where it was full."""
+    named = pl.col("_cause").replace_strict(_NAMES, default=None, return_dtype=pl.String)
+    return pl.when(named == "overflow").then(said)
 
 
 def _disposition() -> pl.Expr:
