@@ -17,7 +17,7 @@ from baton.findings.causes import convict
 from baton.findings.changes import changes
 from baton.findings.crowded import crowded
 from baton.findings.group import group
-from baton.findings.queues import crowding, limits
+from baton.findings.replayed import Replayed, replayed
 from baton.findings.rows import public
 from baton.findings.told import told
 from baton.handoffs import calls as call_law
@@ -91,6 +91,7 @@ class Analysis:
         crowding: see `findings.queues.crowding`.
         facts: FACTS, as a history.
         estimates: see `handoffs.estimates.estimated`.
+        replayed: what queue replays say.
         version: of the expectations used; null where there were none.
     """
 
@@ -101,6 +102,7 @@ class Analysis:
     crowding: pl.DataFrame
     facts: pl.DataFrame
     estimates: pl.DataFrame
+    replayed: Replayed
     version: str | None
 
 
@@ -191,19 +193,20 @@ def analyze(  # noqa: PLR0913 - what it judges, and each thing it judges by
     answered = _in_journeys(answered, journeys)
     stopped = _stopped(pl.concat([rows, answered], how="diagonal"), paired.spans, journeys, expectations, watched)
 
-    fits = limits(pressures, _services(rows))
-    crowds = crowding(rows, fits)
+    critical = {kind.name for kind in catalog.journey_types if kind.criticality == "critical"}
+    found = replayed(rows, pressures, _services(rows), critical)
     names = _owners(rows, answered, stopped, catalog)
     rows = told(pl.concat([rows, answered, stopped], how="diagonal"), paired.spans, *names)
-    rows = hold(convict(crowded(rows, fits, crowds, names[0])))
+    rows = hold(convict(crowded(rows, found.fits, found.crowding, found.moments, names[0])))
     return Analysis(
         handoffs=public(rows, paired.spans, as_of_ns),
         spans=paired.spans,
         journeys=journeys.select("row", "journey_id"),
         hot=hot,
-        crowding=crowds,
+        crowding=found.crowding,
         facts=FACTS.empty() if facts is None else facts,
         estimates=estimates,
+        replayed=found,
         version=None if expectations.is_empty() else expectations["version"][0],
     )
 
