@@ -166,8 +166,11 @@ def baton(store: Path, *arguments: str, **environment: str) -> subprocess.Comple
     )
 
 
-def test_a_saved_file_is_loaded_and_shown(tmp_path: Path) -> None:
+def test_a_saved_file_is_loaded_and_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """A packed export creates the store; the same again adds nothing; the queue is shown with what its policy sets."""
+    monkeypatch.setenv("COLUMNS", "160")
     export = {
         "rabbit_version": "3.10.8",
         "queues": [{"name": "notify", "vhost": "bank", "arguments": {"x-max-length": 50}}],
@@ -177,18 +180,32 @@ def test_a_saved_file_is_loaded_and_shown(tmp_path: Path) -> None:
     }
     file = tmp_path / "export"
     file.write_bytes(gzip.compress(json.dumps(export).encode()))
-    store, at = tmp_path / "store", ("--at", "2026-11-24T18:30:00Z")
-    assert "no store at" in baton(store, "broker", "show").stderr
-    first = baton(store, "broker", "load", str(file), *at)
+    store, load = tmp_path / "store", ("broker", "load", str(file))
+    first = baton(store, *load, "--at", "2026-11-24T18:30:00Z")
     assert (first.returncode, first.stderr) == (0, "")
     assert first.stdout == f"Read 1 queue, 1 route, 0 counters into {store}: 4 rows new.\n"
-    assert baton(store, "broker", "load", str(file), *at).stdout.endswith(": nothing new.\n")
-    shown = baton(store, "broker", "show").stdout.splitlines()
+
+    def says(*arguments: str, code: int = 0) -> str:
+        assert main([*arguments, "--store", str(store)]) == code
+        return "".join(capsys.readouterr())
+
+    assert says(*load, "--at", "2026-11-24T18:30:00Z").endswith(": nothing new.\n")
+    shown = says("broker", "show").splitlines()
     assert shown[2].split() == ["notify", "40", "drop-head", *"-----", "cap"]
     assert shown[-1] == "Looked at 2026-11-24 18:30:00 UTC."
-    timeless = baton(store, "broker", "load", str(file))
-    assert (timeless.returncode, timeless.stdout) == (3, "")
-    assert "give its time with --at" in timeless.stderr
+    assert "give its time with --at" in says(*load, code=3)
+
+
+def test_compact_keeps_what_brokers_said_last(tmp_path: Path) -> None:
+    """Past retention goes what was replaced long ago; what still held when it begins stays."""
+    (tmp_path / "baton.toml").write_text("retention_days = 1")
+    for day, waiting in ((1, 5), (2, 6), (3, 7)):
+        said = {"baton_facts": 1, "queues": [{"name": "q", "waiting": waiting}]}
+        (tmp_path / "said.json").write_text(json.dumps(said))
+        load = ["broker", "load", str(tmp_path / "said.json"), "--at", f"2026-01-0{day}"]
+        assert main([*load, "--store", str(tmp_path)]) == 0
+    assert main(["compact", "--store", str(tmp_path)]) == 0
+    assert Store(tmp_path).facts().filter(fact="queue").get_column("waiting").to_list() == [7]
 
 
 def test_a_snapshot_keeps_what_the_broker_says(tmp_path: Path, broker: Broker) -> None:
@@ -210,10 +227,15 @@ def test_a_snapshot_keeps_what_the_broker_says(tmp_path: Path, broker: Broker) -
     assert [path for path, login in broker.asked if login is None] == ["/metrics"]
 
 
-def test_a_user_who_may_not_see_policies_sees_their_effect(tmp_path: Path, broker: Broker) -> None:
+def test_a_user_who_may_not_see_policies_sees_their_effect(
+    tmp_path: Path, broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Policies are refused to some; what they come to for a queue is not."""
+    for name, value in LOGIN.items():
+        monkeypatch.setenv(name, value)
     broker.answer = lambda path: (403, b"{}", {}) if path == "/api/policies" else broker.normal(path)
-    assert baton(tmp_path / "store", "broker", "snapshot", broker.url, **LOGIN).returncode == 0
+    assert main(["broker", "snapshot", broker.url, "--store", str(tmp_path)]) == 0
+    assert Store(tmp_path).facts().filter(fact="queue").get_column("messages_max").to_list() == [40]
 
 
 class Refuse(Protocol):
@@ -264,12 +286,13 @@ def test_a_login_does_not_follow_a_redirect(refusal: Refuse, broker: Broker) -> 
         assert elsewhere.asked == []
 
 
-def test_a_login_goes_through_no_proxy(tmp_path: Path, broker: Broker) -> None:
+def test_a_login_goes_through_no_proxy(tmp_path: Path, broker: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
     """A proxy that the environment names does not get to see it."""
     with up() as proxy:
-        asked = {"http_proxy": proxy.url, "HTTP_PROXY": proxy.url, "no_proxy": "", **LOGIN}
-        assert baton(tmp_path / "store", "broker", "snapshot", broker.url, **asked).returncode == 0
-        assert proxy.asked == []
+        for name, value in {"http_proxy": proxy.url, "HTTP_PROXY": proxy.url, "no_proxy": "", **LOGIN}.items():
+            monkeypatch.setenv(name, value)
+        assert main(["broker", "snapshot", broker.url, "--store", str(tmp_path / "store")]) == 0
+        assert (proxy.asked, bool(broker.asked)) == ([], True)
 
 
 @pytest.mark.parametrize(
