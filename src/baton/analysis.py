@@ -174,7 +174,7 @@ def analyze(  # noqa: PLR0913 - what it judges, and each thing it judges by
     )
     came = came_live(paired.spans)
     rows = message_law.judge(vouch(rows.join(came, on="send", how="left"), watched, as_of_ns), as_of_ns)
-    rows = settle(rows, FACTS.empty() if facts is None else facts, as_of_ns)
+    rows = settle(rows, _facts(paired, catalog, facts), as_of_ns)
     answered = call_law.judge(
         paired.calls.join(came, on="send", how="left"), expectations, paired.spans, watched, as_of_ns
     )
@@ -194,6 +194,14 @@ def analyze(  # noqa: PLR0913 - what it judges, and each thing it judges by
         crowding=crowds,
         version=None if expectations.is_empty() else expectations["version"][0],
     )
+
+
+def _facts(paired: Paired, catalog: Catalog, told: pl.DataFrame | None) -> pl.DataFrame:
+    """What brokers said of themselves, and what the ownership file says of their queues."""
+    facts = FACTS.empty() if told is None else told
+    if not catalog.queues:
+        return facts
+    return pl.concat([facts, declared.facts(catalog, paired.sends["tenant"].unique().to_list())])
 
 
 def _stopped(

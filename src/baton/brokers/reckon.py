@@ -159,8 +159,9 @@ def _sentence(balance: Balance, counters: Series, queue: str) -> str:
             f"{balance.refuted} were taken, and nothing tells which"
         ),
         "lost": (
-            f"by the broker's counters until {until} {came} and {balance.waiting} wait: {balance.lost} were lost, as "
-            f"many as have no receipt"
+            f"by the broker's counters until {until} {came} and {balance.waiting} "
+            + ("waited, and no longer" if balance.swept_ns > 0 else "wait")
+            + f": {balance.lost} were lost, as many as have no receipt"
         ),
         "waiting": (
             f"by the broker's counters until {until} {came} and {balance.waiting} wait, as many as have no receipt; "

@@ -21,6 +21,7 @@ import polars as pl
 
 from baton.brokers.places import SCOPE, SENT, Located, kept_keys, places
 from baton.brokers.reckon import reckon
+from baton.brokers.unbound import unbound
 from baton.limits import DEADLINE_DEFAULT_NS, FACT_AGE_NS_FRESH, INSTANT_NS_MAX
 from baton.schema import SUBSCRIPTION
 
@@ -69,7 +70,7 @@ def settle(rows: pl.DataFrame, facts: pl.DataFrame, as_of_ns: int) -> pl.DataFra
         return rows
     rows = kept_keys(rows)
     located = places(rows, facts)
-    rows = _unbound(_bound(_routed(rows, located), located), located, facts)
+    rows = _unbound(_bound(_routed(rows, located), located), facts)
     rows = rows.join(reckon(rows, facts), on=_KEY, how="left", nulls_equal=True)
     return _overruled(rows, as_of_ns)
 
@@ -124,39 +125,22 @@ def _anew() -> tuple[pl.Expr, ...]:
     )
 
 
-def _unbound(rows: pl.DataFrame, located: Located, facts: pl.DataFrame) -> pl.DataFrame:
+def _unbound(rows: pl.DataFrame, facts: pl.DataFrame) -> pl.DataFrame:
     """Adds `parked` (the queue that an alternate exchange leads to) and `unbound_ns`: when the broker said so.
 
-    Of a message that no binding takes, and that nobody was ever seen to receive. Null else.
+    Of a message that no binding took; null else.
     """
-    looked = facts.filter(pl.col("fact").is_in(["route", "snapshot"])).select(
-        pl.col("at_ns").alias("unbound_ns"), "tenant"
-    )
-    nowhere = located.routed.filter("unbound").select(
-        *SENT,
-        pl.col("vhost").alias("_vhost"),
-        pl.when(pl.col("parked").list.len() == 1).then(pl.col("parked").list.first()).alias("parked"),
-    )
-    lost = rows.filter(pl.col("subscription").is_null()).join(nowhere, on=SENT, nulls_equal=True)
-    told = (
-        lost.sort("sent_ns")
-        .join_asof(
-            looked.unique().sort("unbound_ns"),
-            left_on="sent_ns",
-            right_on="unbound_ns",
-            by="tenant",
-            strategy="nearest",
-            check_sortedness=False,
-        )
-        .select("send", "_vhost", "parked", "unbound_ns")
-    )
+    received = rows.filter(pl.col("row").is_not_null()).select("send")
+    unseen = rows.filter(pl.col("proof").is_in(_UNSEEN)).unique("send", keep="first", maintain_order=True)
+    found = unbound(unseen.join(received, on="send", how="anti").select("send", *SENT, "sent_ns"), facts)
+    nowhere = pl.col("parked").is_not_null()
     return (
-        rows.join(told, on="send", how="left")
+        rows.join(found, on="send", how="left")
         .with_columns(
-            pl.coalesce("vhost", pl.when(pl.col("parked").is_not_null()).then("_vhost")).alias("vhost"),
-            pl.coalesce("home", "parked").alias("home"),
+            pl.when(nowhere).then("lost_in").otherwise("vhost").alias("vhost"),
+            pl.when(nowhere).then("parked").otherwise("home").alias("home"),
         )
-        .drop("_vhost")
+        .drop("lost_in")
     )
 
 
@@ -165,8 +149,8 @@ def _overruled(rows: pl.DataFrame, as_of_ns: int) -> pl.DataFrame:
     unseen = pl.col("proof").is_in(_UNSEEN)
     fresh = (pl.col("sent_ns") - pl.col("unbound_ns")).abs() <= FACT_AGE_NS_FRESH
     parked_all = (pl.col("word") == "waiting") & pl.col("parked").is_not_null()
-    unbound = pl.col("unbound_ns").is_not_null() & (fresh | parked_all | (pl.col("unbound_ns") == 0))
-    nowhere = pl.format(
+    nowhere = fresh | parked_all
+    sentence = pl.format(
         "no binding of {} takes it, by the broker's word of {}{}",
         "channel",
         pl.from_epoch(pl.col("unbound_ns"), time_unit="ns").dt.to_string("%Y-%m-%dT%H:%M:%SZ"),
@@ -179,7 +163,7 @@ def _overruled(rows: pl.DataFrame, as_of_ns: int) -> pl.DataFrame:
         pl.when(~unseen)
         .then(None)
         .when(pl.col("unbound_ns").is_not_null())
-        .then(pl.when(unbound).then(pl.lit("unbound")))
+        .then(pl.when(nowhere).then(pl.lit("unbound")))
         .when((pl.col("word") == "waiting") & ~due)
         .then(None)
         .otherwise("word")
@@ -188,7 +172,7 @@ def _overruled(rows: pl.DataFrame, as_of_ns: int) -> pl.DataFrame:
     verdicts = {row.word: row.verdict for row in TABLE}
     dropped = pl.col("verdict") == "dropped"
     return (
-        rows.with_columns(word.alias("word"), pl.when(unseen & unbound).then(nowhere).otherwise("told").alias("told"))
+        rows.with_columns(word.alias("word"), pl.when(unseen & nowhere).then(sentence).otherwise("told").alias("told"))
         .with_columns(
             pl.when(pl.col("word").is_not_null() & ~(dropped & (pl.col("word") == "lost")))
             .then(pl.col("word").replace_strict(clauses, default=None, return_dtype=pl.String))
