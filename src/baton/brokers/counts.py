@@ -124,31 +124,25 @@ def balances(messages: Messages, series: Series) -> list[Balance]:
             _balance(messages, series, (first, last), high, resting=bool(rest[last]))
             for last in _ends(clean, stretch, rest, known)
         ]
-        counted = [balance for balance in (*told, _swept_away(messages, series, first, high, rest & known)) if balance]
+        counted = [balance for balance in (_swept_away(messages, series, first, high, rest), *told) if balance]
         found += ([one for one in counted if one.word is not None] or counted)[:1]
     return found
 
 
 def _swept_away(messages: Messages, series: Series, first: int, high: Ints, rest: Flags) -> Balance | None:
     """The messages that waited at rest, until the queue was gone or its counters began anew, and that nobody took."""
-    for new in range(first + 1, len(series.at_ns)):
-        old = new - 1
-        gone = bool(series.gone[new])
-        if old < 0 or not rest[old] or not (gone or _anew(series, old, new)):
-            continue
-        waited = _balance(messages, series, (first, old), high, resting=True)
+    fell = (series.published[1:] < series.published[:-1]) & (series.published[1:] != UNKNOWN)
+    for old in np.flatnonzero((fell | series.gone[1:]) & rest[:-1]).tolist():
+        waited = _balance(messages, series, (first, old), high, resting=True) if old > first else None
         if waited is None or waited.word != "waiting":
-            return None
-        # Durable messages outlive a restart: only an empty queue that was not emptied by its receivers lost them.
+            continue
+        gone = bool(series.gone[old + 1])
+        # Durable messages outlive a restart: only an empty queue that its receivers did not empty has lost them.
         taken = int((messages.done_ns > series.at_ns[old]).sum())
-        if gone or (rest[new] and series.waiting[new] == 0 and series.acknowledged[new] <= taken):
-            return replace(waited, word="lost", lost=waited.waiting, swept_ns=int(series.at_ns[new]), gone=gone)
-        return None
+        empty = rest[old + 1] and series.waiting[old + 1] == 0 and series.acknowledged[old + 1] <= taken
+        if gone or empty:
+            return replace(waited, word="lost", lost=waited.waiting, swept_ns=int(series.at_ns[old + 1]), gone=gone)
     return None
-
-
-def _anew(series: Series, old: int, new: int) -> bool:
-    return UNKNOWN != series.published[new] < series.published[old]
 
 
 def _ends(clean: Ints, stretch: int, rest: Flags, known: Flags) -> list[int]:
