@@ -136,13 +136,17 @@ _OWNERS = click.option(
     metavar="FILE",
     help="The ownership file; else ownership.yaml in the store or the working folder.",
 )
+_JUDGED = _options(
+    click.option("--as-of", callback=_time, metavar="TIME", help="Judge as of this time; default now."),
+    click.option("--tenant", metavar="NAME", help="Only this tenant's telemetry; default every tenant's."),
+)
+_KNOWN = _options(_STORE, _OWNERS, _JUDGED)
 _WINDOW = _options(
     _STORE,
     _OWNERS,
     click.option("--since", callback=_time, metavar="TIME", help=f"Handoffs sent at or after: {ACCEPTED}."),
     click.option("--until", callback=_time, metavar="TIME", help="Handoffs sent before."),
-    click.option("--as-of", callback=_time, metavar="TIME", help="Judge as of this time; default now."),
-    click.option("--tenant", metavar="NAME", help="Only this tenant's telemetry; default every tenant's."),
+    _JUDGED,
 )
 
 
@@ -408,6 +412,69 @@ def drops(output: str, **asked: Unpack[_Asked]) -> None:
 
 
 @cli.command()
+@_WINDOW
+@_NARROW
+@_format("table", "json", "ndjson", "csv", "markdown")
+def findings(output: str, **asked: Unpack[_Asked]) -> None:
+    """List findings, worst first: one a boundary, cause and episode.
+
+    The table and Markdown show the columns that people need; every other format has them all.
+    """
+    from baton import queries
+    from baton.reports import findings, rows
+
+    question = _question(asked)
+    frame = queries.findings(question)
+    if output == "table":
+        _write(findings.as_table(queries.told(question, frame), **_screen()))
+    elif output == "markdown":
+        _write(findings.as_markdown(queries.told(question, frame)).encode())
+    else:
+        _write({"json": rows.as_json, "ndjson": rows.as_ndjson, "csv": rows.as_csv}[output](frame).encode())
+
+
+@cli.command()
+@click.argument("finding_id", metavar="ID")
+@_KNOWN
+@_format("text", "markdown", "json")
+def finding(finding_id: str, output: str, **asked: Unpack[_Asked]) -> None:
+    """Tell one finding whole: cost, cause, who is accountable and why.
+
+    ID is its id, or the first digits of it, six or more.
+    """
+    from baton import queries
+    from baton.reports import report, report_markdown, rows
+
+    question = _question(asked)
+    frame = queries.finding(question, finding_id)
+    if output == "json":
+        _write(rows.as_json(frame).encode())
+        return
+    (told,) = queries.told(question, frame)
+    if output == "markdown":
+        _write(report_markdown.finding_as_markdown(told, question.store))
+    else:
+        _write(report.finding_as_text(told, question.store, **_screen()))
+
+
+@cli.command()
+@click.argument("finding_id", metavar="FINDING")
+@_KNOWN
+@_format("csv", "json", "markdown")
+def recover(finding_id: str, output: str, **asked: Unpack[_Asked]) -> None:
+    """List what a finding lost, to replay or repair: a row a message.
+
+    It says where each is now, whether to send it again (never yes where that may make two of it) and whom to tell.
+    """
+    from baton import queries
+    from baton.reports import recovery, rows
+
+    frame = queries.recovery(_question(asked), finding_id)
+    writers = {"csv": recovery.as_csv, "json": rows.as_json, "markdown": recovery.as_markdown}
+    _write(writers[output](frame).encode())
+
+
+@cli.command()
 @click.argument("journey_id", metavar="ID")
 @_WINDOW
 def journey(journey_id: str, **asked: Unpack[_Asked]) -> None:
@@ -591,7 +658,7 @@ def _question(asked: _Asked, verdicts: tuple[str, ...] = ()) -> Question:
     from baton import queries, settings
 
     store = settings.store_path(asked["store"])
-    since, until = asked["since"], asked["until"]
+    since, until = asked.get("since"), asked.get("until")
     if since is not None and until is not None and since >= until:
         raise UsageError("--since is not before --until, so no handoff can match: give an earlier --since")
     return queries.Question(

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from baton import summaries
-from baton.analysis import Analysis, analyze, expect, pair_up
+from baton.analysis import Analysis, analyze, expect, find, pair_up, repairs
 from baton.errors import NotFoundError, UsageError
-from baton.limits import LEARN_SPANS_MAX, MATCHES_SHOWN_MAX, NAMES_MAX, TIME_NS_MAX
+from baton.limits import FINDING_DIGITS_MIN, LEARN_SPANS_MAX, MATCHES_SHOWN_MAX, NAMES_MAX, TIME_NS_MAX
 from baton.ownership.catalog import EMPTY, Catalog, load_catalog
 from baton.settings import keys, load_settings
 from baton.store.reader import Store
@@ -20,7 +20,7 @@ from baton.store.reader import Store
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from baton.reports.model import Journey, Report, Who
+    from baton.reports.model import Finding, Journey, Report, Who
 
 _TEAMS = ("from_team", "to_team", "channel_team", "accountable_team")
 
@@ -78,6 +78,65 @@ def report(question: Question) -> Report:
     rows = _asked(answer.analysis.handoffs, question)
     scope = summaries.Scope(question.store, question.since_ns, question.until_ns, answer.as_of_ns)
     return summaries.report(rows, answer.analysis, answer.catalog, scope)
+
+
+def findings(question: Question) -> pl.DataFrame:
+    """FINDINGS, worst first, counted among the handoffs that are asked about; raises as `handoffs`."""
+    answer = _answer(question)
+    return find(_asked(answer.analysis.handoffs, question), answer.analysis, answer.catalog)
+
+
+def finding(question: Question, finding_id: str) -> pl.DataFrame:
+    """One finding, whole: FINDINGS with one row.
+
+    Args:
+        question: its window is not heard: a finding is told whole.
+        finding_id: its id, or at least FINDING_DIGITS_MIN digits that begin no other.
+
+    Raises:
+        UsageError: too few digits, or several findings begin so.
+        NotFoundError: there is none.
+        StoreError, InputError: as `handoffs`.
+    """
+    answer = _answer(question)
+    wanted = _finding_id(answer.analysis.handoffs, finding_id)
+    found = find(answer.analysis.handoffs, answer.analysis, answer.catalog)
+    return found.filter(pl.col("finding_id") == wanted)
+
+
+def recovery(question: Question, finding_id: str) -> pl.DataFrame:
+    """RECOVERY: the work list of a finding; arguments and errors as of `finding`."""
+    answer = _answer(question)
+    rows = answer.analysis.handoffs
+    lost = rows.filter(pl.col("finding_id") == _finding_id(rows, finding_id))
+    return repairs(lost, answer.analysis, answer.catalog, keys(answer.catalog, load_settings(question.store)).journey)
+
+
+def told(question: Question, found: pl.DataFrame) -> tuple[Finding, ...]:
+    """FINDINGS of this question as people's reports read them.
+
+    Raises:
+        InputError: as `handoffs`.
+    """
+    return summaries.findings(found, _catalog(question.owners))
+
+
+def _finding_id(rows: pl.DataFrame, digits: str) -> str:
+    """The id that these digits name."""
+    name = digits.strip().lower()
+    if len(name) < FINDING_DIGITS_MIN or set(name) - set("0123456789abcdef"):
+        raise UsageError(f"{digits!r} is no finding's id: give {FINDING_DIGITS_MIN} or more of its hex digits")
+    known = rows["finding_id"].drop_nulls().unique().sort()
+    ids = known.filter(known.str.starts_with(name)).to_list()
+    if not ids:
+        raise NotFoundError(
+            f"no finding's id begins with {digits!r}: `baton findings` lists those that are there; an id changes when "
+            f"an earlier loss comes to light or the cause is told otherwise"
+        )
+    if len(ids) > 1:
+        shown = ", ".join(ids[:MATCHES_SHOWN_MAX])
+        raise UsageError(f"{digits!r} begins the ids of {len(ids)} findings; give more digits of one: {shown}")
+    return str(ids[0])
 
 
 def journey(question: Question, name: str) -> Journey:

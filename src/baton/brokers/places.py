@@ -61,8 +61,8 @@ class Located(NamedTuple):
     Attributes:
         routed: SENT columns, `vhost`, `sure` (List(String): the queues
             that take such a message if any does), `bound` (List(String): of them those that no receiver takes from).
-        homes: SUBSCRIPTION columns, `vhost`, `home` (the queue).
-        letters: SCOPE columns, `vhost`, `home`, `letter` (the queue of its dead letters).
+        homes: SUBSCRIPTION columns, `vhost`, `at_queue` (the queue).
+        letters: SCOPE columns, `vhost`, `at_queue`, `letter` (the queue of its dead letters).
     """
 
     routed: pl.DataFrame
@@ -104,8 +104,8 @@ def places(rows: pl.DataFrame, facts: pl.DataFrame) -> Located:
     text = dict.fromkeys([*SENT, "vhost"], pl.String)
     return Located(
         pl.DataFrame(routed, schema={**text, **lists}, orient="row"),
-        pl.DataFrame(homes, schema=dict.fromkeys([*SUBSCRIPTION, "vhost", "home"], pl.String), orient="row"),
-        pl.DataFrame(letters, schema=dict.fromkeys([*SCOPE, "vhost", "home", "letter"], pl.String), orient="row"),
+        pl.DataFrame(homes, schema=dict.fromkeys([*SUBSCRIPTION, "vhost", "at_queue"], pl.String), orient="row"),
+        pl.DataFrame(letters, schema=dict.fromkeys([*SCOPE, "vhost", "at_queue", "letter"], pl.String), orient="row"),
     )
 
 

@@ -30,9 +30,8 @@ _OF_RECEIPT = (
     "row", "receiver", "instance", "lane", "destination", "queue", "step", "lapsed", "lapse", "first_ns", "received_ns",
     "done_ns", "deliveries", "services", "place",
 )  # fmt: skip
-_UNSEEN = ("unknown receiver", "sampled", "silent", "gap", "blind", "unborn", "deaf", "lost receipt", "overtaken",
-           "drained", "waiting", "awaited", "early", "unnamed", "no time")  # fmt: skip
-"""Clauses of messages without a receipt, of which nobody has said a word."""
+_OWN_WORD = ("received", "resent", "refused", "returning", "sidelined", "failed")
+"""Clauses of messages that somebody had in hand: the sender's own word, or a receiver's."""
 
 
 class Overruled(NamedTuple):
@@ -76,8 +75,8 @@ def settle(rows: pl.DataFrame, facts: pl.DataFrame, as_of_ns: int) -> pl.DataFra
 
 
 def _routed(rows: pl.DataFrame, located: Located) -> pl.DataFrame:
-    """Adds `vhost`, `home` (the subscription's queue) and `letter` (the queue of its dead letters)."""
-    queue = [*SCOPE, "vhost", "home"]
+    """Adds `vhost`, `at_queue` (the subscription's queue) and `letter` (the queue of its dead letters)."""
+    queue = [*SCOPE, "vhost", "at_queue"]
     return rows.join(located.homes, on=SUBSCRIPTION, how="left").join(located.letters, on=queue, how="left")
 
 
@@ -99,9 +98,9 @@ def _bound(rows: pl.DataFrame, located: Located) -> pl.DataFrame:
     added = added.with_columns(
         *(pl.lit(None, dtype=rows.schema[name]).alias(name) for name in _OF_RECEIPT),
         pl.format("queue {}", "queues").alias("subscription"),
-        pl.col("queues").alias("home"),
+        pl.col("queues").alias("at_queue"),
         pl.lit("bound").alias("expected_by"),
-    ).join(located.letters.rename({"letter": "_letter"}), on=[*SCOPE, "vhost", "home"], how="left")
+    ).join(located.letters.rename({"letter": "_letter"}), on=[*SCOPE, "vhost", "at_queue"], how="left")
     added = added.with_columns(pl.col("_letter").alias("letter"))
     kept = rows.join(led_rows.select("send", "subscription"), on=["send", "subscription"], how="anti", nulls_equal=True)
     return pl.concat([kept, added.select(rows.columns)])
@@ -109,7 +108,7 @@ def _bound(rows: pl.DataFrame, located: Located) -> pl.DataFrame:
 
 def _anew() -> tuple[pl.Expr, ...]:
     """What is known of a message at a queue, when all that was judged was its receipt at another one."""
-    failed = pl.col("failed")
+    failed = pl.col("failed") & ~pl.col("unsure")
     return (
         pl.when(failed).then(pl.lit("failed")).otherwise(pl.lit("unknown receiver")).alias("proof"),
         pl.when(failed).then(pl.lit("dropped")).otherwise(pl.lit("unobserved")).alias("verdict"),
@@ -120,6 +119,7 @@ def _anew() -> tuple[pl.Expr, ...]:
         ).alias("evidence"),
         pl.lit(value=False).alias("sidelined"),
         pl.lit(value=False).alias("mended"),
+        pl.lit(0, dtype=pl.UInt32).alias("duplicates"),
         *(pl.lit(None).cast(dtype).alias(name) for name, dtype in (("held_at", pl.String), ("made_good", pl.UInt32))),
         (pl.col("sent_ns").clip(upper_bound=INSTANT_NS_MAX) + DEADLINE_DEFAULT_NS).alias("deadline_at_ns"),
     )
@@ -131,14 +131,14 @@ def _unbound(rows: pl.DataFrame, facts: pl.DataFrame) -> pl.DataFrame:
     Of a message that no binding took; null else.
     """
     received = rows.filter(pl.col("row").is_not_null()).select("send")
-    unseen = rows.filter(pl.col("proof").is_in(_UNSEEN)).unique("send", keep="first", maintain_order=True)
+    unseen = rows.filter(~pl.col("proof").is_in(_OWN_WORD)).unique("send", keep="first", maintain_order=True)
     found = unbound(unseen.join(received, on="send", how="anti").select("send", *SENT, "sent_ns"), facts)
     nowhere = pl.col("parked").is_not_null()
     return (
         rows.join(found, on="send", how="left")
         .with_columns(
             pl.when(nowhere).then("lost_in").otherwise("vhost").alias("vhost"),
-            pl.when(nowhere).then("parked").otherwise("home").alias("home"),
+            pl.when(nowhere).then("parked").otherwise("at_queue").alias("at_queue"),
         )
         .drop("lost_in")
     )
@@ -146,7 +146,7 @@ def _unbound(rows: pl.DataFrame, facts: pl.DataFrame) -> pl.DataFrame:
 
 def _overruled(rows: pl.DataFrame, as_of_ns: int) -> pl.DataFrame:
     """Verdict, proof and evidence by TABLE; `queue` and `held_at` as the broker knows them."""
-    unseen = pl.col("proof").is_in(_UNSEEN)
+    unseen = ~pl.col("proof").is_in(_OWN_WORD)
     fresh = (pl.col("sent_ns") - pl.col("unbound_ns")).abs() <= FACT_AGE_NS_FRESH
     parked_all = (pl.col("word") == "waiting") & pl.col("parked").is_not_null()
     nowhere = fresh | parked_all
@@ -189,12 +189,12 @@ def _overruled(rows: pl.DataFrame, as_of_ns: int) -> pl.DataFrame:
             .alias("evidence"),
             pl.when(pl.col("word") == "acknowledged").then(pl.lit("settled")).otherwise("step").alias("step"),
             pl.when(pl.col("unbound_ns").is_null())
-            .then(pl.coalesce("queue", "home"))
+            .then(pl.coalesce("queue", "at_queue"))
             .otherwise("queue")
             .alias("queue"),
             _held().alias("held_at"),
         )
-        .drop("route_key", "vhost", "home", "letter")
+        .drop("route_key", "vhost", "at_queue", "letter")
     )
 
 
@@ -204,7 +204,7 @@ def _held() -> pl.Expr:
         pl.when(pl.col("word") == "unbound")
         .then("parked")
         .when(pl.col("word") == "waiting")
-        .then("home")
+        .then("at_queue")
         .when(pl.col("held_at").is_not_null())
         .then(pl.coalesce("letter", "held_at"))
         .when(pl.col("word") == "lost")

@@ -130,10 +130,10 @@ def _plain(finding: Mapping[str, Any]) -> str:
 def _overflow(finding: Mapping[str, Any]) -> str:
     place, crowd = _place(finding), finding["crowding"]
     shares = ", ".join(f"{one['service']} ({one['team']}) {one['share']:.0%}" for one in crowd)
-    held = f"; it was held by {shares}" if shares else ""
+    held = f"; it was filled by {shares}" if shares else ""
     if finding["accountable_team"] == finding["channel_team"]:
         return f"owns {place}: its limit and its isolation decide what is lost{held}"
-    return f"filled {place}, which nobody owns{held}"
+    return f"sends most into {place}, which nobody owns{held}"
 
 
 def _expired(finding: Mapping[str, Any]) -> str:

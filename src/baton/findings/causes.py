@@ -42,7 +42,7 @@ _BY_BROKER = {
 
 _PROOF = pl.col("proof")
 _LOST = _PROOF.is_in(["overtaken", "drained", "counted"]) | ((_PROOF == "sidelined") & pl.col("row").is_null())
-_LIMIT = pl.col("depth").round(0).cast(pl.Int64) + 1
+_LIMIT = pl.coalesce("limit", pl.col("depth").round(0).cast(pl.Int64) + 1)
 # The broker's limit and the survivors' agree within the fit's own slack: one message, or a twentieth.
 _AGREED = (_LIMIT - pl.col("limit_max")).abs() <= pl.max_horizontal(
     pl.lit(1.0), pl.col("limit_max") * OVERFLOW_SPREAD_MAX
@@ -60,22 +60,21 @@ _BROKER_SAYS = (
     .then(pl.format("; the broker says {}{}{}", "limit_max", _POLICY, _AGE))
     .otherwise(pl.lit(""))
 )
+_REPLAYED = pl.col("moment_ns").is_not_null() & (
+    _LOST | ((_PROOF == "failed") & (pl.col("policy") == "reject-publish").fill_null(value=False))
+)
 _FULL = pl.format(
     "the queue stood at its limit: the {} messages that came through while others were lost had {} sent behind them "
-    "(interquartile range {}), so it holds {}; it {}{}",
+    "(interquartile range {}), so it holds {}; it evicts its oldest (drop-head){}",
     "survivors",
     pl.col("depth").round(0).cast(pl.Int64),
     pl.col("depth_iqr").round(1),
     _LIMIT,
-    pl.when(pl.col("failed"))
-    .then(pl.lit("refuses what comes (reject-publish)"))
-    .otherwise(pl.lit("evicts its oldest (drop-head)")),
     _BROKER_SAYS,
 )
-# A fit that the broker's own word speaks against convicts nobody.
-_FITS = (
-    pl.col("depth").is_not_null()
-    & ~pl.col("unlimited").fill_null(value=False)
+# A limit told from spans that the broker's own word speaks against convicts nobody.
+_UNDISPUTED = (
+    ~pl.col("unlimited").fill_null(value=False)
     & _AGREED.fill_null(value=True)
     & ~(pl.col("failed") & (pl.col("limit_overflow") == "drop-head")).fill_null(value=False)
 )
@@ -160,10 +159,26 @@ CAUSES: tuple[Cause, ...] = (
         _BY_FACTS,
     ),
     Cause(
+        "expired",
+        "A queue replay above the stated fit: with a TTL, and with no other policy, the same sends lose what is "
+        "missing, this message among them.",
+        _REPLAYED & (pl.col("policy") == "ttl"),
+        "inferred",
+        pl.col("replayed"),
+    ),
+    Cause(
         "overflow",
-        "The queue stood at its limit when this message was evicted or refused: the depth of the survivors is even, "
-        "and evener than their waits. Where the broker says another limit, or none, it is not convicted.",
-        (_LOST | (_PROOF == "failed")) & _FITS,
+        "A queue replay above the stated fit: with a limit, and with no other policy, the same sends lose what is "
+        "missing, and the queue stood at its limit when this message was evicted or refused. Where the broker says "
+        "another limit, or none, it is not convicted.",
+        _REPLAYED & (pl.col("policy") != "ttl") & _UNDISPUTED,
+        "inferred",
+        pl.format("{}{}", "replayed", _BROKER_SAYS),
+    ),
+    Cause(
+        "overflow",
+        "Where no replay decides, with the same proviso: the depth of the survivors is even, and evener than their waits.",
+        _LOST & pl.col("policy").is_null() & pl.col("depth").is_not_null() & _UNDISPUTED,
         "inferred",
         _FULL,
     ),
@@ -244,9 +259,7 @@ def convict(rows: pl.DataFrame) -> pl.DataFrame:
     """Adds `cause`, `confidence`, `disposition` and the cause's sentences to `evidence`.
 
     Args:
-        rows: judged rows (`verdict.judge` or `calls.judge`) with the columns of a queue's fit (`depth`, `depth_iqr`,
-            `survivors`, `shares`, null without one) and `last_receipt_ns`, `waiting`
-            (of the subscription).
+        rows: judged rows (`verdict.judge` or `calls.judge`) with what `crowded.crowded` adds.
 
     Returns:
         The rows; the new columns are null unless dropped or stuck, and `cause` of a stuck one where none is known.
@@ -278,16 +291,18 @@ def convict(rows: pl.DataFrame) -> pl.DataFrame:
             .then(pl.col("_cause").replace_strict(confidences, default="suspected", return_dtype=pl.String))
             .alias("confidence"),
             pl.when(accused).then(_disposition()).alias("disposition"),
-            pl.concat_list("evidence", sentence, _shares(), runner_up).list.drop_nulls().alias("evidence"),
+            pl.concat_list("evidence", sentence, _shares("shares"), _shares("mixed"), runner_up)
+            .list.drop_nulls()
+            .alias("evidence"),
         )
         .drop("_cause")
     )
 
 
-def _shares() -> pl.Expr:
-    return pl.when(pl.col("_cause").replace_strict(_NAMES, default=None, return_dtype=pl.String) == "overflow").then(
-        "shares"
-    )
+def _shares(said: str) -> pl.Expr:
+    """A sentence about who held the queue, where it was full."""
+    named = pl.col("_cause").replace_strict(_NAMES, default=None, return_dtype=pl.String)
+    return pl.when(named == "overflow").then(said)
 
 
 def _disposition() -> pl.Expr:

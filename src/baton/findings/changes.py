@@ -177,15 +177,25 @@ def _log(count: NDArray[np.int64], length_ns: NDArray[np.float64]) -> NDArray[np
 
 
 def _unusual(times: Times, found: Shift, from_ns: int, end_ns: int) -> bool:
-    """Whether no stretch of the same length before had as many (or as few): bursts that recur are no change."""
-    length_ns = min(end_ns - found.at_ns, found.at_ns - from_ns)
-    past = times[times < found.at_ns]
-    counts = np.searchsorted(past, past + length_ns, "left") - np.arange(len(past))
-    now = int(np.searchsorted(times, found.at_ns + length_ns, "right") - np.searchsorted(times, found.at_ns, "left"))
+    """Whether it is no burst, or pause between bursts, of a kind that recurs.
+
+    A rise is none if a stretch of the same length before had as many; a fall is none if one before had as few, or if
+    one after it has as many as were usual before.
+    """
+    length_ns = min(end_ns - found.at_ns, (found.at_ns - from_ns) // 2)
+    past, since = times[times < found.at_ns], times[times >= found.at_ns]
+    now = int(np.searchsorted(since, found.at_ns + length_ns, "right"))
     if found.after_s > found.before_s:
-        return now > int(counts.max(initial=0))
-    whole = counts[past + length_ns <= found.at_ns]
-    return not len(whole) or now < int(whole.min())
+        return now > int(_within(past, length_ns).max(initial=0))
+    # The fullest stretches begin with an event, the emptiest ones right after one.
+    emptiest = (_within(past, length_ns) - 1)[past + length_ns < found.at_ns]
+    usual = found.before_s * length_ns / SECOND_NS
+    return len(emptiest) > 0 and now < int(emptiest.min()) and int(_within(since, length_ns).max(initial=0)) < usual
+
+
+def _within(times: Times, length_ns: int) -> Times:
+    """How many there are within that length of each, itself among them."""
+    return np.searchsorted(times, times + length_ns, "right") - np.arange(len(times))
 
 
 def _rates(onset: _Onset, rows: pl.DataFrame, firsts: pl.DataFrame) -> Iterator[tuple[int, str]]:
@@ -381,6 +391,8 @@ def _figure(value: float) -> str:
 
 def _length(length_ns: int) -> str:
     """A length of time in one or two units."""
+    if length_ns < SECOND_NS:
+        return f"{length_ns / 1_000_000:.0f} ms"
     if length_ns < _MINUTE_NS:
         return f"{length_ns / SECOND_NS:.1f} s"
     if length_ns < _HOUR_NS:

@@ -10,7 +10,7 @@
 | check | it may still wait: nothing proves that it is lost |
 | check | the receiver took it and failed on it: part of the work may be done |
 | check | another subscription received it: send it to the queue that lost it, not to the channel |
-| check | a later send of the same journey, or with the same correlation id, stands on the channel |
+| check | a later send of the same message, correlation id or journey may stand in its stead, lost or not |
 | check | a call, or a step that was not taken: whoever owns it knows how to take it up again |
 | check | its cause is only suspected |
 | yes | nobody received it, and nothing stands in its stead |
@@ -121,12 +121,17 @@ _ADVICE = (
     Advice(
         "check",
         pl.col("_later").fill_null(value=False),
-        pl.lit("a later send of the same journey or correlation id was not lost: it may stand in its stead"),
+        pl.lit("a later send of the same message, correlation id or journey may stand in its stead"),
     ),
     Advice("check", pl.col("kind") == "call", pl.lit("a call: its caller knows whether it may be made again")),
     Advice("check", pl.col("kind") == "step", pl.lit("nothing was sent: the step before it has to be taken up again")),
     Advice("check", pl.col("confidence") == "suspected", pl.lit("why it was lost is only suspected")),
-    Advice("yes", pl.lit(value=True), pl.lit("nobody received it, and nothing stands in its stead")),
+    Advice("yes", pl.col("disposition") == "gone", pl.lit("nobody received it, and nothing stands in its stead")),
+    Advice(
+        "yes",
+        pl.lit(value=True),
+        pl.lit("nobody received it, and nothing stands in its stead; where it is now, the spans do not tell"),
+    ),
 )
 
 
@@ -134,7 +139,6 @@ def _others(lost: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
     """Adds what else came: `_again` (receiver of another send of it), `_elsewhere` (another receiver), `_later`."""
     here = rows.join(lost.select(_PLACE).unique(), on=_PLACE, how="semi", nulls_equal=True)
     came = here.filter(pl.col("verdict").is_in(CAME))
-    standing = here.filter(pl.col("verdict") != "dropped")
     numbered = lost.with_row_index("_number")
     again = _other(numbered.drop_nulls("message_id"), came, [*_PLACE, "message_id"])
     other_send = pl.any_horizontal(pl.col(name) != pl.col(f"{name}_other") for name in ("trace_id", "span_id"))
@@ -144,9 +148,10 @@ def _others(lost: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
         .join(_first(elsewhere, "_elsewhere"), on="_number", how="left")
         .with_columns(pl.lit(value=False).alias("_later"))
     )
-    for bond in (["correlation_id"], ["from_service", "journey_id"]):
+    for bond in (["message_id"], ["correlation_id"], ["from_service", "journey_id"]):
         by = [*_PLACE, *bond]
-        last = standing.drop_nulls(bond).group_by(by).agg(pl.col("sent_at").max().alias("_last"))
+        # One that was lost as well is on a work list itself: of two that may be the same, the last is sent again.
+        last = here.drop_nulls(bond).group_by(by).agg(pl.col("sent_at").max().alias("_last"))
         found = (
             found.join(last, on=by, how="left", nulls_equal=True)
             .with_columns(pl.col("_later") | (pl.col("_last") > pl.col("sent_at")).fill_null(value=False))

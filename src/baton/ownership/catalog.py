@@ -153,6 +153,14 @@ class Queue(_Part):
         return self
 
 
+class Service(_Part):
+    """How the telemetry of the services of this name is sampled, in these environments; both globs."""
+
+    name: Text
+    environment: Text = "*"
+    sampling: Literal["tail"]
+
+
 class Catalog(_Part):
     """The whole file. Journey and grouping keys are null where it names none."""
 
@@ -161,6 +169,7 @@ class Catalog(_Part):
     journey_types: tuple[JourneyType, ...] = ()
     channels: tuple[Channel, ...] = ()
     queues: tuple[Queue, ...] = ()
+    services: tuple[Service, ...] = ()
     journey_keys: tuple[AttributeKey, ...] | None = None
     grouping_keys: tuple[AttributeKey, ...] | None = None
     impact: Impact = Impact()
@@ -193,6 +202,7 @@ def _faults(catalog: Catalog) -> Iterator[tuple[str, object, str]]:
     yield from _twins("journey_types", [(declared.name,) for declared in catalog.journey_types], ".name")
     yield from _twins("channels", [(channel.name, channel.environment) for channel in catalog.channels], "")
     yield from _twins("queues", [(queue.name, queue.environment or "any") for queue in catalog.queues], "")
+    yield from _twins("services", [(service.name, service.environment) for service in catalog.services], "")
     for number, declared in enumerate(catalog.journey_types):
         if declared.owner not in teams:
             problem = f"is no declared team; add it to teams, or name one of {quote(teams)}"

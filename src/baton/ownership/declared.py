@@ -35,6 +35,24 @@ def entries(spans: pl.LazyFrame, catalog: Catalog) -> pl.LazyFrame:
     return spans.with_columns(journey_type=per_unique(("service", "name"), journey_type, pl.String()))
 
 
+def tail_sampled(services: pl.LazyFrame, catalog: Catalog) -> pl.LazyFrame:
+    """Which services are declared as sampled by tail.
+
+    Args:
+        services: a frame with `service` and `environment` (String), and any others.
+        catalog: the ownership file.
+
+    Returns:
+        the same rows in the same order with the column `tail` (Boolean).
+    """
+    rules = compile_rules(catalog)
+
+    def tail(service: str | None, environment: str | None) -> bool:
+        return bool(rules.explain(("sampling", service or "", environment or "")).matched)
+
+    return services.with_columns(tail=per_unique(("service", "environment"), tail, pl.Boolean()))
+
+
 def deadlines(channels: pl.LazyFrame, catalog: Catalog) -> pl.LazyFrame:
     """The declared deadline of a handoff over each channel.
 

@@ -9,18 +9,21 @@ from baton.findings.causes import CAUSES, convict, documentation
 from recording import ns
 
 _SCHEMA = {
-    **dict.fromkeys(("verdict", "proof", "held_at", "shares"), pl.String),
+    **dict.fromkeys(("verdict", "proof", "held_at", "shares", "mixed", "policy", "replayed"), pl.String),
     **dict.fromkeys(("fact_cause", "fact_told", "limit_overflow", "limit_policy"), pl.String),
-    **dict.fromkeys(("limit_max", "limit_age_ns"), pl.Int64),
+    **dict.fromkeys(("limit_max", "limit_age_ns", "limit"), pl.Int64),
     **dict.fromkeys(("failed", "returned", "fact_sure", "unlimited", "no_letters"), pl.Boolean),
     **dict.fromkeys(("row", "survivors", "waiting"), pl.UInt32),
     **dict.fromkeys(("depth", "depth_iqr"), pl.Float64),
-    **dict.fromkeys(("last_receipt_ns", "deadline_at_ns"), pl.Int64),
+    **dict.fromkeys(("last_receipt_ns", "deadline_at_ns", "moment_ns"), pl.Int64),
     **dict.fromkeys(("services", "evidence"), pl.List(pl.String)),
 }
 Row = dict[str, Any]
 
 FULL: Row = {"depth": 48.6, "depth_iqr": 0.5, "survivors": 30, "shares": "the queue then held: ticks 92 %"}
+EVICTS: Row = {**FULL, "policy": "drop-head", "moment_ns": ns(3), "replayed": "replayed: it evicts"}
+REFUSES: Row = {**EVICTS, "policy": "reject-publish", "replayed": "replayed: it refuses"}
+EXPIRES: Row = {"policy": "ttl", "moment_ns": ns(3), "replayed": "replayed: it expires", "shares": "ticks"}
 OVERTAKEN: Row = {"proof": "overtaken"}
 FAILED: Row = {"proof": "failed", "failed": True}
 SIDELINED: Row = {"proof": "sidelined", "held_at": "dlq"}
@@ -54,7 +57,6 @@ def convicted(row: Row) -> Row:
         ({**OVERTAKEN, **FULL}, "overflow", "inferred"),
         ({"proof": "drained", **FULL}, "overflow", "inferred"),
         ({**SIDELINED, **FULL}, "overflow", "inferred"),
-        ({**FAILED, **FULL}, "overflow", "inferred"),
         ({"proof": "unbound"}, "unroutable", "confirmed"),
         ({**SIDELINED, "row": 1, **by_facts("rejected")}, "rejected", "confirmed"),
         ({**OVERTAKEN, **by_facts("expired")}, "expired", "confirmed"),
@@ -69,11 +71,22 @@ def convicted(row: Row) -> Row:
         ({**OVERTAKEN, **FULL, "limit_max": 80}, "unknown", "inferred"),
         ({**OVERTAKEN, **FULL, "unlimited": True}, "unknown", "inferred"),
         ({**FAILED, **FULL, "limit_max": 50, "limit_overflow": "drop-head"}, "publish_failed", "confirmed"),
+        ({**OVERTAKEN, **EVICTS}, "overflow", "inferred"),
+        ({**OVERTAKEN, **REFUSES}, "overflow", "inferred"),
+        ({**FAILED, **REFUSES}, "overflow", "inferred"),
+        ({**FAILED, **EVICTS}, "publish_failed", "confirmed"),
+        ({**FAILED, **FULL}, "publish_failed", "confirmed"),
+        ({**OVERTAKEN, **EXPIRES}, "expired", "inferred"),
+        ({**OVERTAKEN, **EXPIRES, "moment_ns": None}, "unknown", "inferred"),
+        ({**OVERTAKEN, **EVICTS, "moment_ns": None}, "unknown", "inferred"),
         ({**STUCK, "last_receipt_ns": ns(30)}, "receiver_down", "inferred"),
         ({**STUCK, "last_receipt_ns": None}, "receiver_down", "inferred"),
         ({**STUCK, "waiting": 2}, "receiver_down", "suspected"),
         (FAILED, "publish_failed", "confirmed"),
         ({"proof": "lost"}, "call_lost", "inferred"),
+        ({"proof": "stopped"}, "silent_stop", "inferred"),
+        ({"proof": "stopped perhaps"}, "silent_stop", "suspected"),
+        ({"proof": "halted", "verdict": "stuck"}, "silent_stop", "suspected"),
         (OVERTAKEN, "unknown", "inferred"),
         ({"proof": "drained"}, "unknown", "inferred"),
         (SIDELINED, "unknown", "inferred"),
@@ -104,9 +117,9 @@ def test_the_table_stands_in_this_order() -> None:
 @pytest.mark.parametrize(
     ("row", "cause", "runner_up"),
     [
-        ({**FAILED, "returned": True, **FULL}, "unroutable", "overflow"),
+        ({**FAILED, "returned": True, **REFUSES}, "unroutable", "overflow"),
         ({**FAILED, "returned": True}, "unroutable", "publish_failed"),
-        ({**FAILED, **FULL}, "overflow", "publish_failed"),
+        ({**FAILED, **REFUSES}, "overflow", "publish_failed"),
     ],
 )
 def test_the_runner_up_goes_into_the_evidence(row: Row, cause: str, runner_up: str) -> None:
@@ -165,14 +178,20 @@ def test_where_it_is_now(row: Row, disposition: str) -> None:
 
 
 def test_overflow_says_its_figures() -> None:
-    """The fit, the limit, the policy that it shows, and the shares of the queue."""
+    """The replay's sentence, else the depths of the survivors; then the shares of the queue, and who shares it."""
     figures = (
         "the queue stood at its limit: the 30 messages that came through while others were lost had 49 sent behind "
-        "them (interquartile range 0.5), so it holds 50; it "
+        "them (interquartile range 0.5), so it holds 50; it evicts its oldest (drop-head)"
     )
     shares = "the queue then held: ticks 92 %"
-    assert convicted({**OVERTAKEN, **FULL})["evidence"] == ["seen", figures + "evicts its oldest (drop-head)", shares]
-    assert convicted({**FAILED, **FULL})["evidence"][1:3] == [figures + "refuses what comes (reject-publish)", shares]
+    assert convicted({**OVERTAKEN, **FULL})["evidence"] == ["seen", figures, shares]
+    said = convicted({**OVERTAKEN, **EVICTS, "mixed": "critical and other messages"})["evidence"]
+    assert said == ["seen", "replayed: it evicts", shares, "critical and other messages"]
+
+
+def test_an_expiry_crowds_nobody() -> None:
+    """Whoever stood in the queue, it was the time that ran out."""
+    assert convicted({**OVERTAKEN, **EXPIRES})["evidence"] == ["seen", "replayed: it expires"]
 
 
 @pytest.mark.parametrize(
