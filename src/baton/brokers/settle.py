@@ -119,7 +119,7 @@ def _anew() -> tuple[pl.Expr, ...]:
         ).alias("evidence"),
         pl.lit(value=False).alias("sidelined"),
         pl.lit(value=False).alias("mended"),
-        pl.lit(0, dtype=pl.UInt32).alias("duplicates"),
+        pl.lit(None, dtype=pl.Int64).alias("duplicates"),
         *(pl.lit(None).cast(dtype).alias(name) for name, dtype in (("held_at", pl.String), ("made_good", pl.UInt32))),
         (pl.col("sent_ns").clip(upper_bound=INSTANT_NS_MAX) + DEADLINE_DEFAULT_NS).alias("deadline_at_ns"),
     )

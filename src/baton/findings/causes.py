@@ -177,7 +177,8 @@ CAUSES: tuple[Cause, ...] = (
     ),
     Cause(
         "overflow",
-        "Where no replay decides, with the same proviso: the depth of the survivors is even, and evener than their waits.",
+        "Where no replay decides, with the same proviso: the depth of the survivors is even, and evener than their "
+        "waits.",
         _LOST & pl.col("policy").is_null() & pl.col("depth").is_not_null() & _UNDISPUTED,
         "inferred",
         _FULL,
