@@ -187,7 +187,7 @@ def analyze(  # noqa: PLR0913 - what it judges, and each thing it judges by
     rows = republished(unlisted(thinned(rows, paired.spans), paired.spans), paired.spans)
     rows, estimates = estimated(rows, watched.tails, as_of_ns)
     rows = message_law.judge(rows, as_of_ns)
-    rows = settle(rows, FACTS.empty() if facts is None else facts, as_of_ns)
+    rows = settle(rows, _facts(paired, catalog, facts), as_of_ns)
     called = paired.calls.join(came, on="send", how="left")
     answered = call_law.judge(called, expectations, paired.spans, watched, as_of_ns)
     answered = _in_journeys(answered, journeys)
@@ -209,6 +209,14 @@ def analyze(  # noqa: PLR0913 - what it judges, and each thing it judges by
         replayed=found,
         version=None if expectations.is_empty() else expectations["version"][0],
     )
+
+
+def _facts(paired: Paired, catalog: Catalog, told: pl.DataFrame | None) -> pl.DataFrame:
+    """What brokers said of themselves, and what the ownership file says of their queues."""
+    facts = FACTS.empty() if told is None else told
+    if not catalog.queues:
+        return facts
+    return pl.concat([facts, declared.facts(catalog, paired.sends["tenant"].unique().to_list())])
 
 
 def _stopped(

@@ -305,6 +305,8 @@ EXCHANGE_HOPS_MAX = 8
 # Routing keys of one channel that are held against its bindings one by one; of more (an order number in each key) the
 # key counts as unknown.
 ROUTING_KEYS_MAX = 1000
+# Changes of a broker's bindings that are told apart in time: a topology changes with releases, not by the minute.
+ROUTE_CHANGES_MAX = 1000
 # RabbitMQ's management statistics lag by up to 5 s (`collect_statistics_interval`): counters are at rest once nothing
 # was sent or received for that long.
 STATISTICS_LAG_NS = 5 * SECOND_NS
