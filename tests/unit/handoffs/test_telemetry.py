@@ -209,7 +209,7 @@ def test_not_overtaken_the_deadline_has_to_be_passed(messages: Messages) -> None
 
 
 def test_reordering_and_processing_widen_the_stretch(messages: Messages) -> None:
-    """Three times the largest reordering, twice the longest receipt, after being overtaken; reordering before it too."""
+    """Three times the reordering, twice the longest receipt, after being overtaken; the reordering before it too."""
     slow = {**MISSING, "reorder_ns": 2 * SECOND_NS, "processing_ns": 5 * SECOND_NS}
     for last, moved in ((118, True), (117.9, False)):
         (row,) = vouched(messages, BEFORE, slow, telemetry=heard(("1", last)))

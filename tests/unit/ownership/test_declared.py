@@ -6,7 +6,7 @@ import polars as pl
 
 from baton.limits import SECOND_NS
 from baton.ownership.catalog import EMPTY, Catalog
-from baton.ownership.declared import deadlines, entries
+from baton.ownership.declared import deadlines, entries, tail_sampled
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -76,3 +76,15 @@ def test_equal_deadlines_in_doubt_wait(catalog: Callable[[str], Catalog]) -> Non
     channels = pl.LazyFrame({"channel": ["abc"], "environment": ["prod"]})
     for order in (f"channels: [{one}, {two}]", f"channels: [{two}, {one}]"):
         assert deadlines(channels, catalog(order)).collect()["declared_ns"].to_list() == [2 * SECOND_NS]
+
+
+def test_services_are_sampled_by_tail_where_declared(catalog: Callable[[str], Catalog]) -> None:
+    """By name and environment, both globs; without a declaration nobody is."""
+    services = pl.LazyFrame(
+        [("promo-mail", "prod"), ("promo-mail", "test"), ("trade", "prod"), (None, None)],
+        schema={"service": pl.String, "environment": pl.String},
+        orient="row",
+    )
+    declared = catalog('services: [{name: "promo-*", environment: prod, sampling: tail}]')
+    assert tail_sampled(services, declared).collect()["tail"].to_list() == [True, False, False, False]
+    assert not tail_sampled(services, EMPTY).collect()["tail"].any()
