@@ -253,6 +253,12 @@ GAP_USUAL_RATIO = 5.0
 GAP_USUAL_QUANTILE = 0.95
 GAP_NS_MIN = 1 * SECOND_NS
 GAP_NS_LONG = 10 * SECOND_NS
+# ... or if it is this many times the mean distance of the spans on both sides of it, so many of them: what is usual at
+# night hides what is lost in a flood. Independent arrivals pause that long with a chance of e^-20.
+GAP_LOCAL_RATIO = 20.0
+GAP_LOCAL_SPANS = 50
+# ... and at least this long: 512 spans, an SDK's export batch, of an instance that makes 2500 a second.
+GAP_LOCAL_NS_MIN = SECOND_NS // 5
 # ... and if at least this many messages in a row should have been received in it: an export lost takes them all,
 # a queue loses them one by one.
 GAP_MESSAGES_MIN = 2

@@ -213,11 +213,13 @@ SPANS = Frame(
         Column(
             "partition",
             STRING,
-            "Partition.",
+            "Partition, or the group or key within which a broker keeps the order.",
             (
                 "messaging.destination.partition.id",
                 "messaging.kafka.destination.partition",
                 "messaging.kafka.partition",
+                "messaging.rocketmq.message.group",
+                "messaging.gcp_pubsub.message.ordering_key",
             ),
         ),
         Column("batch_count", I64, "Messages in a batch.", ("messaging.batch.message_count",)),

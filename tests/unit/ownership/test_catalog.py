@@ -35,6 +35,8 @@ journey_types:
 channels:
   - {name: wealth.events, deadline: 2s, environment: prod}
   - {name: wealth.events, deadline: 500ms}
+services:
+  - {name: "promo-*", sampling: tail}
 journey_keys: [trade.id]
 grouping_keys: [session.id]
 """
@@ -66,6 +68,9 @@ def test_every_key_is_read(catalog: Callable[[str], Catalog]) -> None:
     assert [(channel.environment, channel.deadline_ns) for channel in read.channels] == [
         ("prod", 2 * limits.SECOND_NS),
         ("*", limits.SECOND_NS // 2),
+    ]
+    assert [(service.name, service.environment, service.sampling) for service in read.services] == [
+        ("promo-*", "*", "tail")
     ]
     assert (read.journey_keys, read.grouping_keys) == (("trade.id",), ("session.id",))
 
@@ -169,6 +174,13 @@ def test_durations_refused(written: str | None) -> None:
             "already declared at channels[0]",
         ),
         ("channels: [{name: c}]", "channels[0].deadline ", "", "is required"),
+        ("services: [{name: s, sampling: head}]", "services[0].sampling: ", "'head'", "'tail'"),
+        (
+            "services: [{name: s, sampling: tail}, {name: s, sampling: tail}]",
+            "services[1]: ",
+            "'s, *'",
+            "already declared at services[0]",
+        ),
         ("journey_keys: ['trade.*']", "journey_keys[0]: ", "'trade.*'", "write the whole name"),
         ("teams: [{name: a, name: b}]", "line 1, column 19: ", "'name'", "keep one"),
     ],

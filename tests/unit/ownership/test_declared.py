@@ -6,7 +6,7 @@ import polars as pl
 
 from baton.limits import SECOND_NS
 from baton.ownership.catalog import EMPTY, Catalog
-from baton.ownership.declared import deadlines, entries, facts
+from baton.ownership.declared import deadlines, entries, facts, tail_sampled
 from baton.schema import FACTS
 
 if TYPE_CHECKING:
@@ -112,3 +112,15 @@ def test_declared_queues_are_facts_that_always_hold(catalog: Callable[[str], Cat
         ("prod", "audit", "topic", None, "queue"),
     ]
     assert facts(EMPTY, ["a"]).equals(FACTS.empty())
+
+
+def test_services_are_sampled_by_tail_where_declared(catalog: Callable[[str], Catalog]) -> None:
+    """By name and environment, both globs; without a declaration nobody is."""
+    services = pl.LazyFrame(
+        [("promo-mail", "prod"), ("promo-mail", "test"), ("trade", "prod"), (None, None)],
+        schema={"service": pl.String, "environment": pl.String},
+        orient="row",
+    )
+    declared = catalog('services: [{name: "promo-*", environment: prod, sampling: tail}]')
+    assert tail_sampled(services, declared).collect()["tail"].to_list() == [True, False, False, False]
+    assert not tail_sampled(services, EMPTY).collect()["tail"].any()
