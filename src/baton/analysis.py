@@ -10,24 +10,29 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from baton.brokers.settle import settle
 from baton.findings import impact, recover
 from baton.findings.accountable import hold
 from baton.findings.causes import convict
 from baton.findings.changes import changes
 from baton.findings.crowded import crowded
 from baton.findings.group import group
-from baton.findings.queues import crowding, limits
+from baton.findings.replayed import Replayed, replayed
 from baton.findings.rows import public
 from baton.findings.told import told
 from baton.handoffs import calls as call_law
 from baton.handoffs import steps as step_law
 from baton.handoffs import verdict as message_law
 from baton.handoffs.deadline import deadlines
+from baton.handoffs.estimates import estimated
 from baton.handoffs.expected import expected
 from baton.handoffs.order import overtaken
+from baton.handoffs.orphans import thinned
 from baton.handoffs.outages import came_live
+from baton.handoffs.republish import republished
 from baton.handoffs.signs import signs
 from baton.handoffs.telemetry import Watched, gaps, vouch, watch
+from baton.handoffs.unlisted import unlisted
 from baton.journeys import steps
 from baton.journeys.stitch import stitch
 from baton.ownership import declared
@@ -85,6 +90,8 @@ class Analysis:
         hot: hot journey keys, see `journeys.stitch.stitch`.
         crowding: see `findings.queues.crowding`.
         facts: FACTS, as a history.
+        estimates: see `handoffs.estimates.estimated`.
+        replayed: what queue replays say.
         version: of the expectations used; null where there were none.
     """
 
@@ -94,6 +101,8 @@ class Analysis:
     hot: pl.DataFrame
     crowding: pl.DataFrame
     facts: pl.DataFrame
+    estimates: pl.DataFrame
+    replayed: Replayed
     version: str | None
 
 
@@ -164,7 +173,7 @@ def analyze(  # noqa: PLR0913 - what it judges, and each thing it judges by
     """
     journeys, hot = stitch(paired.spans, paired.pairs, journey_keys)
     journeys = _typed(paired.spans, journeys, catalog)
-    watched = Watched(watch(paired.spans), gaps(paired.spans), paired.outages)
+    watched = Watched(watch(paired.spans), gaps(paired.spans), paired.outages, _tails(paired.spans, catalog))
 
     rows = expected(paired.sends, paired.receipts, expectations)
     rows = declared.deadlines(_in_journeys(rows, journeys).lazy(), catalog).collect()
@@ -174,25 +183,30 @@ def analyze(  # noqa: PLR0913 - what it judges, and each thing it judges by
         pl.col("pressed").fill_null(value=False)
     )
     came = came_live(paired.spans)
-    rows = message_law.judge(vouch(rows.join(came, on="send", how="left"), watched, as_of_ns), as_of_ns)
-    answered = call_law.judge(
-        paired.calls.join(came, on="send", how="left"), expectations, paired.spans, watched, as_of_ns
-    )
+    rows = vouch(rows.join(came, on="send", how="left"), watched, as_of_ns)
+    rows = republished(unlisted(thinned(rows, paired.spans), paired.spans), paired.spans)
+    rows, estimates = estimated(rows, watched.tails, as_of_ns)
+    rows = message_law.judge(rows, as_of_ns)
+    rows = settle(rows, FACTS.empty() if facts is None else facts, as_of_ns)
+    called = paired.calls.join(came, on="send", how="left")
+    answered = call_law.judge(called, expectations, paired.spans, watched, as_of_ns)
     answered = _in_journeys(answered, journeys)
     stopped = _stopped(pl.concat([rows, answered], how="diagonal"), paired.spans, journeys, expectations, watched)
 
-    fits = limits(pressures, _services(rows))
-    crowds = crowding(rows, fits)
+    critical = {kind.name for kind in catalog.journey_types if kind.criticality == "critical"}
+    found = replayed(rows, pressures, _services(rows), critical)
     names = _owners(rows, answered, stopped, catalog)
     rows = told(pl.concat([rows, answered, stopped], how="diagonal"), paired.spans, *names)
-    rows = hold(convict(crowded(rows, fits, crowds, names[0])))
+    rows = hold(convict(crowded(rows, found.fits, found.crowding, found.moments, names[0])))
     return Analysis(
         handoffs=public(rows, paired.spans, as_of_ns),
         spans=paired.spans,
         journeys=journeys.select("row", "journey_id"),
         hot=hot,
-        crowding=crowds,
+        crowding=found.crowding,
         facts=FACTS.empty() if facts is None else facts,
+        estimates=estimates,
+        replayed=found,
         version=None if expectations.is_empty() else expectations["version"][0],
     )
 
@@ -275,6 +289,14 @@ def _in_journeys(rows: pl.DataFrame, journeys: pl.DataFrame) -> pl.DataFrame:
 
 def _services(rows: pl.DataFrame) -> pl.DataFrame:
     return rows.select(*SUBSCRIPTION, "services").filter(pl.col("subscription").is_not_null()).unique(SUBSCRIPTION)
+
+
+def _tails(spans: pl.DataFrame, catalog: Catalog) -> pl.DataFrame:
+    """`environment`, `service`: those declared as sampled by tail."""
+    if not catalog.services:
+        return pl.DataFrame(schema={"environment": pl.String, "service": pl.String})
+    services = spans.lazy().select("environment", "service").unique()
+    return declared.tail_sampled(services, catalog).filter("tail").drop("tail").collect()
 
 
 def _owners(

@@ -3,7 +3,7 @@
 The scan of a likelihood ratio. Each yes scores log(p1/p0), each no log((1-p1)/(1-p0)); under the usual rate p0 the
 exponential of a running sum is a martingale of mean 1, so (Ville's inequality) the chance that any stretch that begins
 at a given place ever reaches a score s is at most exp(-s), and over n places at most n exp(-s). That holds for all
-stretches of all lengths at once: no further correction for looking often is needed.
+stretches of all lengths at once: no further correction for looking often is needed, but one for each p1 that is tried.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ import numpy as np
 from baton.limits import (
     BURST_BLOCKS_MAX,
     BURST_RATE_MIN,
-    BURST_RATIO,
+    BURST_RATIO_MILD,
+    BURST_RATIO_SHARP,
     BURST_SHARE_MAX,
     BURST_USUAL_MIN,
     BURST_Z,
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+_RATIOS = (BURST_RATIO_MILD, BURST_RATIO_SHARP)
+
+
 class Burst(NamedTuple):
     """A stretch [start, end) of a sequence."""
 
@@ -35,9 +39,9 @@ class Burst(NamedTuple):
 
 
 class Calm(NamedTuple):
-    """What is usual of a sequence: `count` of `of`, outside of its bursts."""
+    """What is usual of a sequence: `yes` of `of`, outside of its bursts."""
 
-    count: int
+    yes: int
     of: int
     bursts: tuple[Burst, ...]
 
@@ -59,7 +63,7 @@ def bursts(seen: NDArray[np.bool_], rate: float, chance: float) -> list[Burst]:
     """
     found: list[Burst] = []
     pending = [(0, len(seen))]
-    needed = math.log(max(len(seen), 1) / chance)
+    needed = math.log(len(_RATIOS) * max(len(seen), 1) / chance)
     while pending and len(found) < BURSTS_MAX:
         start, end = pending.pop()
         burst = _strongest(seen[start:end], rate, needed)
@@ -98,7 +102,8 @@ def calm(seen: NDArray[np.bool_], least: int, chance: float) -> Calm | None:
 
 def _strongest(seen: NDArray[np.bool_], rate: float, needed: float) -> Burst | None:
     """The stretch of the highest score, if that is needed or more; its ends are those of its own rate."""
-    burst, score = _stretch(seen, rate, min((1 + rate) / 2, max(BURST_RATIO * rate, BURST_RATE_MIN)))
+    inside = [min((1 + rate) / 2, max(ratio * rate, BURST_RATE_MIN)) for ratio in _RATIOS]
+    burst, score = max((_stretch(seen, rate, one) for one in inside), key=lambda pair: pair[1])
     if score < needed:
         return None
     own = float(seen[burst.start : burst.end].mean())

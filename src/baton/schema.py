@@ -289,6 +289,7 @@ SENDS = Frame(
         Column("failed", BOOL, "The worst status of the nest is an error."),
         Column("failure", STRING, "What the sender says failed; null if nothing did."),
         Column("returned", BOOL, "The sender says that the broker returned it."),
+        Column("unsure", BOOL, "What failed is that no answer came in time: it may have been taken all the same."),
         Column("message_id", STRING, "Its own, else the nest's."),
         Column("correlation_id", STRING, "Its own, else the nest's."),
         Column("channel", STRING, "Its own, else the nest's; where none is said, UNSAID and what it is of."),
@@ -302,6 +303,7 @@ SENDS = Frame(
         Column("routing_key", STRING, "Routing key; null where unknown."),
         Column("span_name", STRING, "Name of the span: the kind of message, as far as spans tell."),
         Column("sent_ns", I64, "Start of the span."),
+        Column("randomness", I64, "56 bits by which consistent samplers decide on its trace, see `sampling`."),
     ),
 )
 
@@ -334,6 +336,7 @@ RECEIPTS = Frame(
         Column("service", STRING, "Receiver, of the last delivery."),
         Column("lane", STRING, "Taker and partition: within it, messages come in the order of a queue."),
         Column("service_instance", STRING, "Its instance."),
+        Column("home", STRING, "The receiver's environment; the sender's is the channel's."),
         Column("destination", STRING, "What the receiver calls the place."),
         Column("queue", STRING, "Queue, where the receiver names it apart."),
         Column("row", ROW, "Row of the receiving span, of the last delivery."),
@@ -346,6 +349,9 @@ RECEIPTS = Frame(
         Column("method", STRING, "How it was paired, the strongest first."),
         Column("first_ns", I64, "Start of the first delivery."),
         Column("deliveries", ROW, "How often it was delivered."),
+        Column("well", ROW, "Of these, how often it was handled without failing."),
+        Column("redelivery_ns", I64, "Longest time from a failed delivery's end to the next one; null without one."),
+        Column("threshold", I64, "Its sampler drops traces of less randomness; 0 where it says none."),
     ),
 )
 """One row a (send, taker): everything one taker did with one message."""
@@ -436,6 +442,11 @@ EXPECTATIONS = Frame(
         Column("processing_ns", I64, "Longest receipt, start to end."),
         Column("tossed", BOOL, "Its receipts look like coin tosses: it samples or filters."),
         Column("step", STEP, "Of a step: which, and which comes next; `sends` took it, `pairs` went on."),
+        Column("redelivery_ns", I64, "Longest time from a failed delivery's end to the next one; null if never seen."),
+        Column("threshold", I64, "Its samplers drop traces of less randomness; 0 where they say none."),
+        Column("home", STRING, "The receivers' environment; null where there are several, and of a call."),
+        Column("retired_ns", I64, "No message sent later is expected: another took its place; null while it lives."),
+        Column("shunned", STRINGS, "Kinds, as sender and span name, of which it never took one of many; null if none."),
     ),
 )
 
@@ -557,6 +568,7 @@ HANDOFFS = Frame(
         Column("verdict", STRING, "delivered, retried, dropped, unobserved, pending or stuck."),
         Column("late", BOOL, "Received after its deadline."),
         Column("receipt", STRING, "received, processed or settled; null without one."),
+        Column("duplicates", I64, "Times beyond the first that it was handled well; null without a receipt."),
         Column("cause", STRING, "Of dropped and stuck: a row of the table of causes; else null."),
         Column("confidence", STRING, "confirmed, inferred or suspected; null unless dropped or stuck."),
         Column("disposition", STRING, "gone, waiting, dead_lettered, parked or unknown; null unless dropped or stuck."),

@@ -130,11 +130,11 @@ def _between(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def boundaries(rows: pl.DataFrame) -> pl.DataFrame:
-    """See `queries.boundaries`."""
+    """See `queries.boundaries`; a step that was not taken crossed none."""
     latency_ms = (pl.col("received_at") - pl.col("sent_at")).dt.total_nanoseconds() / 1_000_000
     verdicts = [(pl.col("verdict") == verdict).sum().alias(verdict) for verdict in VERDICTS]
     return (
-        _between(rows)
+        _between(rows.filter(pl.col("kind") != "step"))
         .lazy()
         .with_columns(latency_ms.alias("latency_ms"))
         .group_by(_BOUNDARY)
@@ -238,6 +238,8 @@ def _depth(row: int, parents: dict[int, int | None], depths: dict[int, int]) -> 
 def _stop(row: dict[str, Any]) -> str:
     way = f" over {row['channel']}" if row["channel"] else ""
     cause = f", {row['cause']} ({row['confidence']})" if row["cause"] else ""
+    if row["kind"] == "step":
+        return f"after {row['from_service']}, {row['to_service']} never began: {row['verdict']}{cause}"
     return f"{row['from_service']} to {row['to_service'] or 'an unknown receiver'}{way}: {row['verdict']}{cause}"
 
 

@@ -6,6 +6,9 @@ no code with Baton; its spans reach Baton as OTLP/JSON bytes, as exporters batch
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,6 +19,7 @@ from bank.judge import judged, score, taken_yet_dropped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from bank.catalogue import Scenario
     from bank.judge import Score
@@ -63,6 +67,23 @@ def test_long_after_what_was_lost_is_found_and_nothing_else(scenario: Scenario, 
     assert it.wrong <= 0.05 * it.found, it.causes
     if not scenario.uncaused:
         assert it.right >= 0.95 * (it.right + it.unnamed + it.wrong), it.causes
+
+
+def test_the_commands_say_the_same(tmp_path: Path) -> None:
+    """`baton load` and `baton handoffs` on a bank's requests: every loss and nothing else."""
+    bank = next(one for one in SCENARIOS if one.name == "overflow_behind_one_exchange_by_key").run(0)
+    recording = tmp_path / "traces.jsonl"
+    recording.write_bytes(b"\n".join(body for _, body in bank.telemetry.requests()))
+    _baton("load", recording, "--store", tmp_path / "store")
+    printed = _baton("handoffs", "--store", tmp_path / "store", "--as-of", "2027-01-01T00:00:00Z", "--format", "ndjson")
+    it = score(bank, [json.loads(line) for line in printed.splitlines()])
+    assert (it.false, it.recall, it.fitting) == ([], 1.0, it.judged)
+
+
+def _baton(*arguments: str | Path) -> str:
+    done = subprocess.run([sys.executable, "-m", "baton", *arguments], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)

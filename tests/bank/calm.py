@@ -366,6 +366,21 @@ def legitimate_declines(bank: Bank) -> None:
     bank.traffic(Sender("deposits"), checks, 10, 0, 70)
 
 
+@scenario(140, moments=(55, 85, 100, 130))
+def journeys_that_stop_now_and_then(bank: Bank) -> None:
+    """Six in a hundred deposits stop after the check all day long, and no attribute says why: that is their way."""
+    checks, bookings = Exchange("checks"), Exchange("bookings")
+    checker = Sender("compliance")
+
+    def checked(_message: Message, span: Span) -> None:
+        if bank.rng.random() >= 0.06:
+            bank.send(checker, bookings, parent=span)
+
+    bank.consumer(checks.bind(bank.queue("checks-q", "compliance")), bank.steady(0.02), then=checked)
+    bank.consumer(bookings.bind(bank.queue("bookings-q", "ledger")), bank.steady(0.02))
+    bank.traffic(Sender("deposits"), checks, 8, 0, 130)
+
+
 @scenario(70, seeds=1)
 def calls_that_answer_errors(bank: Bank) -> None:
     """A server that answers errors has taken the call."""

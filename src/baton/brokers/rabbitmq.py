@@ -29,17 +29,20 @@ if TYPE_CHECKING:
 
 _PARTS = ("queues", "exchanges", "bindings", "policies")
 
+_LIVE = {"messages", "state", "effective_policy_definition"}
+"""Keys that the API gives of queues, and exports do not."""
+
 _LISTS = {"destination": "bindings", "internal": "exchanges", "pattern": "policies", "durable": "queues"}
 """A key that only members of such a list have -> its name."""
 
 
-def facts(document: object, where: Where, path: Path) -> pl.DataFrame:
+def facts(document: object, where: Where, path: Path | str) -> pl.DataFrame:
     """The facts of a document, FACTS's columns.
 
     Args:
         document: parsed JSON.
         where: when and where they hold.
-        path: where it was read, for messages.
+        path: where it was read, a file or an address, for messages.
 
     Raises:
         InputError: it is none of the forms, or a value in it does not fit.
@@ -47,16 +50,15 @@ def facts(document: object, where: Where, path: Path) -> pl.DataFrame:
     content = _content(document, path)
     definitions = content.get("definitions")
     definitions = definitions if isinstance(definitions, dict) else {}
-    export = "rabbit_version" in content or "rabbitmq_version" in content or not _is_live(content)
     broker = validate(management.Broker, _completed(content, definitions), path)
     rows = [*management.rows(broker)]
     deltas = content.get("prometheus_delta")
     if isinstance(deltas, dict):
         rows += prometheus.counters(deltas)
-    return frame(rows, where, "definitions" if export else "management")
+    return frame(rows, where, "definitions" if _is_export(content) else "management")
 
 
-def _content(document: object, path: Path) -> dict[str, object]:
+def _content(document: object, path: Path | str) -> dict[str, object]:
     """The document as an object of parts."""
     if isinstance(document, dict) and isinstance(document.get("items"), list):
         document = document["items"]
@@ -75,31 +77,41 @@ def _content(document: object, path: Path) -> dict[str, object]:
     return document
 
 
-def _is_live(content: dict[str, object]) -> bool:
+def _is_export(content: dict[str, object]) -> bool:
+    """Whether it is an export, which knows no figures; a node that is starting has none of some queues either."""
+    if "rabbit_version" in content or "rabbitmq_version" in content:
+        return True
     queues = content.get("queues")
-    first = queues[0] if isinstance(queues, list) and queues else {}
-    return not queues or (isinstance(first, dict) and ("messages" in first or "state" in first))
+    listed = [queue for queue in queues if isinstance(queue, dict)] if isinstance(queues, list) else []
+    return "overview" not in content and bool(listed) and not any(_LIVE & queue.keys() for queue in listed)
 
 
 def _completed(content: dict[str, object], definitions: dict[str, object]) -> dict[str, object]:
-    """The parts, those missing taken from the definitions; of one vhost, these do not name it."""
+    """The parts, those missing taken from the definitions."""
     overview = content.get("overview")
     version = overview.get("rabbitmq_version") if isinstance(overview, dict) else definitions.get("rabbit_version")
-    queues = content.get("queues")
-    vhosts = {
-        queue["vhost"]
-        for queue in (queues if isinstance(queues, list) else [])
-        if isinstance(queue, dict) and isinstance(queue.get("vhost"), str)
-    }
     return (
         {
             "rabbitmq_version": version,
-            "original_vhost_name": vhosts.pop() if len(vhosts) == 1 else None,
+            "original_vhost_name": _only_vhost(content, definitions),
             "operator_policies": _operator_policies(definitions) or _operator_policies(content),
         }
         | {part: definitions[part] for part in _PARTS if part in definitions}
         | content
     )
+
+
+def _only_vhost(*documents: dict[str, object]) -> str | None:
+    """The vhost of an export of one: its queues and bindings do not name it, its policies do."""
+    listed = [document.get(part) for document in documents for part in (*_PARTS, "parameters")]
+    vhosts = {
+        part["vhost"]
+        for parts in listed
+        if isinstance(parts, list)
+        for part in parts
+        if isinstance(part, dict) and isinstance(part.get("vhost"), str)
+    }
+    return vhosts.pop() if len(vhosts) == 1 else None
 
 
 def _operator_policies(export: dict[str, object]) -> list[object]:

@@ -40,7 +40,7 @@ class Binding(NamedTuple):
     kind: str | None
     key: str | None
     to: str
-    to_kind: str
+    to_kind: str | None
     lasting: bool = True
 
 
@@ -91,7 +91,7 @@ class Routes:
         for vhost in sorted({vhost for vhost, _ in self.bindings} | set(self.queues)):
             queue = channel in self.queues.get(vhost, ())
             exchange = channel != DEFAULT and (vhost, channel) in self.bindings
-            direct = _Found(*[frozenset([channel])] * 2)
+            direct = _Found(frozenset([channel]), frozenset([channel]))
             if exchange:
                 found.append((vhost, self.from_exchange(vhost, channel, key)))
             if queue and not (exchange and found[-1][1].possible == direct.possible):
@@ -170,18 +170,18 @@ def routes(facts: pl.DataFrame, first_ns: int) -> Routes:
     for vhost, name, binding in _bindings(facts, first_ns):
         if name == DEFAULT:
             continue
-        if binding.to is not None:
-            bindings[vhost, name].append(binding)
-        else:
-            bindings[vhost, name].extend(())
+        bindings[vhost, name] += [] if binding is None else [binding]
     return Routes(
         {place: tuple(found) for place, found in bindings.items()},
         {vhost: frozenset(names) for vhost, names in queues.items()},
     )
 
 
-def _bindings(facts: pl.DataFrame, first_ns: int) -> Iterable[tuple[str, str, Binding]]:
-    """(vhost, exchange, binding) of every route that held at some time since then."""
+def _bindings(facts: pl.DataFrame, first_ns: int) -> Iterable[tuple[str, str, Binding | None]]:
+    """(vhost, exchange, binding) of every route that held at some time since then.
+
+    The binding is None of a route that leads nowhere: it says that the exchange is there.
+    """
     key = ["vhost", "name", "kind", "routing_key", "to", "to_kind"]
     told = (
         facts.filter(pl.col("fact").is_in(["route", "route_gone"]))
@@ -198,7 +198,7 @@ def _bindings(facts: pl.DataFrame, first_ns: int) -> Iterable[tuple[str, str, Bi
         .with_columns((pl.col("interrupted") | (pl.col("first_ns") > pl.col("looked_ns"))).alias("changed"))
     )
     for vhost, name, kind, routing_key, to, to_kind, changed in told.select(*key, "changed").iter_rows():
-        yield vhost, name, Binding(kind, routing_key, to, to_kind, not changed)
+        yield vhost, name, None if to is None else Binding(kind, routing_key, to, to_kind, not changed)
 
 
 def _looked(facts: pl.DataFrame) -> pl.DataFrame:

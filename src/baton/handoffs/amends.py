@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import polars as pl
 
+from baton.handoffs.republish import RETRY
 from baton.limits import HOP_LAG_NS_MAX, HOP_LEAD_NS_MAX, MESSAGE_ID_WINDOW_NS
 from baton.schema import CHANNEL, SUBSCRIPTION
 
 _KEY = ["send", *SUBSCRIPTION]
-_RETRY = r"(?i)retry|retries|redeliver"
 
 
 def sidelined(rows: pl.DataFrame) -> pl.DataFrame:
@@ -18,7 +18,7 @@ def sidelined(rows: pl.DataFrame) -> pl.DataFrame:
     subscription that has no receipt; where all have one, against the one that failed it, or the only one. Where several
     could have sent it there, none is named. A receipt that began after the onward hop made up for it.
     """
-    retried = pl.col("place").str.contains(_RETRY) & ~pl.col("lapsed")
+    retried = pl.col("place").str.contains(RETRY) & ~pl.col("lapsed")
     hops = (
         rows.filter((pl.col("relation") == "onward") & pl.col("row").is_not_null())
         .sort("first_ns", "subscription")

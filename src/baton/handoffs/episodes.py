@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, NamedTuple
 import polars as pl
 
 from baton.bursts import bursts, usual
-from baton.limits import EPISODE_BASELINE_SHARE_MAX, EPISODE_CHANCE, NAMES_MAX, SECOND_NS, STEP_STOPS_MIN
+from baton.limits import (
+    EPISODE_BASELINE_SHARE_MAX,
+    EPISODE_CHANCE,
+    EPISODE_CHANGE_NS,
+    NAMES_MAX,
+    SECOND_NS,
+    STEP_STOPS_MIN,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -89,22 +96,32 @@ def _told(part: pl.DataFrame, burst: Burst, spans: pl.DataFrame) -> Episode:
 
 
 def _versions(part: pl.DataFrame, stopped: pl.DataFrame, spans: pl.DataFrame) -> str | None:
-    """A version that came with the episode: of the step's service, or of the next one's."""
+    """A version that came with the episode: of the step's service, of one that hands over, or of the next one's."""
     first = part.row(0, named=True)
     went = part.filter(pl.col("went_ns").is_not_null())
     new, old = _named(stopped["service_version"]), _named(went["service_version"])
     if new and old and not set(new) & set(old):
         return f"those that ended there took {first['service']} {_list(new)}, those that went on {_list(old)}"
-    theirs = spans.filter(
-        (pl.col("service") == first["to_service"])
-        & (pl.col("tenant") == first["tenant"])
-        & (pl.col("environment") == first["environment"])
+    onset_ns = stopped["sent_ns"][0]
+    came = (
+        spans.lazy()
+        .filter(
+            pl.col("service").is_in([first["service"], first["to_service"], *(first["via"] or ())])
+            & (pl.col("tenant") == first["tenant"])
+            & (pl.col("environment") == first["environment"])
+        )
+        .group_by("service", "service_version")
+        .agg(pl.col("start_ns").min())
+        .filter(
+            pl.col("service_version").is_not_null()
+            & (pl.len().over("service") > 1)
+            & pl.col("start_ns").is_between(onset_ns - EPISODE_CHANGE_NS, onset_ns)
+        )
+        .sort("service", "service_version")
+        .collect()
     )
-    onset = pl.col("start_ns") >= stopped["sent_ns"][0]
-    new, old = _named(theirs.filter(onset)["service_version"]), _named(theirs.filter(~onset)["service_version"])
-    if new and old and not set(new) & set(old):
-        return f"{first['to_service']} was {_list(old)} before, and {_list(new)} since"
-    return None
+    new = [f"{service} {version}" for service, version, _ in came.iter_rows()]
+    return f"with the first of them came {_list(new)}" if new else None
 
 
 def _named(versions: pl.Series) -> list[str]:

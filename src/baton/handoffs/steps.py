@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from baton.handoffs.episodes import EPISODES, episodes
+from baton.handoffs.episodes import EPISODES, Episode, episodes
 from baton.handoffs.outages import came_live, shadows, told
-from baton.handoffs.telemetry import INSTANCE, SERVICE
+from baton.handoffs.step_signs import elsewhere, heard, passed_over
+from baton.handoffs.telemetry import SERVICE
 from baton.limits import INSTANT_NS_MAX, SILENCE_TAIL_NS, STEP_LATE_COUNT, STEP_LATE_RATIO
+from baton.schema import PASSAGES
 
 if TYPE_CHECKING:
     from baton.handoffs.telemetry import Watched
@@ -30,6 +32,27 @@ CLAUSES: dict[str, str] = {
     "stopped": "dropped",
     "stopped perhaps": "dropped",
     "halted": "stuck",
+}
+
+
+_ROWS = {
+    **{
+        name: PASSAGES.schema[name]
+        for name in (
+            "send",
+            "tenant",
+            "environment",
+            "journey_id",
+            "journey_type",
+            "subscription",
+            "service",
+            "sent_ns",
+            "deadline_at_ns",
+        )
+    },
+    **dict.fromkeys(("kind", "relation", "expected_by", "proof", "verdict"), pl.String()),
+    **dict.fromkeys(("services", "evidence"), pl.List(pl.String())),
+    "failed": pl.Boolean(),
 }
 
 
@@ -50,46 +73,47 @@ def judge(
         receipt, `subscription` and `services` are the next step's.
     """
     settled = _unexplained(_settled(passages, watched), rows)
-    settled = settled.with_columns(pl.int_range(pl.len()).over("step").alias("number"))
-    found = pl.DataFrame(list(episodes(settled, spans)), schema=EPISODES, orient="row")
-    # Where several next steps are missing, the nearest stands for all.
-    stops = (
-        settled.filter(pl.col("went_ns").is_null())
-        .join(found, on="step")
+    found = list(episodes(settled, spans))
+    if found:
+        gone = elsewhere(settled, [one.step for one in found], spans, journeys)
+        settled = settled.join(gone, on=_ONE, how="anti", maintain_order="left")
+        found = list(episodes(settled, spans))
+    stops = _within(settled, found)
+    if stops.is_empty():
+        return pl.DataFrame(schema=_ROWS)
+    went = settled.filter(pl.col("went_ns").is_not_null())
+    past = went.group_by("step").agg(pl.col("sent_ns").max().alias("past_ns"))
+    blind = stops.select(*_ONE, pl.col("sent_ns").alias("lo_ns"), pl.col("deadline_at_ns").alias("hi_ns"))
+    live = came_live(spans[stops["send"]])
+    return (
+        stops.join(past, on="step", how="left")
+        .join(shadows(blind.join(live, on="send"), watched.outages), on=_ONE, how="left")
+        .join(passed_over(stops, spans, journeys).with_columns(silent=True), on=_ONE, how="left")
+        .join(heard(stops, spans, watched).with_columns(heard=True), on=_ONE, how="left")
+        .with_columns(pl.col("silent", "heard").fill_null(value=False))
+        .with_columns(_proof().alias("proof"))
+        .with_columns(
+            _evidence().alias("evidence"),
+            pl.col("proof").replace_strict(CLAUSES).alias("verdict"),
+            pl.concat_list("to_service").alias("services"),
+            pl.lit("step").alias("kind"),
+            pl.lit("expected").alias("relation"),
+            pl.lit("learned").alias("expected_by"),
+            pl.lit(value=False).alias("failed"),
+        )
+        .select(pl.col(name).cast(dtype) for name, dtype in _ROWS.items())
+    )
+
+
+def _within(settled: pl.DataFrame, found: list[Episode]) -> pl.DataFrame:
+    """The stops within episodes; where several next steps are missing, the nearest stands for all."""
+    return (
+        settled.with_columns(pl.int_range(pl.len()).over("step").alias("number"))
+        .filter(pl.col("went_ns").is_null())
+        .join(pl.DataFrame(found, schema=EPISODES, orient="row"), on="step")
         .filter((pl.col("number") >= pl.col("first")) & (pl.col("number") < pl.col("end")))
         .sort("deadline_at_ns", "step")
         .unique("send", keep="first", maintain_order=True)
-    )
-    past = (
-        settled.filter(pl.col("went_ns").is_not_null()).group_by("step").agg(pl.col("sent_ns").max().alias("past_ns"))
-    )
-    blind = stops.select(*_ONE, pl.col("sent_ns").alias("lo_ns"), pl.col("deadline_at_ns").alias("hi_ns"))
-    live = came_live(spans[stops["send"]])
-    stops = (
-        stops.join(past, on="step", how="left")
-        .join(shadows(blind.join(live, on="send"), watched.outages), on=_ONE, how="left")
-        .with_columns(_silent(stops, spans, journeys), _heard(stops, spans, watched))
-        .with_columns(_proof().alias("proof"))
-        .with_columns(_evidence().alias("evidence"), pl.col("proof").replace_strict(CLAUSES).alias("verdict"))
-    )
-    return stops.select(
-        "send",
-        "tenant",
-        "environment",
-        "journey_id",
-        "journey_type",
-        "subscription",
-        "service",
-        pl.concat_list("to_service").alias("services"),
-        "sent_ns",
-        "deadline_at_ns",
-        "proof",
-        "verdict",
-        "evidence",
-        pl.lit("step").alias("kind"),
-        pl.lit("expected").alias("relation"),
-        pl.lit("learned").alias("expected_by"),
-        pl.lit(value=False).alias("failed"),
     )
 
 
@@ -142,61 +166,6 @@ def _unexplained(settled: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
         stops.lazy().select(*_ONE, *_JOURNEY, "sent_ns", "via", "to_service").join(lost, on=_JOURNEY).filter(explains)
     )
     return settled.join(explained.select(_ONE).unique().collect(), on=_ONE, how="anti", maintain_order="left")
-
-
-def _silent(stops: pl.DataFrame, spans: pl.DataFrame, journeys: pl.DataFrame) -> pl.Series:
-    """`silent` (Boolean): who always hands over to the next step was heard in this journey after the step began.
-
-    Its send or call would have been heard as well, however deaf the next step's telemetry.
-    """
-    rows = journeys.filter(pl.col("journey_id").is_in(stops["journey_id"].unique().implode()))
-    seen = rows.join(spans[rows["row"]].select("row", "tenant", "environment", "service", "end_ns"), on="row")
-    heard = (
-        stops.filter(pl.col("via").is_not_null())
-        .select(*_ONE, *_JOURNEY, "sent_ns", pl.col("via").alias("service"))
-        .explode("service")
-        .join(seen, on=[*_JOURNEY, "service"])
-        .filter(pl.col("end_ns") >= pl.col("sent_ns"))
-        .select(_ONE)
-        .unique()
-    )
-    marked = stops.select(_ONE).join(heard.with_columns(silent=True), on=_ONE, how="left", maintain_order="left")
-    return marked["silent"].fill_null(value=False)
-
-
-def _heard(stops: pl.DataFrame, spans: pl.DataFrame, watched: Watched) -> pl.Series:
-    """`heard` (Boolean): the next step's service sent spans then, and no instance of it fell silent or paused."""
-    wanted = stops.select(
-        *_ONE, "tenant", "environment", "sent_ns", "deadline_at_ns", "onset_ns", pl.col("to_service").alias("service")
-    )
-    signs = (
-        spans.lazy()
-        .filter(pl.col("service").is_in(wanted["service"].unique().implode()))
-        .select(*SERVICE, pl.col("start_ns").alias("sign_ns"))
-        .sort("sign_ns")
-        .collect()
-    )
-    alive = (
-        wanted.sort("sent_ns")
-        .join_asof(signs, left_on="sent_ns", right_on="sign_ns", by=SERVICE, strategy="forward", check_sortedness=False)
-        .filter(pl.col("sign_ns") <= pl.col("deadline_at_ns"))
-    )
-    fell = pl.col("watermark_ns").is_between(pl.col("onset_ns") - SILENCE_TAIL_NS, pl.col("deadline_at_ns"))
-    quiet = (
-        wanted.join(watched.telemetry, on=SERVICE)
-        .sort("deadline_at_ns")
-        .join_asof(
-            watched.pauses,
-            left_on="deadline_at_ns",
-            right_on="gap_from_ns",
-            by=INSTANCE,
-            strategy="backward",
-            check_sortedness=False,
-        )
-        .filter(fell | (pl.col("gap_until_ns") >= pl.col("sent_ns")).fill_null(value=False))
-    )
-    heard = alive.join(quiet, on=_ONE, how="anti").select(_ONE).with_columns(heard=True)
-    return stops.select(_ONE).join(heard, on=_ONE, how="left", maintain_order="left")["heard"].fill_null(value=False)
 
 
 def _proof() -> pl.Expr:

@@ -70,11 +70,24 @@ def telling(passed: pl.DataFrame, said: pl.DataFrame) -> str | None:
         if valued["outcome"].n_unique() > OUTCOMES_MAX:
             continue
         parts = [goes_on(part["went"].to_numpy()) is not None for _, part in valued.group_by(["outcome"])]
-        counts = valued.group_by("outcome").agg(pl.col("went").sum(), pl.col("went").not_().sum().alias("stopped"))
-        gain = _likelihood_ratio(counts.select("went", "stopped").to_numpy())
+        counts = (
+            valued.filter(_usual(passed["went"].to_numpy()))
+            .group_by("outcome")
+            .agg(pl.col("went").sum(), pl.col("went").not_().sum().alias("stopped"))
+        )
+        gain = _likelihood_ratio(counts.select("went", "stopped").to_numpy()) - 2 * counts.height
         if any(parts) and not all(parts) and gain > best_g:
             best, best_g = key, gain
     return best
+
+
+def _usual(went: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """What lies outside of bursts: in an episode all outcomes stop."""
+    found = calm(~went, STEP_JOURNEYS_MIN, EPISODE_CHANCE)
+    outside = np.ones(len(went), dtype=np.bool_)
+    for burst in found.bursts if found else ():
+        outside[burst.start : burst.end] = False
+    return outside
 
 
 def valued_by(passed: pl.DataFrame, said: pl.DataFrame, key: str | None) -> pl.DataFrame:
@@ -90,7 +103,7 @@ def valued_by(passed: pl.DataFrame, said: pl.DataFrame, key: str | None) -> pl.D
 def goes_on(went: NDArray[np.bool_]) -> Calm | None:
     """How seldom journeys usually stop here; None unless they nearly always go on, and stop in few bursts if any."""
     found = calm(~went, STEP_JOURNEYS_MIN, EPISODE_CHANCE)
-    if found is None or found.count > STEP_STOPS_SHARE_MAX * found.of or len(found.bursts) > STEP_EPISODES_MAX:
+    if found is None or found.yes > STEP_STOPS_SHARE_MAX * found.of or len(found.bursts) > STEP_EPISODES_MAX:
         return None
     return found
 

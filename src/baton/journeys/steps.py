@@ -65,7 +65,8 @@ def learn(spans: pl.DataFrame, journeys: pl.DataFrame, handed: pl.DataFrame, kno
         passed = _followed(steps[(*kind, link["service"], link["name"])], ahead)
         deadline_ns = _deadline_ns(passed)
         passed = passed.filter(pl.col("sent_ns").clip(upper_bound=INSTANT_NS_MAX) + deadline_ns <= ends_ns)
-        rows += _learned({**link, "deadline_ns": deadline_ns, "via": _via(ahead)}, passed, outcomes(spans, passed))
+        said = outcomes(spans, passed.clear() if passed["went"].all() else passed)
+        rows += _learned({**link, "deadline_ns": deadline_ns, "via": _via(ahead)}, passed, said)
     schema = {name: EXPECTATIONS.schema[name] for name in _LEARNED}
     return pl.DataFrame(rows, schema=schema).sort("tenant", "environment", "channel", "subscription")
 
@@ -264,7 +265,7 @@ def _learned(link: dict[str, Any], passed: pl.DataFrame, said: pl.DataFrame) -> 
             "services": [link["to_service"]],
             "relation": "expected",
             "sends": found.of,
-            "pairs": found.of - found.count,
+            "pairs": found.of - found.yes,
             "first_ns": went.min(),
             "last_ns": went.max(),
             "deadline_ns": link["deadline_ns"],

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import polars as pl
 
+from baton import sampling
 from baton.schema import UNSAID
 
 CLIENT = 3  # OTLP's SPAN_KIND_CLIENT
@@ -18,6 +19,13 @@ NEST_DEPTH_MAX = 4
 _RETURNED = r"(?i)unroutable|basic\.return|no[_ ]route|message.{0,12}returned"
 """How clients say that the broker returned a message: pika UnroutableError, aio-pika DeliveryError (NO_ROUTE), AMQP
 reply code 312 NO_ROUTE, Spring's "Message returned"."""
+
+_UNANSWERED = (
+    r"(?i)timed?[ _-]?out|deadline[ _]?exceeded|cancell?ed|connection ?reset|broken ?pipe|stream ?lost|eof ?error"
+)
+"""How clients say that no answer came: Python's TimeoutError and CancelledError, Kafka's TimeoutException, gRPC's
+DEADLINE_EXCEEDED, pika's StreamLostError. The message may be there all the same: a confirm that was not waited for is
+no refusal."""
 
 
 _OWN = (
@@ -30,6 +38,7 @@ _OWN = (
     "routing_key",
     pl.col("name").alias("span_name"),
     pl.col("start_ns").alias("sent_ns"),
+    sampling.randomness().alias("randomness"),
 )
 
 
@@ -70,6 +79,9 @@ def sends(spans: pl.DataFrame) -> pl.DataFrame:
             error.any().alias("failed"),
             pl.when(error).then(pl.col("failure").fill_null("an error status")).drop_nulls().first().alias("failure"),
             (error & pl.col("words").str.contains(_RETURNED).fill_null(value=False)).any().alias("returned"),
+            (error.any() & (~error | pl.col("words").str.contains(_UNANSWERED)).fill_null(value=False).all()).alias(
+                "unsure"
+            ),
             *(pl.col(name).drop_nulls().first() for name in ("message_id", "correlation_id", "channel")),
             pl.col("parent_row").last().alias("under"),
         )

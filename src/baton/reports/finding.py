@@ -44,6 +44,10 @@ def way(finding: Finding) -> str:
     """`from trading to notification over wealth.events`."""
     sender = party(finding.from_team, *finding.from_services)
     receiver = "an unknown receiver" if finding.to_team is None else party(finding.to_team, *finding.to_services)
+    if finding.kind == "step":
+        journeys = f"{finding.count:,} journey" + ("" if finding.count == 1 else "s")
+        at, before = names(finding.from_services), names(finding.to_services)
+        return f"{journeys} ended at {at}, before {before}: {finding.cause} ({finding.confidence})"
     over = "" if finding.channel is None else f" over {finding.channel}"
     return f"from {sender} to {receiver}{over}"
 

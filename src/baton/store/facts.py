@@ -78,6 +78,8 @@ class Facts:
         Raises:
             StoreError: as `append`.
         """
+        if not self.path.exists():
+            return 0
         with self._locked():
             old = pl.col("at_ns") < kept_from_ns
             parts = [part for part in delta.parts(delta.open_table(self.path)) if self._some(part, old)]

@@ -45,7 +45,10 @@ def test_topics_match_as_a_regular_expression_does(pattern: str, key: str) -> No
     ],
 )
 def test_a_binding_takes_what_its_kind_says(
-    kind: str | None, pattern: str | None, key: str | None, taken: bool | None
+    kind: str | None,
+    pattern: str | None,
+    key: str | None,
+    taken: bool | None,  # noqa: FBT001 - a parameter of the table
 ) -> None:
     """True or False only where the key decides and is known."""
     assert takes(Binding(kind, pattern, "q", "queue"), key) is taken

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import polars as pl
 import pytest
 
 from baton.analysis import expect
@@ -15,6 +16,8 @@ from recording import CLIENT, SERVER, Recording, Span, ns, paired
 AS_OF = 2000.0
 ABSENT = "f" * 16
 API = {"server.address": "api"}
+
+NO_TAILS = pl.DataFrame(schema={"environment": pl.String, "service": pl.String})
 
 
 def bank(*, beats: tuple[int, int] = (0, 100)) -> Recording:
@@ -39,7 +42,7 @@ def rows(recording: Recording, at: float = AS_OF, *, learn: bool = True) -> dict
     """The judged calls by their client span."""
     known = paired(recording, at)
     expectations = expect(known) if learn else EXPECTATIONS.empty()
-    watched = Watched(watch(known.spans), gaps(known.spans), OUTAGES.empty())
+    watched = Watched(watch(known.spans), gaps(known.spans), OUTAGES.empty(), NO_TAILS)
     calls = known.calls.join(came_live(known.spans), on="send", how="left")
     judged = law.judge(calls, expectations, known.spans, watched, ns(at))
     spans = known.spans.select("row", "trace_id", "span_id").iter_rows()

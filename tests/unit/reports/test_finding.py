@@ -44,6 +44,14 @@ FOUND = incident.OVERFLOW
             ),
             "1,234 of 5,678 handoffs from unowned batch, eod to notification over q were dropped: overflow (inferred)",
         ),
+        (
+            replace(FOUND, kind="step", channel=None, cause="silent_stop"),
+            "27 journeys ended at trade-execution, before notification: silent_stop (inferred)",
+        ),
+        (
+            replace(FOUND, kind="step", channel=None, cause="silent_stop", count=1),
+            "1 journey ended at trade-execution, before notification: silent_stop (inferred)",
+        ),
     ],
 )
 def test_headline(finding: object, sentence: str) -> None:
