@@ -116,9 +116,11 @@ def _money(amount: str) -> str:
 
 
 def _crowded(finding: Finding) -> str:
-    """Who held the queue most, where that was another than the senders."""
-    others = [one for one in finding.crowding if one[0] not in finding.from_services]
-    return f" while {others[0][0]} held {others[0][2]:.0%} of the queue" if others else ""
+    """Who held most of the queue, where that was another than the senders."""
+    if not finding.crowding or finding.crowding[0][0] in finding.from_services:
+        return ""
+    service, _, share = finding.crowding[0]
+    return f" while {service} held {share:.0%} of the queue"
 
 
 def _team(team: str, services: tuple[str, ...]) -> str:

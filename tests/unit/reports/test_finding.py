@@ -26,7 +26,7 @@ FOUND = incident.OVERFLOW
             replace(
                 FOUND, verdict="stuck", count=1, handoffs=1, cause="receiver_down", confidence="suspected", crowding=()
             ),
-            "1 of 1 handoff from trading to notification over wealth.events is stuck: call_lost (suspected)",
+            "1 of 1 handoff from trading to notification over wealth.events is stuck: receiver_down (suspected)",
         ),
         (
             incident.SMS_DOWN,
