@@ -212,8 +212,9 @@ def _typed(spans: pl.DataFrame, journeys: pl.DataFrame, catalog: Catalog) -> pl.
             ).alias("journey_deadline_ns"),
         )
     )
-    placed = journeys.lazy().join(homes.select("row", "tenant", "environment"), on="row")
-    return placed.join(first, on=journey, how="left").drop("tenant", "environment").collect()
+    placed = journeys.lazy().join(homes.select("row", "tenant", "environment"), on="row", maintain_order="left")
+    typed = placed.join(first, on=journey, how="left", maintain_order="left")
+    return typed.drop("tenant", "environment").collect()
 
 
 def _in_journeys(rows: pl.DataFrame, journeys: pl.DataFrame) -> pl.DataFrame:
