@@ -81,6 +81,8 @@ class Analysis:
         journeys: JOURNEYS.
         hot: hot journey keys, see `journeys.stitch.stitch`.
         crowding: see `findings.queues.crowding`.
+        unnamed: `trace_id`, `span_id` (String, hex) of sends that share a correlation id with others and nothing finer,
+            `missing` (Float64): each one's part of the receipts that are fewer than the sends.
         version: of the expectations used; null where there were none.
     """
 
@@ -89,6 +91,7 @@ class Analysis:
     journeys: pl.DataFrame
     hot: pl.DataFrame
     crowding: pl.DataFrame
+    unnamed: pl.DataFrame
     version: str | None
 
 
@@ -180,8 +183,16 @@ def analyze(
         journeys=journeys.select("row", "journey_id"),
         hot=hot,
         crowding=crowds,
+        unnamed=_unnamed(paired),
         version=None if expectations.is_empty() else expectations["version"][0],
     )
+
+
+def _unnamed(paired: Paired) -> pl.DataFrame:
+    """See `Analysis.unnamed`."""
+    few = paired.unnamed.filter(pl.col("received") < pl.col("sent"))
+    ids = paired.spans[few["send"]].select(pl.col("trace_id", "span_id").bin.encode("hex"))
+    return ids.with_columns(1 - few["received"] / few["sent"]).rename({"received": "missing"})
 
 
 def _stopped(

@@ -21,6 +21,7 @@ import polars as pl
 
 from baton.handoffs.amends import made_good, sidelined
 from baton.handoffs.evidence import sentences
+from baton.handoffs.republished import republished
 from baton.limits import OPEN_RECEIPT_NS_MAX
 
 
@@ -43,7 +44,7 @@ def judge(rows: pl.DataFrame, as_of_ns: int) -> pl.DataFrame:
         The rows with `kind` (message), `verdict`, `proof` (String: the clause that matched), `evidence` (List(String)),
         and what `amends` adds.
     """
-    rows = made_good(sidelined(rows))
+    rows = made_good(republished(sidelined(rows)))
     clauses = law(as_of_ns)
     matched = [pl.when(clause.when.fill_null(value=False)) for clause in clauses]
     return rows.with_columns(
