@@ -72,6 +72,7 @@ def generated(folder: Path) -> dict[str, str]:
         "boundaries": shell(folder, f"baton boundaries {owners}"),
         "journey": shell(folder, f"baton journey {first['correlation_id']} {owners}"),
         "who": shell(folder, f"baton who wealth.events {owners}"),
+        "whatif": shell(folder, f"baton whatif {owners} {as_of}"),
         "drops": "```json\n" + json.dumps(first, indent=1) + "\n```\n",
         "ownership": "```yaml\n" + (ROOT / RECORDING / "ownership.yaml").read_text() + "```\n",
         "causes": documentation(),
@@ -104,7 +105,19 @@ def _make_test() -> str:
     return "```console\n$ make test\n" + "\n".join(steps) + "\n```\n"
 
 
-NAMES = ["load", "commands", "boundaries", "journey", "who", "drops", "ownership", "causes", "row", "make-test"]
+NAMES = [
+    "load",
+    "commands",
+    "boundaries",
+    "journey",
+    "who",
+    "whatif",
+    "drops",
+    "ownership",
+    "causes",
+    "row",
+    "make-test",
+]
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -272,6 +272,14 @@ TAIL_DECISION_RATIO = 0.05
 OCCUPANTS_MAX = 16
 # Moments at which a queue's depth is told: an hour by seconds; a longer story by longer steps.
 DEPTH_POINTS_MAX = 3600
+# The model of the queue as it was must lose what was lost to this part (Jaccard) before anything is recommended; the
+# recordings reach 0.90 to 1.00.
+WHATIF_AGREEMENT_MIN = 0.8
+# A limit this many times larger is no longer a limit but another way to lose time: it is shown, not recommended.
+WHATIF_LIMIT_RATIO_MAX = 10
+# Senders that retry: so often, first after this, then twice as long each time; 6.3 s in all.
+RETRIES_MAX = 6
+RETRY_FIRST_NS = SECOND_NS // 10
 # Clocks are set by what receivers show that had been idle: by at least so many receipts, if they are off by more than
 # the way through a broker takes.
 ALIGN_RECEIPTS_MIN = 3
