@@ -250,8 +250,8 @@ OVERFLOW_EVENNESS_RATIO_MAX = 0.5
 REPLAY_LOST_MIN = 10
 # ... and so many must have come through meanwhile: their depths and waits are what limits and TTLs are read from.
 REPLAY_SURVIVORS_MIN = 10
-# Messages replayed of one pool: a hypothesis over 200,000 takes 5 ms, and there are some hundred.
-REPLAY_MESSAGES_MAX = 200_000
+# Messages of one pool that hypotheses are tried on: one over 100,000 takes 10 ms, and there are up to some hundred.
+REPLAY_MESSAGES_MAX = 100_000
 # Messages before the first loss, from which the model queue fills.
 REPLAY_LEAD = 20_000
 # Fit (see `findings.replay`) from which a replay convicts. Eleven recordings of a real RabbitMQ fit by 0.93 to 1.00,

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 import polars as pl
 
-from baton.findings.replay import DROP_HEAD, REJECT_PUBLISH, Queue, Run, rooms, run
+from baton.findings.replay import DROP_HEAD, REJECT_PUBLISH, Queue, Run, ranks, rooms, run
 from baton.limits import RETRIES_MAX, RETRY_FIRST_NS, WHATIF_AGREEMENT_MIN, WHATIF_LIMIT_RATIO_MAX
 
 if TYPE_CHECKING:
@@ -139,7 +139,7 @@ def tried(found: Found, critical: NDArray[np.bool_]) -> Tried:
     pool = found.pool
     case = _case(found, critical)
     base = found.best.hypothesis.queue
-    was = case.run(base, _rank(found))
+    was = case.run(base, ranks(pool, found.best.hypothesis))
     known = pool.lost | pool.received
     either = int(((was.lost | pool.lost) & known).sum())
     agreement = int((was.lost & pool.lost).sum()) / max(either, 1)
@@ -148,14 +148,6 @@ def tried(found: Found, critical: NDArray[np.bool_]) -> Tried:
     outcomes = pl.DataFrame(rows, schema=OUTCOMES)
     best, why = _recommended(outcomes, agreement)
     return Tried(outcomes, len(pool.arrive), int(critical.sum()), int(pool.lost.sum()), agreement, best, why)
-
-
-def _rank(found: Found) -> NDArray[np.int64] | None:
-    """The priorities that the replay found."""
-    if found.best.hypothesis.first is None:
-        return None
-    column, value = found.best.hypothesis.first
-    return (found.pool.rows[column] == value).fill_null(value=False).to_numpy().astype(np.int64)
 
 
 def _flat(case: _Case) -> Queue:
