@@ -378,8 +378,8 @@ BURSTS_MAX = 8
 REPLAY_LOST_MIN = 10
 # ... and so many must have come through meanwhile: their depths and waits are what limits and TTLs are read from.
 REPLAY_SURVIVORS_MIN = 10
-# Messages replayed of one pool: a hypothesis over 200,000 takes 5 ms, and there are some hundred.
-REPLAY_MESSAGES_MAX = 200_000
+# Messages of one pool that hypotheses are tried on: one over 100,000 takes 10 ms, and there are up to some hundred.
+REPLAY_MESSAGES_MAX = 100_000
 # Messages before the first loss, from which the model queue fills.
 REPLAY_LEAD = 20_000
 # Fit (see `findings.replay`) from which a replay convicts. Eleven recordings of a real RabbitMQ fit by 0.93 to 1.00,
@@ -400,6 +400,14 @@ TAIL_DECISION_RATIO = 0.05
 OCCUPANTS_MAX = 16
 # Moments at which a queue's depth is told: an hour by seconds; a longer story by longer steps.
 DEPTH_POINTS_MAX = 3600
+# The model of the queue as it was must lose what was lost to this part (Jaccard) before anything is recommended; the
+# recordings reach 0.90 to 1.00.
+WHATIF_AGREEMENT_MIN = 0.8
+# A limit this many times larger is no longer a limit but another way to lose time: it is shown, not recommended.
+WHATIF_LIMIT_RATIO_MAX = 10
+# Senders that retry: so often, first after this, then twice as long each time; 6.3 s in all.
+RETRIES_MAX = 6
+RETRY_FIRST_NS = SECOND_NS // 10
 # Clocks are set by what receivers show that had been idle: by at least so many receipts, if they are off by more than
 # the way through a broker takes.
 ALIGN_RECEIPTS_MIN = 3
