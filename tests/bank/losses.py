@@ -320,7 +320,7 @@ def calls_lost(bank: Bank) -> None:
             bank.telemetry.span(ledger, "POST /post", SERVER, call.begin + 0.002, call.end - 0.002, parent=call)
 
 
-@scenario(140, moments=(55, 85, 100, 120))
+@scenario(170, moments=(55, 75, 100, 140))
 def silent_stop_after_the_check(bank: Bank) -> None:
     """A release of the compliance service forgets to book most of the deposits that it accepted, for 20 s."""
     checks, bookings = Exchange("checks"), Exchange("bookings")
@@ -329,14 +329,14 @@ def silent_stop_after_the_check(bank: Bank) -> None:
     def checked(message: Message, span: Span) -> None:
         outcome = int(message.id.rsplit("-", 1)[1]) % 20
         span.attributes["deposit.outcome"] = "declined" if outcome < 5 else "accepted"
-        if outcome >= 5 and 80 < bank.clock.now < 100 and bank.rng.random() < 0.8:
+        if outcome >= 5 and 60 < bank.clock.now < 80 and bank.rng.random() < 0.8:
             bank.others[span.id] = "silent_stop"
         elif outcome >= 5:
             bank.send(checker, bookings, parent=span)
 
     bank.consumer(checks.bind(bank.queue("checks-q", "compliance")), bank.steady(0.02), then=checked)
     bank.consumer(bookings.bind(bank.queue("bookings-q", "ledger")), bank.steady(0.02))
-    bank.traffic(Sender("deposits"), checks, 8, 0, 130)
+    bank.traffic(Sender("deposits"), checks, 6, 0, 160)
 
 
 @scenario(60, blind="nobody was ever seen to receive")
