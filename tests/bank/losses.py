@@ -36,31 +36,31 @@ def flood(bank: Bank, shape: Shape, **rules: object) -> Queue:
     return queue
 
 
-@scenario(60)
+@scenario(60, seeds=2)
 def overflow_drop_head_pika(bank: Bank) -> None:
     """A full queue that evicts its head; pika's nested sends."""
     flood(bank, PIKA, limit=40)
 
 
-@scenario(60, seeds=1)
+@scenario(60)
 def overflow_drop_head_aio_pika(bank: Bank) -> None:
     """The same, written by aio-pika."""
     flood(bank, AIO_PIKA, limit=40)
 
 
-@scenario(60, seeds=1)
+@scenario(60)
 def overflow_drop_head_celery(bank: Bank) -> None:
     """The same, written by celery: links, no system."""
     flood(bank, CELERY, limit=25)
 
 
-@scenario(60, seeds=1)
+@scenario(60)
 def overflow_drop_head_spring(bank: Bank) -> None:
     """The same, written by Spring: no ids at all, parents only."""
     flood(bank, SPRING, limit=40)
 
 
-@scenario(60, seeds=1)
+@scenario(60)
 def overflow_by_ids_only(bank: Bank) -> None:
     """No context travels: message ids alone pair."""
     flood(bank, IDS_ONLY, limit=40)
@@ -72,7 +72,7 @@ def overflow_by_correlation_only(bank: Bank) -> None:
     flood(bank, CORRELATED_ONLY, limit=40)
 
 
-@scenario(60)
+@scenario(60, seeds=2)
 def overflow_reject_publish(bank: Bank) -> None:
     """A full queue refuses, and the senders hear of it."""
     queue = bank.queue("notify-q", "notify", limit=40, overflow=REJECT_PUBLISH)
@@ -88,7 +88,7 @@ def overflow_reject_publish_without_confirms(bank: Bank) -> None:
     crowd(bank, queue, MODERN, confirms=False)
 
 
-@scenario(60)
+@scenario(60, seeds=2)
 def overflow_competing_consumers(bank: Bank) -> None:
     """Four consumers with uneven work and prefetch take from the full queue."""
     queue = bank.queue("notify-q", "notify", limit=40)
@@ -151,7 +151,7 @@ def overflow_with_retries(bank: Bank) -> None:
     crowd(bank, queue, MODERN, retries=30)
 
 
-@scenario(70, uncaused="without facts a sharp ceiling of the waits may be all there is")
+@scenario(70, uncaused="without facts a sharp ceiling of the waits may be all there is", seeds=2)
 def expired_by_ttl(bank: Bank) -> None:
     """What waits longer than 400 ms expires."""
     flood(bank, MODERN, ttl=0.4)
@@ -212,7 +212,7 @@ def purged_queue(bank: Bank) -> None:
     bank.clock.at(19, queue.purge)
 
 
-@scenario(60, uncaused="they vanish at random")
+@scenario(60, uncaused="they vanish at random", seeds=2)
 def single_losses(bank: Bank) -> None:
     """Three in a hundred vanish within the broker; the receiver has other work as well."""
     events = Exchange("events")
@@ -248,7 +248,7 @@ def overflow_with_doubled_and_reordered_exports(bank: Bank) -> None:
     flood(bank, MODERN, limit=40)
 
 
-@scenario(60, seeds=1)
+@scenario(60)
 def overflow_without_instance_ids(bank: Bank) -> None:
     """No service says which instance it is."""
     bank.telemetry.nameless = {"notify", "trading", "market-data"}
