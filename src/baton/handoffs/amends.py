@@ -53,11 +53,15 @@ def sidelined(rows: pl.DataFrame) -> pl.DataFrame:
         .then(one(missing))
         .otherwise(pl.when(lapsed.any().over("send")).then(one(lapsed)).otherwise(one(suspect)))
     )
-    return (
-        rows.join(hops, on="send", how="left")
+    # Few messages hop; of the others nothing is asked.
+    hopped = (
+        rows.join(hops, on="send")
         .with_columns(named.fill_null(value=False).alias("sidelined"), mended.alias("mended"))
-        .drop("_retriers")
-        .with_columns(pl.when(pl.col("sidelined")).then("held_at").alias("held_at"))
+        .filter(pl.col("sidelined") | pl.col("mended"))
+        .select(*_KEY, "sidelined", "mended", pl.when("sidelined").then("held_at").alias("held_at"))
+    )
+    return rows.join(hopped, on=_KEY, how="left", nulls_equal=True).with_columns(
+        pl.col("sidelined", "mended").fill_null(value=False)
     )
 
 
