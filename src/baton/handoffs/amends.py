@@ -53,10 +53,10 @@ def sidelined(rows: pl.DataFrame) -> pl.DataFrame:
         .then(one(missing))
         .otherwise(pl.when(lapsed.any().over("send")).then(one(lapsed)).otherwise(one(suspect)))
     )
-    return (
-        rows.join(hops, on="send", how="left")
+    # Few messages hop; of the others nothing is asked.
+    hopped = (
+        rows.join(hops, on="send")
         .with_columns(named.fill_null(value=False).alias("sidelined"), mended.alias("mended"))
-        .drop("_retriers")
         # A hop that failed in its turn went on as well, to the last one.
         .with_columns(
             pl.when(
@@ -66,7 +66,11 @@ def sidelined(rows: pl.DataFrame) -> pl.DataFrame:
             .then("held_at")
             .alias("held_at")
         )
-        .drop("last_hop_ns")
+        .filter(pl.col("sidelined") | pl.col("mended") | pl.col("held_at").is_not_null())
+        .select(*_KEY, "sidelined", "mended", "held_at")
+    )
+    return rows.join(hopped, on=_KEY, how="left", nulls_equal=True).with_columns(
+        pl.col("sidelined", "mended").fill_null(value=False)
     )
 
 
