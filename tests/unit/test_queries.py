@@ -161,7 +161,7 @@ def test_an_id_stays_in_every_window_and_as_of_any_time(question: Question) -> N
         replace(question, until_ns=ns(5)),
         replace(question, team="trade"),
     ):
-        assert queries.findings(replace(question, **more))["finding_id"].to_list() == [found]
+        assert queries.findings(other)["finding_id"].to_list() == [found]
     later = replace(question, as_of_ns=ns(9 * LATER))
     assert queries.findings(later)["finding_id"].to_list() == [found]
 

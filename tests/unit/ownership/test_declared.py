@@ -6,7 +6,7 @@ import polars as pl
 
 from baton.limits import SECOND_NS
 from baton.ownership.catalog import EMPTY, Catalog
-from baton.ownership.declared import deadlines, entries
+from baton.ownership.declared import deadlines, entries, measures
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -76,3 +76,23 @@ def test_equal_deadlines_in_doubt_wait(catalog: Callable[[str], Catalog]) -> Non
     channels = pl.LazyFrame({"channel": ["abc"], "environment": ["prod"]})
     for order in (f"channels: [{one}, {two}]", f"channels: [{two}, {one}]"):
         assert deadlines(channels, catalog(order)).collect()["declared_ns"].to_list() == [2 * SECOND_NS]
+
+
+def test_measures_are_named_by_journey_type() -> None:
+    """What a journey type leaves out, the file says; journeys without a type are the file's."""
+    catalog = Catalog.model_validate(
+        {
+            "teams": [{"name": "t"}],
+            "impact": {"customer": "customer.id", "amount": "app.amount"},
+            "journey_types": [
+                {"name": name, "entry": {"service": name}, "owner": "t", **more}
+                for name, more in (("plain", {}), ("deal", {"impact": {"amount": "nominal", "currency": "ccy"}}))
+            ],
+        }
+    )
+    assert measures(catalog).rows() == [
+        (None, "customer.id", None, "app.amount", None),
+        ("plain", "customer.id", None, "app.amount", None),
+        ("deal", "customer.id", None, "nominal", "ccy"),
+    ]
+    assert measures(Catalog()).rows() == [(None, None, None, None, None)]
