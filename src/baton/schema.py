@@ -627,7 +627,7 @@ FINDINGS = Frame(
         Column("amounts", AMOUNTS, "Money at risk: exact sums by currency, each journey once; currency null: unknown."),
         Column("unreadable", I64, "Journeys hit whose amount is no amount."),
         Column("unpriced", I64, "Journeys hit of which no span names an amount."),
-        Column("duplicates", I64, "Handoffs that were processed twice, or made good by a resubmission."),
+        Column("duplicates", I64, "Times that they were handled well once more, and resubmissions that made good."),
         Column("resubmitted", I64, "Of its losses those that the customer's own resubmission made good."),
         Column("accountable_team", STRING, "Who can most effectively prevent it; null when suspected or unknown."),
         Column("accountable_why", STRING, "Why they, and what part the others have in it."),

@@ -10,11 +10,12 @@ import pytest
 from baton import queries
 from baton.errors import InputError, NotFoundError, UsageError
 from baton.queries import Question
-from baton.schema import EXPECTATIONS, HANDOFFS
+from baton.schema import EXPECTATIONS, HANDOFFS, RECOVERY
 from baton.store.writer import Writer
 from recording import LATER, Recording, Span, ns
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 OWNERS = """
@@ -112,6 +113,57 @@ def test_one_tenant_is_judged_as_if_there_were_no_other(tmp_path: Path) -> None:
     assert len(queries.handoffs(both)) == 2 * len(alone)
     with pytest.raises(NotFoundError, match="no span is of tenant 'none'; there are spans of default, markets"):
         queries.handoffs(replace(both, tenant="none"))
+
+
+def test_a_finding_is_named_by_its_first_digits(question: Question) -> None:
+    """Six or more, in either case; it is told whole, whatever the window."""
+    (found,) = queries.findings(question).to_dicts()
+    for digits in (found["finding_id"], found["finding_id"][:6].upper()):
+        assert queries.finding(replace(question, since_ns=ns(100)), digits).to_dicts() == [found]
+    (told,) = queries.told(question, queries.finding(question, found["finding_id"]))
+    assert (told.finding_id, told.count, told.handoffs) == (found["finding_id"], 1, 10)
+
+
+@pytest.mark.parametrize("ask", [queries.finding, queries.recovery])
+def test_a_finding_that_is_none_is_told(question: Question, ask: Callable[[Question, str], object]) -> None:
+    """Too few digits, what is no number, and digits that begin no id."""
+    found = queries.findings(question)["finding_id"].item()
+    for digits in ("", found[:5], "zzzzzz", "\x1b[2Jaaa"):
+        with pytest.raises(UsageError, match="6 or more"):
+            ask(question, digits)
+    other = "0" if found[0] != "0" else "1"
+    with pytest.raises(NotFoundError, match="baton findings"):
+        ask(question, other * 6)
+
+
+def test_digits_that_begin_several_ids_name_none() -> None:
+    """Whoever asks is told which."""
+    rows = pl.DataFrame({"finding_id": ["aaaaaa1", None, "aaaaaa2", "aaaaaa2", "bbbbbb1"]})
+    assert queries._finding_id(rows, "bbbbbb") == "bbbbbb1"
+    with pytest.raises(UsageError, match="2 findings; give more digits of one: aaaaaa1, aaaaaa2"):
+        queries._finding_id(rows, "aaaaaa")
+
+
+def test_a_findings_work_list_has_a_row_a_message(question: Question) -> None:
+    """RECOVERY of that finding alone."""
+    found = queries.findings(question)["finding_id"].item()
+    rows = queries.recovery(question, found)
+    assert rows.schema == RECOVERY.schema
+    assert sent(rows) == [4]
+    assert rows["notify"].to_list() == [["messages"]]
+
+
+def test_an_id_stays_in_every_window_and_as_of_any_time(question: Question) -> None:
+    """As long as the onset is in it."""
+    (found,) = queries.findings(question)["finding_id"].to_list()
+    for other in (
+        replace(question, since_ns=ns(3)),
+        replace(question, until_ns=ns(5)),
+        replace(question, team="trade"),
+    ):
+        assert queries.findings(other)["finding_id"].to_list() == [found]
+    later = replace(question, as_of_ns=ns(9 * LATER))
+    assert queries.findings(later)["finding_id"].to_list() == [found]
 
 
 def test_a_narrowed_question_judges_no_otherwise(question: Question) -> None:

@@ -75,7 +75,7 @@ def _own() -> tuple[pl.Expr, ...]:
         pl.col("sent_at").max().alias("last_at"),
         pl.col("journey_id").n_unique().alias("journeys"),
         pl.col("resubmitted_by").count().alias("resubmitted"),
-        pl.col("resubmitted_by").count().alias("duplicates"),
+        (pl.col("resubmitted_by").count() + pl.col("duplicates").sum()).alias("duplicates"),
     )
 
 

@@ -32,6 +32,10 @@ def headline(finding: Finding) -> str:
 
     Of an overflow it says who held the queue: `... were dropped while market-data held 94% of the queue: ...`.
     """
+    if finding.kind == "step":
+        journeys = f"{finding.count:,} journey" + ("" if finding.count == 1 else "s")
+        at, before = names(finding.from_services), names(finding.to_services)
+        return f"{journeys} ended at {at}, before {before}: {finding.cause} ({finding.confidence})"
     noun = _NOUNS[finding.kind] + ("" if finding.handoffs == 1 else "s")
     verb = {"dropped": ("was", "were"), "stuck": ("is", "are")}[finding.verdict][finding.count != 1]
     return (
@@ -44,10 +48,6 @@ def way(finding: Finding) -> str:
     """`from trading to notification over wealth.events`."""
     sender = party(finding.from_team, *finding.from_services)
     receiver = "an unknown receiver" if finding.to_team is None else party(finding.to_team, *finding.to_services)
-    if finding.kind == "step":
-        journeys = f"{finding.count:,} journey" + ("" if finding.count == 1 else "s")
-        at, before = names(finding.from_services), names(finding.to_services)
-        return f"{journeys} ended at {at}, before {before}: {finding.cause} ({finding.confidence})"
     over = "" if finding.channel is None else f" over {finding.channel}"
     return f"from {sender} to {receiver}{over}"
 
@@ -174,7 +174,7 @@ def _journeys(finding: Finding) -> str:
 
 
 def _resent(finding: Finding) -> str:
-    """The silent losses that customers made good: there the duplicates are."""
-    if not finding.resubmitted:
-        return ""
-    return f"{finding.resubmitted:,} by the customers themselves: look for duplicates"
+    """The silent losses that customers made good, and what was handled twice: there the duplicates are."""
+    again = finding.duplicates - finding.resubmitted
+    resent = f"{finding.resubmitted:,} by the customers themselves: look for duplicates" if finding.resubmitted else ""
+    return "; ".join(filter(None, (resent, f"{again:,} handled more than once" if again > 0 else "")))

@@ -4,6 +4,7 @@ import polars as pl
 import pytest
 
 from baton.findings.accountable import hold
+from baton.schema import SUBSCRIPTION
 
 _NAMES = ("verdict", "cause", "confidence", "from_team", "to_team", "channel_team", "crowder", "crowder_team")
 _OWNED = {
@@ -82,3 +83,36 @@ def test_whom_to_ask_first() -> None:
 def test_nobody_answers_for_what_was_not_lost(verdict: str) -> None:
     """Both are null unless dropped or stuck."""
     assert held(verdict=verdict, cause="overflow") == (None, None)
+
+
+def expired(arrived: int, taken: int, **row: str) -> dict[str, object]:
+    """The first row of a queue to which so many came and of which so many were taken while two expired."""
+    told = [
+        {**_OWNED, "cause": "expired" if number in {0, arrived - 1} else None, **row}
+        | dict.fromkeys(SUBSCRIPTION, "x")
+        | {"channel": "orders", "relation": "expected", "sent_ns": number, "evidence": ["waited"]}
+        | {"first_ns": number if number < taken else None}
+        for number in range(arrived)
+    ]
+    schema = {
+        **dict.fromkeys((*_NAMES, "from_service", "to_service", "relation", *SUBSCRIPTION), pl.String),
+        "sent_ns": pl.Int64,
+        "first_ns": pl.Int64,
+        "evidence": pl.List(pl.String),
+    }
+    return hold(pl.DataFrame(told, schema=schema)).row(0, named=True)
+
+
+def test_what_expired_is_the_slow_receivers_or_the_queues() -> None:
+    """The receiver's where half as many again came as it took, with the figures; else that of who limits the time."""
+    assert expired(30, 20)["accountable_team"] == "receiver"
+    assert expired(30, 21)["accountable_team"] == "queue"
+    assert expired(19, 1)["accountable_team"] == "queue"
+    assert expired(30, 20)["evidence"] == ["waited", "while messages expired 30 came and 20 were taken"]
+    assert expired(19, 1)["evidence"] == ["waited"]
+
+
+@pytest.mark.parametrize(("cause", "team"), [("broker_lost", "queue"), ("silent_stop", "sender")])
+def test_who_answers_for_brokers_and_steps(cause: str, team: str) -> None:
+    """The queue's owner runs it; the step's owner ended it."""
+    assert held(cause=cause) == (team, None)

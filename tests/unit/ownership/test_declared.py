@@ -6,7 +6,7 @@ import polars as pl
 
 from baton.limits import SECOND_NS
 from baton.ownership.catalog import EMPTY, Catalog
-from baton.ownership.declared import deadlines, entries, facts, tail_sampled
+from baton.ownership.declared import deadlines, entries, facts, measures, tail_sampled
 from baton.schema import FACTS
 
 if TYPE_CHECKING:
@@ -124,3 +124,23 @@ def test_services_are_sampled_by_tail_where_declared(catalog: Callable[[str], Ca
     declared = catalog('services: [{name: "promo-*", environment: prod, sampling: tail}]')
     assert tail_sampled(services, declared).collect()["tail"].to_list() == [True, False, False, False]
     assert not tail_sampled(services, EMPTY).collect()["tail"].any()
+
+
+def test_measures_are_named_by_journey_type() -> None:
+    """What a journey type leaves out, the file says; journeys without a type are the file's."""
+    catalog = Catalog.model_validate(
+        {
+            "teams": [{"name": "t"}],
+            "impact": {"customer": "customer.id", "amount": "app.amount"},
+            "journey_types": [
+                {"name": name, "entry": {"service": name}, "owner": "t", **more}
+                for name, more in (("plain", {}), ("deal", {"impact": {"amount": "nominal", "currency": "ccy"}}))
+            ],
+        }
+    )
+    assert measures(catalog).rows() == [
+        (None, "customer.id", None, "app.amount", None),
+        ("plain", "customer.id", None, "app.amount", None),
+        ("deal", "customer.id", None, "nominal", "ccy"),
+    ]
+    assert measures(Catalog()).rows() == [(None, None, None, None, None)]
