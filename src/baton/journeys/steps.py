@@ -193,12 +193,8 @@ def _followed(step: pl.DataFrame, ahead: pl.DataFrame) -> pl.DataFrame:
 
 def _deadline_ns(passed: pl.DataFrame) -> int:
     """A margin over the usual wait, as for messages; never under the default."""
-    usual_ns = passed["wait_ns"].quantile(DEADLINE_QUANTILE)
-    return DEADLINE_DEFAULT_NS if usual_ns is None else _between(usual_ns * DEADLINE_MARGIN)
-
-
-def _between(deadline_ns: float) -> int:
-    return int(min(max(deadline_ns, DEADLINE_DEFAULT_NS), DURATION_NS_MAX))
+    usual_ns = passed["wait_ns"].quantile(DEADLINE_QUANTILE) or 0.0
+    return int(min(max(usual_ns * DEADLINE_MARGIN, DEADLINE_DEFAULT_NS), DURATION_NS_MAX))
 
 
 def _via(ahead: pl.DataFrame) -> list[str] | None:
