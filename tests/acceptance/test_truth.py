@@ -190,14 +190,14 @@ def test_a_queue_that_is_always_full(rng: random.Random, telemetry: Telemetry) -
 
 
 def test_a_ttl_is_no_full_queue(rng: random.Random, telemetry: Telemetry) -> None:
-    """Expired messages are found, and not blamed on a limit: their waits are evener than their depths."""
+    """Expired messages are found, and not blamed on a limit that would lose the same ones."""
     messages = flood(rng)
     run_queue(messages, steady(0.02), ttl=0.5)
     emit(telemetry, messages)
     rows = judged(telemetry)
     assert false_drops(rows, messages) == []
     assert found_share(rows, messages) >= 0.99
-    assert causes(rows) == {"unknown"}
+    assert causes(rows) <= {"expired", "unknown"}
 
 
 def test_single_losses_among_many(rng: random.Random, telemetry: Telemetry) -> None:

@@ -54,16 +54,19 @@ def moments(pool: Pool, run: Run) -> pl.DataFrame:
         run: what became of them in the model that convicts.
 
     Returns:
-        SUBSCRIPTION columns, `send`, `moment_ns` (the loss; null if the queue lost nothing while the message stood in
-        it, which is then not what lost it), one row a lost message.
+        SUBSCRIPTION columns, `send`, `moment_ns` (the loss, else the next one; null if the queue lost nothing anywhere
+        near, which is then not what lost it), one row a lost message.
     """
     losses = np.sort(run.left[run.lost], kind="stable")
     lost = np.flatnonzero(pool.lost)
-    start, end = pool.arrive[lost], run.left[lost]
+    start, end = pool.arrive[lost], np.minimum(run.left[lost], pool.arrive[-1])
     near = np.searchsorted(losses, start)
-    amid = near < np.searchsorted(losses, end, side="right")
+    # The model's moments are the senders': a loss may lie as far off as any message ever stood in the queue.
+    taken = run.slot >= 0
+    margin_ns = int(np.maximum(run.left - pool.arrive, 0)[taken].max(initial=0))
+    amid = np.searchsorted(losses, start - margin_ns) < np.searchsorted(losses, end + margin_ns, side="right")
     first = losses[np.minimum(near, len(losses) - 1)] if len(losses) else end
-    at = np.where(run.lost[lost], end, first)
+    at = np.where(run.lost[lost], run.left[lost], first)
     return (
         pool.rows[lost]
         .select(*SUBSCRIPTION, "send")

@@ -6,8 +6,9 @@ each hypothesis (policy, limit or TTL, how many messages a consumer has in hand,
 - *agreement*: messages lost in both, of those lost in either (Jaccard);
 - *order*: receipts at which the model hands over the very message that was received, or its neighbour.
 
-The fit is their geometric mean. A replay convicts from REPLAY_FIT_MIN, and only if every hypothesis of another policy
-misses clearly more; else it abstains.
+The fit is their geometric mean. A replay convicts from REPLAY_FIT_MIN, and only if no hypothesis of another policy
+comes as far and each misses clearly more; else it abstains. (Where every receipt takes equally long, a TTL and a queue
+that refuses in silence lose the same messages: nobody can tell.)
 """
 
 from __future__ import annotations
@@ -231,7 +232,7 @@ def _judged(about: Sequence[tuple[Pool, Replay]]) -> Found:
     tried = [replay for _, replay in about]
     others = [one for one in tried if one.hypothesis.policy != best.hypothesis.policy]
     rival = max(others, key=lambda one: one.fit, default=None)
-    clear = rival is None or (rival.fit < best.fit and 1 - rival.fit >= REPLAY_RIVAL_RATIO_MIN * (1 - best.fit))
+    clear = rival is None or (rival.fit < REPLAY_FIT_MIN and 1 - rival.fit >= REPLAY_RIVAL_RATIO_MIN * (1 - best.fit))
     return Found(best, rival, best.fit >= REPLAY_FIT_MIN and clear, pool)
 
 
