@@ -143,7 +143,7 @@ def overflow_twice_a_day(bank: Bank) -> None:
     bank.traffic(Sender("market-data"), events, 90, 30, 34, rooted=False)
 
 
-@scenario(80, moments=(14, 17, 22, 40))
+@scenario(80, moments=(17, 22))
 def overflow_with_retries(bank: Bank) -> None:
     """Refused publishes are sent again until they are taken: nothing is lost."""
     queue = bank.queue("notify-q", "notify", limit=40, overflow=REJECT_PUBLISH)
@@ -320,7 +320,7 @@ def calls_lost(bank: Bank) -> None:
             bank.telemetry.span(ledger, "POST /post", SERVER, call.begin + 0.002, call.end - 0.002, parent=call)
 
 
-@scenario(170, moments=(55, 75, 100, 140))
+@scenario(170, moments=(75, 140))
 def silent_stop_after_the_check(bank: Bank) -> None:
     """A release of the compliance service forgets to book most of the deposits that it accepted, for 20 s."""
     checks, bookings = Exchange("checks"), Exchange("bookings")
