@@ -26,23 +26,20 @@ from baton.handoffs.signs import signs
 from baton.handoffs.telemetry import Watched, gaps, vouch, watch
 from baton.journeys.stitch import stitch
 from baton.ownership import declared
-from baton.ownership.assign import assign, owners
+from baton.ownership.assign import assign, by_attribute, owners
 from baton.pairs.calls import calls
 from baton.pairs.learn import learn
 from baton.pairs.pair import pair
 from baton.pairs.pressure import pressed, pressure
 from baton.pairs.receipts import receipts
 from baton.pairs.sends import sends
-from baton.schema import OUTAGES, SUBSCRIPTION
+from baton.schema import GROUPING_KEYS, JOURNEY_KEYS, OUTAGES, SPANS, SUBSCRIPTION
 from baton.spans.conventions import normalise
 from baton.spans.repair import repair
 
 if TYPE_CHECKING:
     from baton.ownership.catalog import Catalog
-
-
-_UNREAD = ("resource", "scope", "scope_name", "scope_version", "schema_url", "events")
-"""Columns that no stage after these reads."""
+    from baton.spans.looks import Spans
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +47,7 @@ class Paired:
     """Spans in one vocabulary, and what was sent, received and called among them.
 
     Attributes:
-        spans: SPANS and SIGHTINGS.
+        spans: SPANS and SIGHTINGS, less those columns that were not read; a query reads what it needs of it.
         sends: SENDS.
         pairs: PAIRS.
         unnamed: UNNAMED.
@@ -59,7 +56,7 @@ class Paired:
         outages: OUTAGES: when Baton itself could not take spans.
     """
 
-    spans: pl.DataFrame
+    spans: pl.LazyFrame
     sends: pl.DataFrame
     pairs: pl.DataFrame
     unnamed: pl.DataFrame
@@ -74,7 +71,7 @@ class Analysis:
 
     Attributes:
         handoffs: HANDOFFS.
-        spans: SPANS and SIGHTINGS.
+        spans: as in `Paired`.
         journeys: JOURNEYS.
         hot: hot journey keys, see `journeys.stitch.stitch`.
         crowding: see `findings.queues.crowding`.
@@ -82,7 +79,7 @@ class Analysis:
     """
 
     handoffs: pl.DataFrame
-    spans: pl.DataFrame
+    spans: pl.LazyFrame
     journeys: pl.DataFrame
     hot: pl.DataFrame
     crowding: pl.DataFrame
@@ -93,16 +90,41 @@ def pair_up(spans: pl.LazyFrame, catalog: Catalog, as_of_ns: int, outages: pl.Da
     """Repairs, normalises, assigns and pairs.
 
     Args:
-        spans: SPANS.
+        spans: SPANS, or those of its columns that are wanted, see `wanted`.
         catalog: the ownership file.
         as_of_ns: spans that end later are unseen.
         outages: OUTAGES; None if Baton could always take spans.
     """
-    mended = assign(normalise(repair(spans, as_of_ns)), catalog).drop(_UNREAD).collect()
+    mended = _mended(spans, catalog, as_of_ns).lazy()
     sent = sends(mended)
     pairs, unnamed = pair(mended, sent)
     outages = OUTAGES.empty() if outages is None else outages
     return Paired(mended, sent, pairs, unnamed, receipts(mended, pairs), calls(mended), outages)
+
+
+def wanted(catalog: Catalog, journey_keys: tuple[str, ...], *, whole: bool) -> list[str]:
+    """Columns of SPANS that a judgement needs.
+
+    Args:
+        catalog: the ownership file.
+        journey_keys: attributes that join traces.
+        whole: whether attributes are asked for.
+    """
+    unread = {"resource", "scope", "scope_name", "scope_version", "schema_url", "events"}
+    if not whole and {*JOURNEY_KEYS, *GROUPING_KEYS}.issuperset(journey_keys):
+        unread |= {"attributes"}
+    if by_attribute(catalog):
+        unread -= {"resource", "attributes"}
+    return [name for name in SPANS.names if name not in unread]
+
+
+def _mended(spans: pl.LazyFrame, catalog: Catalog, as_of_ns: int) -> Spans:
+    """Repaired spans whose looks are in one vocabulary and owned; what a rule on attributes owns is part of a look."""
+    if by_attribute(catalog):
+        mended = repair(assign(spans, catalog), as_of_ns, "team")
+        return mended._replace(looks=normalise(mended.looks.lazy()).collect())
+    mended = repair(spans, as_of_ns)
+    return mended._replace(looks=assign(normalise(mended.looks.lazy()), catalog).collect())
 
 
 def expect(paired: Paired) -> pl.DataFrame:
@@ -155,12 +177,12 @@ def analyze(
     )
 
 
-def _typed(spans: pl.DataFrame, journeys: pl.DataFrame, catalog: Catalog) -> pl.DataFrame:
+def _typed(spans: pl.LazyFrame, journeys: pl.DataFrame, catalog: Catalog) -> pl.DataFrame:
     """Adds each journey's declared type and when it was to be done, by its earliest entry."""
     deadlines_ns = {kind.name: kind.deadline_ns for kind in catalog.journey_types if kind.deadline_ns is not None}
     # Ids are forged as easily as sent: a journey is one tenant's, in one environment.
     journey = ["tenant", "environment", "journey_id"]
-    homes = spans.lazy().select("row", "tenant", "environment", "service", "name", "start_ns")
+    homes = spans.select("row", "tenant", "environment", "service", "name", "start_ns")
     entries = declared.entries(homes, catalog)
     first = (
         entries.filter(pl.col("journey_type").is_not_null())

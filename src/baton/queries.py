@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from baton import summaries
-from baton.analysis import Analysis, Paired, analyze, expect, pair_up
+from baton.analysis import Analysis, Paired, analyze, expect, pair_up, wanted
 from baton.errors import NotFoundError, UsageError
 from baton.limits import LEARN_SPANS_MAX, MATCHES_SHOWN_MAX, NAMES_MAX, TIME_NS_MAX
 from baton.ownership.catalog import EMPTY, Catalog, load_catalog
@@ -90,7 +90,7 @@ def journey(question: Question, name: str) -> Journey:
         UsageError: several journeys do.
         StoreError, InputError: as `handoffs`.
     """
-    answer = _answer(question)
+    answer = _answer(question, whole=True)
     ids = _journeys(question, answer.analysis, name)
     if not ids:
         raise NotFoundError(
@@ -152,7 +152,8 @@ def learn(store: Path, owners: Path | None) -> bytes:
         StoreError, InputError: as `handoffs`.
     """
     catalog = _catalog(owners)
-    learned = expect(pair_up(_newest(Store(store).spans()), catalog, TIME_NS_MAX))
+    spans = _newest(Store(store).spans()).select(wanted(catalog, (), whole=False))
+    learned = expect(pair_up(spans, catalog, TIME_NS_MAX))
     buffer = io.BytesIO()
     learned.write_ipc(buffer)
     return buffer.getvalue()
@@ -169,11 +170,12 @@ def _catalog(owners: Path | None) -> Catalog:
     return EMPTY if owners is None else load_catalog(owners)
 
 
-def _answer(question: Question) -> _Answer:
+def _answer(question: Question, *, whole: bool = False) -> _Answer:
     store, catalog = Store(question.store), _catalog(question.owners)
     as_of_ns = time.time_ns() if question.as_of_ns is None else question.as_of_ns
     joining = keys(catalog, load_settings(question.store)).journey
-    expectations, spans = store.expectations(), store.spans()
+    expectations = store.expectations()
+    spans = store.spans().select(wanted(catalog, joining, whole=whole))
     if question.tenant is not None:
         # Here, before anything is judged: nobody is to see what another tenant's spans did to a verdict.
         spans = _of_tenant(spans, question.tenant)

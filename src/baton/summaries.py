@@ -126,7 +126,7 @@ def _said(rows: pl.DataFrame) -> tuple[str, ...]:
 
 
 def _crowding(first: dict[str, Any], analysis: Analysis) -> tuple[tuple[str, str, float], ...]:
-    teams = dict(analysis.spans.select("service", "team").unique().iter_rows())
+    teams = dict(analysis.spans.select("service", "team").unique().collect().iter_rows())
     shares = analysis.crowding.filter(
         (pl.col("tenant") == first["tenant"])
         & (pl.col("environment") == first["environment"])
@@ -239,7 +239,8 @@ def _ids(analysis: Analysis, bearing: pl.Expr) -> list[str]:
     return (
         analysis.spans.filter(bearing)
         .select("row")
-        .join(analysis.journeys, on="row")["journey_id"]
+        .join(analysis.journeys.lazy(), on="row")
+        .collect()["journey_id"]
         .bin.encode("hex")
         .unique()
         .sort()
@@ -250,7 +251,7 @@ def _ids(analysis: Analysis, bearing: pl.Expr) -> list[str]:
 def journey(analysis: Analysis, catalog: Catalog, journey_id: str) -> Journey:
     """One journey by its id (hex)."""
     members = analysis.journeys.filter(pl.col("journey_id") == bytes.fromhex(journey_id))
-    spans = analysis.spans.join(members, on="row", how="semi").sort("start_ns", "row")
+    spans = analysis.spans.join(members.lazy(), on="row", how="semi").sort("start_ns", "row").collect()
     # A forged id may stand in several tenants and environments: a journey lies within one.
     home = spans.select("tenant", "environment").sort(pl.all()).head(1)
     spans = spans.join(home, on=home.columns, how="semi", maintain_order="left")
@@ -309,7 +310,7 @@ def who(rows: pl.DataFrame, analysis: Analysis, catalog: Catalog, name: str) -> 
     """The owner of a name, the journeys that depend on it, and what it depends on."""
     rules = compile_rules(catalog)
     declared = next((kind for kind in catalog.journey_types if kind.name == name), None)
-    spans = analysis.spans.filter(pl.col("service") == name)
+    spans = analysis.spans.filter(pl.col("service") == name).select("service_namespace").head(1).collect()
     if declared is not None:
         kind, decision, touching = "journey type", None, rows.filter(pl.col("journey_type") == name)
     elif spans.height:

@@ -16,7 +16,7 @@ _ID_HEX = 32
 _FINDING = ("tenant", "environment", "kind", "from_party", "to_party", "channel", "channel_team", "verdict", "cause")
 
 
-def public(rows: pl.DataFrame, spans: pl.DataFrame, as_of_ns: int) -> pl.DataFrame:
+def public(rows: pl.DataFrame, spans: pl.DataFrame | pl.LazyFrame, as_of_ns: int) -> pl.DataFrame:
     """HANDOFFS, sorted by `sent_at, handoff_id`.
 
     Args:
@@ -27,9 +27,10 @@ def public(rows: pl.DataFrame, spans: pl.DataFrame, as_of_ns: int) -> pl.DataFra
     Returns:
         HANDOFFS.
     """
-    ids = spans.select("row", pl.col("trace_id").bin.encode("hex"), pl.col("span_id").bin.encode("hex"))
-    rows = rows.join(ids.rename({"row": "send"}), on="send").join(
-        ids.select(pl.all().name.prefix("receive_")).rename({"receive_row": "row"}), on="row", how="left"
+    ids = spans.lazy().select("row", pl.col("trace_id").bin.encode("hex"), pl.col("span_id").bin.encode("hex"))
+    received = ids.select(pl.all().name.prefix("receive_")).rename({"receive_row": "row"})
+    rows = (
+        rows.lazy().join(ids.rename({"row": "send"}), on="send").join(received, on="row", how="left").collect()
     )
     rows = rows.with_columns(
         _hashed(rows, ("kind", "trace_id", "span_id", "subscription")).alias("handoff_id"),

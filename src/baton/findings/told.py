@@ -9,7 +9,7 @@ from baton.schema import SEVERAL, UNOWNED
 
 def told(
     rows: pl.DataFrame,
-    spans: pl.DataFrame,
+    spans: pl.DataFrame | pl.LazyFrame,
     services: dict[str, str],
     channels: dict[str, str],
     queues: dict[str, str],
@@ -27,7 +27,7 @@ def told(
     Returns:
         The rows. Of several possible receivers all are named, joined by " | ".
     """
-    teams = spans.select("row", "team")
+    teams = spans.lazy().select("row", "team").collect()
     by_service = pl.DataFrame(
         {"services": list(services), "to_teams": list(services.values())},
         schema={"services": pl.String, "to_teams": pl.String},

@@ -10,7 +10,7 @@ from baton.schema import SUBSCRIPTION
 _KEY = ["send", *SUBSCRIPTION]
 
 
-def signs(rows: pl.DataFrame, spans: pl.DataFrame, unnamed: pl.DataFrame) -> pl.DataFrame:
+def signs(rows: pl.DataFrame, spans: pl.DataFrame | pl.LazyFrame, unnamed: pl.DataFrame) -> pl.DataFrame:
     """Adds `open_ns`, `idle_ns`, `unnamed_sent`, `unnamed_received`, null where not so.
 
     Args:
@@ -33,7 +33,7 @@ def signs(rows: pl.DataFrame, spans: pl.DataFrame, unnamed: pl.DataFrame) -> pl.
     )
 
 
-def open_receipts(missing: pl.DataFrame, spans: pl.DataFrame) -> pl.DataFrame:
+def open_receipts(missing: pl.DataFrame, spans: pl.DataFrame | pl.LazyFrame) -> pl.DataFrame:
     """Receipts, or answers, that are under way: a child was exported, its parent ends last and comes last.
 
     Args:
@@ -65,7 +65,7 @@ def open_receipts(missing: pl.DataFrame, spans: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _idle(rows: pl.DataFrame, spans: pl.DataFrame) -> pl.DataFrame:
+def _idle(rows: pl.DataFrame, spans: pl.DataFrame | pl.LazyFrame) -> pl.DataFrame:
     """Empty polls, per instance that takes from the subscription. Polls of one partition say nothing of others."""
     polls = (
         spans.lazy()

@@ -38,7 +38,7 @@ class Watched(NamedTuple):
     outages: pl.DataFrame
 
 
-def watch(spans: pl.DataFrame) -> pl.DataFrame:
+def watch(spans: pl.DataFrame | pl.LazyFrame) -> pl.DataFrame:
     """TELEMETRY: first and last sign of every instance."""
     return (
         spans.lazy()
@@ -49,7 +49,7 @@ def watch(spans: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def gaps(spans: pl.DataFrame) -> pl.DataFrame:
+def gaps(spans: pl.DataFrame | pl.LazyFrame) -> pl.DataFrame:
     """INSTANCE columns, `gap_from_ns`, `gap_until_ns`: pauses in an instance's spans that are long, or long for it."""
     quiet_since = pl.col("end_ns").cum_max().shift().over(INSTANCE)
     pause_ns = pl.col("start_ns") - pl.col("gap_from_ns")

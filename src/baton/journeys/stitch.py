@@ -7,10 +7,14 @@ import polars as pl
 
 from baton.limits import HOT_KEY_TRACES_MAX
 
+_HELD = ("keys", "attributes")
+"""Columns that may hold journey keys; the second is read where keys beside the usual ones are declared."""
 TRACE = ["tenant", "environment", "trace_key", "trace_id"]
 
 
-def stitch(spans: pl.DataFrame, pairs: pl.DataFrame, keys: tuple[str, ...]) -> tuple[pl.DataFrame, pl.DataFrame]:
+def stitch(
+    spans: pl.DataFrame | pl.LazyFrame, pairs: pl.DataFrame, keys: tuple[str, ...]
+) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Numbers the journeys.
 
     Traces belong together where a message went from one to the other or where a journey key says so. A batch receive
@@ -25,9 +29,11 @@ def stitch(spans: pl.DataFrame, pairs: pl.DataFrame, keys: tuple[str, ...]) -> t
     Returns:
         JOURNEYS; and the hot keys: `tenant`, `environment`, `key`, `value` (String), `traces` (UInt32).
     """
-    numbered = spans.select("row", *TRACE, "start_ns", "parent_span_id", "keys", "attributes").with_columns(
+    spans = spans.lazy()
+    held = [name for name in _HELD if name in spans.collect_schema()]
+    numbered = spans.select("row", *TRACE, "start_ns", "parent_span_id", *held).with_columns(
         (pl.struct(TRACE).rank("dense") - 1).cast(pl.Int64).alias("trace")
-    )
+    ).collect()
     crossings = _crossings(numbered, pairs)
     batches = _batches(numbered, pairs, crossings)
     named = _named(numbered.join(batches, on="trace", how="anti"), keys)
@@ -63,7 +69,8 @@ def _named(numbered: pl.DataFrame, keys: tuple[str, ...]) -> pl.DataFrame:
             pl.col(held).struct.field("value").alias("value"),
         )
         .filter(pl.col("key").is_in(keys) & (pl.col("value") != ""))
-        for held in ("keys", "attributes")
+        for held in _HELD
+        if held in numbered.columns
     ]
     return (
         pl.concat(held)

@@ -11,7 +11,7 @@ _OF_TAKER = ["send", "taker"]
 _DELIVERY = [*_OF_TAKER, "delivery"]
 
 
-def receipts(spans: pl.DataFrame, pairs: pl.DataFrame) -> pl.DataFrame:
+def receipts(spans: pl.DataFrame | pl.LazyFrame, pairs: pl.DataFrame) -> pl.DataFrame:
     """One row a (send, taker).
 
     Args:

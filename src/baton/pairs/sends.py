@@ -33,7 +33,7 @@ _OWN = (
 )
 
 
-def sends(spans: pl.DataFrame) -> pl.DataFrame:
+def sends(spans: pl.DataFrame | pl.LazyFrame) -> pl.DataFrame:
     """One row a logical send.
 
     Args:

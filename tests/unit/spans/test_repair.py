@@ -16,7 +16,7 @@ FORGED = Span("a" * 32, "b" * 16)
 
 def repaired(recording: Recording, at: float = LATER) -> pl.DataFrame:
     """The spans, repaired as of `at`."""
-    return repair(recording.frame().lazy(), ns(at)).collect()
+    return repair(recording.frame().lazy(), ns(at)).lazy().collect()
 
 
 def test_nothing_is_repaired_to_nothing() -> None:
