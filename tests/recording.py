@@ -6,7 +6,7 @@ Times are seconds after START. Ids count up from 1, so a test can predict them, 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
@@ -190,8 +190,9 @@ def mended(recording: Recording, at: float = LATER) -> pl.DataFrame:
 def paired(
     recording: Recording, at: float = LATER, catalog: Catalog = EMPTY, outages: pl.DataFrame | None = None
 ) -> Paired:
-    """The spans paired, as of `at`."""
-    return pair_up(recording.frame().lazy(), catalog, ns(at), outages)
+    """The spans paired, as of `at`; the spans at hand rather than as a query over them."""
+    known = pair_up(recording.frame().lazy(), catalog, ns(at), outages)
+    return replace(known, spans=known.spans.collect())  # type: ignore[arg-type] # stages take either
 
 
 def analysed(
@@ -204,7 +205,7 @@ def analysed(
     outages: pl.DataFrame | None = None,
 ) -> Analysis:
     """The whole analysis as of `at`, by what the recording itself teaches unless `expectations` are given."""
-    known = paired(recording, at, catalog, outages)
+    known = pair_up(recording.frame().lazy(), catalog, ns(at), outages)
     return analyze(known, expect(known) if expectations is None else expectations, catalog, keys, ns(at))
 
 

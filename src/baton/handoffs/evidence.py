@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import polars as pl
 
 from baton.handoffs.outages import told
@@ -18,6 +20,25 @@ def sentences() -> pl.Expr:
     return pl.concat_list(said).list.drop_nulls()
 
 
+def tell(rows: pl.DataFrame) -> pl.DataFrame:
+    """Adds `evidence`. What was received well, and of which nothing is remarkable, needs no sentence: most messages."""
+    plain = (pl.col("proof") == "received") & ~pl.any_horizontal(
+        remark.when.fill_null(value=False) for remark in _remarks(pl.lit(""))
+    )
+    quiet = rows.select(plain.alias("quiet")).to_series()
+    spoken = rows.filter(~quiet).select(sentences().alias("evidence"))
+    place = pl.when(~quiet).then((~quiet).cum_sum() - 1)
+    evidence = spoken["evidence"].gather(rows.select(place.alias("place")).to_series())
+    return rows.with_columns(evidence.alias("evidence"))
+
+
+class Remark(NamedTuple):
+    """A sentence about a message that was received well, and when it applies (Boolean, null is no)."""
+
+    when: pl.Expr
+    sentence: pl.Expr
+
+
 def seconds(duration_ns: pl.Expr) -> pl.Expr:
     """A duration as people say it: milliseconds under a second, else seconds."""
     return (
@@ -32,17 +53,7 @@ def _by_clause() -> dict[str, tuple[pl.Expr, ...]]:
     who = pl.col("services").list.join(", ")
     several = pl.col("deliveries") > 1
     return {
-        "received": (
-            pl.when(pl.col("mended")).then(pl.format("{} took it again from a retry queue, and well", who)),
-            pl.when(several).then(pl.format("it was delivered {} times", "deliveries")),
-            pl.when(pl.col("failed")).then(pl.format("the sender saw a failure ({}), yet it was received", "failure")),
-            pl.when(pl.col("received_ns") < pl.col("sent_ns")).then(
-                pl.format(
-                    "received {} before it was sent: the clocks differ",
-                    seconds(pl.col("sent_ns") - pl.col("received_ns")),
-                )
-            ),
-        ),
+        "received": tuple(pl.when(remark.when).then(remark.sentence) for remark in _remarks(who)),
         "resent": (pl.lit("the sender's own retry of it was delivered"),),
         "refused": (
             pl.format("the receipt failed: {}", pl.col("lapse").fill_null("an error status")),
@@ -89,6 +100,22 @@ def _by_clause() -> dict[str, tuple[pl.Expr, ...]]:
             pl.format("{} has not received it, nor any message sent later: it waits, as far as anyone can tell", who),
         ),
     }
+
+
+def _remarks(who: pl.Expr) -> tuple[Remark, ...]:
+    """What may be said of a message that was received well; `tell` skips those of which nothing is."""
+    return (
+        Remark(pl.col("mended"), pl.format("{} took it again from a retry queue, and well", who)),
+        Remark(pl.col("deliveries") > 1, pl.format("it was delivered {} times", "deliveries")),
+        Remark(pl.col("failed"), pl.format("the sender saw a failure ({}), yet it was received", "failure")),
+        Remark(
+            pl.col("received_ns") < pl.col("sent_ns"),
+            pl.format(
+                "received {} before it was sent: the clocks differ",
+                seconds(pl.col("sent_ns") - pl.col("received_ns")),
+            ),
+        ),
+    )
 
 
 def _unseen(who: pl.Expr) -> dict[str, tuple[pl.Expr, ...]]:

@@ -20,7 +20,7 @@ from typing import NamedTuple
 import polars as pl
 
 from baton.handoffs.amends import made_good, sidelined
-from baton.handoffs.evidence import sentences
+from baton.handoffs.evidence import tell
 from baton.limits import OPEN_RECEIPT_NS_MAX
 
 
@@ -46,7 +46,7 @@ def judge(rows: pl.DataFrame, as_of_ns: int) -> pl.DataFrame:
     rows = made_good(sidelined(rows))
     clauses = law(as_of_ns)
     matched = [pl.when(clause.when.fill_null(value=False)) for clause in clauses]
-    return rows.with_columns(
+    judged = rows.with_columns(
         pl.lit("message").alias("kind"),
         pl.coalesce(*(when.then(pl.lit(clause.name)) for when, clause in zip(matched, clauses, strict=True))).alias(
             "proof"
@@ -54,7 +54,8 @@ def judge(rows: pl.DataFrame, as_of_ns: int) -> pl.DataFrame:
         pl.coalesce(*(when.then(pl.lit(clause.verdict)) for when, clause in zip(matched, clauses, strict=True))).alias(
             "verdict"
         ),
-    ).with_columns(sentences().alias("evidence"))
+    )
+    return tell(judged)
 
 
 def law(as_of_ns: int) -> tuple[Clause, ...]:
