@@ -179,6 +179,9 @@ def analyze(
 
 def _typed(spans: pl.LazyFrame, journeys: pl.DataFrame, catalog: Catalog) -> pl.DataFrame:
     """Adds each journey's declared type and when it was to be done, by its earliest entry."""
+    if not catalog.journey_types:
+        unknown = pl.lit(None, dtype=pl.String).alias("journey_type")
+        return journeys.with_columns(unknown, pl.lit(None, dtype=pl.Int64).alias("journey_deadline_ns"))
     deadlines_ns = {kind.name: kind.deadline_ns for kind in catalog.journey_types if kind.deadline_ns is not None}
     # Ids are forged as easily as sent: a journey is one tenant's, in one environment.
     journey = ["tenant", "environment", "journey_id"]
@@ -197,12 +200,13 @@ def _typed(spans: pl.LazyFrame, journeys: pl.DataFrame, catalog: Catalog) -> pl.
             ).alias("journey_deadline_ns"),
         )
     )
-    placed = journeys.lazy().join(homes.select("row", "tenant", "environment"), on="row")
-    return placed.join(first, on=journey, how="left").drop("tenant", "environment").collect()
+    placed = journeys.lazy().join(homes.select("row", "tenant", "environment"), on="row", maintain_order="left")
+    return placed.join(first, on=journey, how="left", maintain_order="left").drop("tenant", "environment").collect()
 
 
 def _in_journeys(rows: pl.DataFrame, journeys: pl.DataFrame) -> pl.DataFrame:
-    return rows.join(journeys.rename({"row": "send"}), on="send", how="left")
+    """Journeys come one a span, in the order of rows: each row's is at its send's place."""
+    return rows.with_columns(journeys.drop("row")[rows["send"]].get_columns())
 
 
 def _services(rows: pl.DataFrame) -> pl.DataFrame:

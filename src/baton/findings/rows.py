@@ -10,7 +10,7 @@ import polars as pl
 from baton.schema import HANDOFFS, UNOWNED, UNSAID
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
 _ID_HEX = 32
 _FINDING = ("tenant", "environment", "kind", "from_party", "to_party", "channel", "channel_team", "verdict", "cause")
@@ -27,10 +27,10 @@ def public(rows: pl.DataFrame, spans: pl.DataFrame | pl.LazyFrame, as_of_ns: int
     Returns:
         HANDOFFS.
     """
-    ids = spans.lazy().select("row", pl.col("trace_id").bin.encode("hex"), pl.col("span_id").bin.encode("hex"))
-    received = ids.select(pl.all().name.prefix("receive_")).rename({"receive_row": "row"})
-    rows = (
-        rows.lazy().join(ids.rename({"row": "send"}), on="send").join(received, on="row", how="left").collect()
+    ids = spans.lazy().select("trace_id", "span_id").collect()
+    rows = rows.with_columns(
+        *_hex(ids, rows["send"], ""),
+        *_hex(ids, rows["row"], "receive_"),
     )
     rows = rows.with_columns(
         _hashed(rows, ("kind", "trace_id", "span_id", "subscription")).alias("handoff_id"),
@@ -42,6 +42,12 @@ def public(rows: pl.DataFrame, spans: pl.DataFrame | pl.LazyFrame, as_of_ns: int
     return rows.select(pl.col(column.name).cast(column.dtype) for column in HANDOFFS.columns).sort(
         "sent_at", "handoff_id"
     )
+
+
+def _hex(ids: pl.DataFrame, place: pl.Series, prefix: str) -> Iterator[pl.Series]:
+    """The ids at these rows, in hex."""
+    for name in ids.columns:
+        yield ids[name].gather(place).bin.encode("hex").alias(prefix + name)
 
 
 def _party(side: str) -> pl.Expr:

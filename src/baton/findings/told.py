@@ -33,7 +33,8 @@ def told(
         schema={"services": pl.String, "to_teams": pl.String},
     )
     possible = (
-        rows.select("send", "subscription", "services")
+        rows.filter(pl.col("row").is_null())
+        .select("send", "subscription", "services")
         .explode("services")
         .join(by_service, on="services")
         .group_by("send", "subscription")

@@ -27,9 +27,10 @@ def tell(rows: pl.DataFrame) -> pl.DataFrame:
     )
     quiet = rows.select(plain.alias("quiet")).to_series()
     spoken = rows.filter(~quiet).select(sentences().alias("evidence"))
-    place = pl.when(~quiet).then((~quiet).cum_sum() - 1)
-    evidence = spoken["evidence"].gather(rows.select(place.alias("place")).to_series())
-    return rows.with_columns(evidence.alias("evidence"))
+    # The last list, the empty one, stands for all of which nothing is said.
+    lists = pl.concat([spoken["evidence"], pl.Series("evidence", [[]], dtype=pl.List(pl.String))]).rechunk()
+    place = pl.when(~quiet).then((~quiet).cum_sum() - 1).otherwise(len(spoken))
+    return rows.with_columns(lists.gather(rows.select(place.alias("place")).to_series()))
 
 
 class Remark(NamedTuple):
