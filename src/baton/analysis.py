@@ -146,11 +146,11 @@ def analyze(
     """
     journeys, hot = stitch(paired.spans, paired.pairs, journey_keys)
     journeys = _typed(paired.spans, journeys, catalog)
-    watched = Watched(watch(paired.spans), gaps(paired.spans), paired.outages)
-
     rows = expected(paired.sends, paired.receipts, expectations)
     rows = declared.deadlines(_in_journeys(rows, journeys).lazy(), catalog).collect()
     rows = signs(overtaken(deadlines(rows)), paired.spans, paired.unnamed)
+    doubted = paired.spans.filter(pl.col("service").is_in(_doubted(rows, paired.calls, expectations)))
+    watched = Watched(watch(paired.spans), gaps(doubted), paired.outages)
     pressures = pressure(rows.filter(pl.col("relation") == "expected"))
     rows = rows.join(pressed(pressures), on=SUBSCRIPTION, how="left").with_columns(
         pl.col("pressed").fill_null(value=False)
@@ -207,6 +207,15 @@ def _typed(spans: pl.LazyFrame, journeys: pl.DataFrame, catalog: Catalog) -> pl.
 def _in_journeys(rows: pl.DataFrame, journeys: pl.DataFrame) -> pl.DataFrame:
     """Journeys come one a span, in the order of rows: each row's is at its send's place."""
     return rows.with_columns(journeys.drop("row")[rows["send"]].get_columns())
+
+
+def _doubted(rows: pl.DataFrame, calls: pl.DataFrame, expectations: pl.DataFrame) -> list[str]:
+    """Services of which some receipt or answer is missing: only their telemetry has to vouch for anything."""
+    missing = rows.filter(pl.col("first_ns").is_null())["services"]
+    silent = calls.filter(pl.col("receive").is_null() & pl.col("failed"))["channel"]
+    asked = expectations.filter((pl.col("kind") == "call") & pl.col("channel").is_in(silent.implode()))["services"]
+    takers = rows.join(rows.filter(pl.col("first_ns").is_null()).select(SUBSCRIPTION).unique(), on=SUBSCRIPTION, how="semi")
+    return pl.concat([missing.explode(), asked.explode(), takers["receiver"].unique()]).drop_nulls().unique().to_list()
 
 
 def _services(rows: pl.DataFrame) -> pl.DataFrame:

@@ -54,7 +54,8 @@ def pair(spans: pl.DataFrame | pl.LazyFrame, sends: pl.DataFrame) -> tuple[pl.Da
     chained, under = _by_parent(spans, sends)
     found = pl.concat([chained, _by_link(receives, spans, sends)])
     found = pl.concat([found, _by_message_id(_rest(receives, found), sends)])
-    found = pl.concat([found, _inherited(spans, _rest(receives, found), under, found)])
+    if len(under):
+        found = pl.concat([found, _inherited(spans, _rest(receives, found), under, found)])
     correlated, unnamed = _by_correlation(_rest(receives, found), sends, found)
     found = pl.concat([found, correlated])
     strongest = (

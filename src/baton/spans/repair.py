@@ -147,7 +147,8 @@ def _mixed(span: str) -> pl.Expr:
 
 def _forged(spans: Spans) -> bool:
     """Whether spans of one trace key are of several traces or tenants: by bad luck never, by bad will at any time."""
-    near = spans.rows.select("trace_key", "trace_id").with_columns(spans.each("tenant").alias("tenant"))
+    tenants = spans.looks["tenant"].rank("dense").gather(spans.rows["look"])
+    near = spans.rows.select("trace_key", "trace_id", tenants.alias("tenant"))
     other = pl.any_horizontal(pl.col(name) != pl.col(name).shift() for name in ("trace_id", "tenant"))
     return bool(near.select(((pl.col("trace_key") == pl.col("trace_key").shift()) & other).any()).item())
 
@@ -179,17 +180,17 @@ def _skewed(spans: Spans) -> Spans:
     outside = (start < pl.col("_start")) | (end > pl.col("_end"))
     fits = (end - start) <= (pl.col("_end") - pl.col("_start"))
     middles = ((start - pl.col("_start")) + (end - pl.col("_end"))) // 2
-    party = spans.lazy().select("row", "service", "service_instance")
-    skewed = (
+    outer = (
         answers.join(callers, on="parent_row")
         .filter(outside & fits)
-        .join(party, on="row")
-        .join(party.rename({"row": "parent_row"}), on="parent_row", suffix="_of_caller")
-        .filter(
-            (pl.col("service") != pl.col("service_of_caller"))
-            | (pl.col("service_instance") != pl.col("service_instance_of_caller"))
-        )
-        .select("row", middles.alias("skew_ns"))
+        .select("row", "parent_row", middles.alias("skew_ns"))
         .collect()
     )
+    skewed = outer.filter(_party(spans, outer["row"]) != _party(spans, outer["parent_row"]))
     return spans._replace(rows=rows.with_columns(_scattered(len(rows), "skew_ns", skewed, pl.Int64())))
+
+
+def _party(spans: Spans, rows: pl.Series) -> pl.Series:
+    """A number for the service and instance of each of these rows."""
+    numbers = spans.looks.select(pl.struct("service", "service_instance").rank("dense")).to_series()
+    return numbers.gather(spans.rows["look"].gather(rows))
