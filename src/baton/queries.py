@@ -12,7 +12,16 @@ import polars as pl
 from baton import summaries
 from baton.analysis import Analysis, Paired, analyze, expect, pair_up, wanted
 from baton.errors import NotFoundError, UsageError
-from baton.limits import LEARN_SPANS_MAX, MATCHES_SHOWN_MAX, NAMES_MAX, TIME_NS_MAX
+from baton.limits import (
+    LEARN_SPANS_MAX,
+    MATCHES_SHOWN_MAX,
+    NAMES_MAX,
+    TIME_NS_MAX,
+    WINDOW_LAG_DEADLINES,
+    WINDOW_LAG_NS_MAX,
+    WINDOW_LAG_NS_MIN,
+    WINDOW_LEAD_NS,
+)
 from baton.ownership.catalog import EMPTY, Catalog, load_catalog
 from baton.settings import keys, load_settings
 from baton.store.reader import Store
@@ -175,27 +184,49 @@ def _answer(question: Question, *, whole: bool = False) -> _Answer:
     as_of_ns = time.time_ns() if question.as_of_ns is None else question.as_of_ns
     joining = keys(catalog, load_settings(question.store)).journey
     expectations = store.expectations()
-    spans = store.spans().select(wanted(catalog, joining, whole=whole))
+    spans = store.spans(*_margins(question, expectations, catalog)).select(wanted(catalog, joining, whole=whole))
     if question.tenant is not None:
         # Here, before anything is judged: nobody is to see what another tenant's spans did to a verdict.
-        spans = _of_tenant(spans, question.tenant)
+        spans = _of_tenant(store, spans, question.tenant)
         expectations = None if expectations is None else expectations.filter(pl.col("tenant") == question.tenant)
     paired = pair_up(spans, catalog, as_of_ns, store.outages())
     known = _expected(expectations, paired)
     return _Answer(analyze(paired, known, catalog, joining, as_of_ns), catalog, as_of_ns)
 
 
-def _of_tenant(spans: pl.LazyFrame, tenant: str) -> pl.LazyFrame:
+def _margins(
+    question: Question, expectations: pl.DataFrame | None, catalog: Catalog
+) -> tuple[int | None, int | None]:
+    """From when to when spans must have begun that bear on the window; without bounds where nothing was learned yet.
+
+    What is usual is then learned from all there is.
+    """
+    if expectations is None:
+        return None, None
+    declared = (one.deadline_ns for one in (*catalog.channels, *catalog.journey_types))
+    longest = max([0, *(deadline for deadline in (*expectations["deadline_ns"], *declared) if deadline is not None)])
+    lag_ns = max(WINDOW_LAG_NS_MIN, min(WINDOW_LAG_NS_MAX, longest * WINDOW_LAG_DEADLINES))
+    since_ns, until_ns = question.since_ns, question.until_ns
+    return (
+        None if since_ns is None else since_ns - WINDOW_LEAD_NS,
+        None if until_ns is None else until_ns + lag_ns,
+    )
+
+
+def _of_tenant(store: Store, spans: pl.LazyFrame, tenant: str) -> pl.LazyFrame:
     """The tenant's spans.
 
     Raises:
         NotFoundError: it has none; a slip of the pen must not look like a calm night.
     """
-    tenants = spans.select(pl.col("tenant").unique()).collect().get_column("tenant").sort().to_list()
+    own = spans.filter(pl.col("tenant") == tenant)
+    if len(own.select("tenant").head(1).collect()):
+        return own
+    tenants = store.spans().select(pl.col("tenant").unique()).collect().get_column("tenant").sort().to_list()
     if tenants and tenant not in tenants:
         shown = ", ".join(tenants[:NAMES_MAX]) + (" and others" if len(tenants) > NAMES_MAX else "")
         raise NotFoundError(f"no span is of tenant {tenant!r}; there are spans of {shown}")
-    return spans.filter(pl.col("tenant") == tenant)
+    return own
 
 
 def _expected(expectations: pl.DataFrame | None, paired: Paired) -> pl.DataFrame:
