@@ -194,6 +194,11 @@ def _answer(question: Question, *, whole: bool = False) -> _Answer:
     return _Answer(analyze(paired, known, catalog, joining, as_of_ns), catalog, as_of_ns)
 
 
+def margins(question: Question) -> tuple[int | None, int | None]:
+    """From when to when spans must have begun to be read for this question; null where there is no bound."""
+    return _margins(question, Store(question.store).expectations(), _catalog(question.owners))
+
+
 def _margins(
     question: Question, expectations: pl.DataFrame | None, catalog: Catalog
 ) -> tuple[int | None, int | None]:
