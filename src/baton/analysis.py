@@ -214,7 +214,9 @@ def _doubted(rows: pl.DataFrame, calls: pl.DataFrame, expectations: pl.DataFrame
     missing = rows.filter(pl.col("first_ns").is_null())["services"]
     silent = calls.filter(pl.col("receive").is_null() & pl.col("failed"))["channel"]
     asked = expectations.filter((pl.col("kind") == "call") & pl.col("channel").is_in(silent.implode()))["services"]
-    takers = rows.join(rows.filter(pl.col("first_ns").is_null()).select(SUBSCRIPTION).unique(), on=SUBSCRIPTION, how="semi")
+    takers = rows.join(
+        rows.filter(pl.col("first_ns").is_null()).select(SUBSCRIPTION).unique(), on=SUBSCRIPTION, how="semi"
+    )
     return pl.concat([missing.explode(), asked.explode(), takers["receiver"].unique()]).drop_nulls().unique().to_list()
 
 

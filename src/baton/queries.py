@@ -199,17 +199,15 @@ def margins(question: Question) -> tuple[int | None, int | None]:
     return _margins(question, Store(question.store).expectations(), _catalog(question.owners))
 
 
-def _margins(
-    question: Question, expectations: pl.DataFrame | None, catalog: Catalog
-) -> tuple[int | None, int | None]:
+def _margins(question: Question, expectations: pl.DataFrame | None, catalog: Catalog) -> tuple[int | None, int | None]:
     """From when to when spans must have begun that bear on the window; without bounds where nothing was learned yet.
 
     What is usual is then learned from all there is.
     """
     if expectations is None:
         return None, None
-    declared = (one.deadline_ns for one in (*catalog.channels, *catalog.journey_types))
-    longest = max([0, *(deadline for deadline in (*expectations["deadline_ns"], *declared) if deadline is not None)])
+    declared = [one.deadline_ns for one in catalog.channels] + [one.deadline_ns for one in catalog.journey_types]
+    longest = max(deadline for deadline in (0, *expectations["deadline_ns"], *declared) if deadline is not None)
     lag_ns = max(WINDOW_LAG_NS_MIN, min(WINDOW_LAG_NS_MAX, longest * WINDOW_LAG_DEADLINES))
     since_ns, until_ns = question.since_ns, question.until_ns
     return (

@@ -74,7 +74,9 @@ JOURNEY = (
     Slot("pricing", "GET /price", _SERVER, 8, 36, 18, {"http_route": "/price", "http_status": 200}),
     Slot("notification", "render", _INTERNAL, 9, 38, 9, {}),
     Slot("risk", "wealth.events publish", _PRODUCER, 7, 70, 1, _message("wealth.events", "publish", "send")),
-    Slot("notification", "wealth.events process", _CONSUMER, 11, 90, 25, _message("wealth.events", "deliver", "process")),
+    Slot(
+        "notification", "wealth.events process", _CONSUMER, 11, 90, 25, _message("wealth.events", "deliver", "process")
+    ),
     Slot("settlement", "settle", _INTERNAL, 7, 3000, 40, {}),
     Slot("settlement", "ledger publish", _PRODUCER, 13, 3010, 1, _message("ledger", "publish", "send")),
     Slot("ledger", "ledger process", _CONSUMER, 14, 3030, 12, _message("ledger", "deliver", "process")),
@@ -199,7 +201,9 @@ def _dressed(frame: pl.DataFrame) -> pl.DataFrame:
         "scope_name": pl.lit("io.opentelemetry.sdk"),
         "status_code": pl.lit(0),
         "flags": pl.lit(257),
-        "message_id": pl.when(pl.col("messaging_system").is_not_null()).then(pl.format("m-{}-{}", "number", "destination")),
+        "message_id": pl.when(pl.col("messaging_system").is_not_null()).then(
+            pl.format("m-{}-{}", "number", "destination")
+        ),
         "keys": pl.when(bearing).then(pl.concat_list(pair)).otherwise(pl.lit([], dtype=SPANS.schema["keys"])),
         "attributes": _attributes(attributes),
         "events": pl.lit([], dtype=SPANS.schema["events"]),

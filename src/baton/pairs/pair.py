@@ -28,7 +28,18 @@ _ID_STEPS: tuple[tuple[Literal["backward", "forward"], int], ...] = (
     ("forward", SKEW_NS_USUAL),
     ("backward", MESSAGE_ID_WINDOW_NS),
 )
-_RECEIVE = [*_SYSTEM, "row", "role", "service", "channel", "message_id", "correlation_id", "batch_count", "start_ns", "links"]
+_RECEIVE = [
+    *_SYSTEM,
+    "row",
+    "role",
+    "service",
+    "channel",
+    "message_id",
+    "correlation_id",
+    "batch_count",
+    "start_ns",
+    "links",
+]
 _TALKED = ["send", "receive", "at_ns", "at_ns_right"]
 _ROLES = {"send": 1, "receive": 2, "settle": 3, "server": 4}
 _STRENGTH = {"parent": 0, "link": 1, "message_id": 2, "correlation": 3}

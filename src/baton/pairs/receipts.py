@@ -102,9 +102,7 @@ def _delivered(touched: pl.LazyFrame) -> pl.LazyFrame:
 def _last(delivered: pl.LazyFrame) -> pl.LazyFrame:
     settles = pl.col("step") == "settle"
     failed = (pl.col("error") & ~pl.col("batched")) | pl.col("refused")
-    taking = pl.coalesce(
-        pl.when(~settles).then("receive").first(ignore_nulls=True), pl.col("receive").first()
-    )
+    taking = pl.coalesce(pl.when(~settles).then("receive").first(ignore_nulls=True), pl.col("receive").first())
     deliveries = delivered.group_by(_DELIVERY, maintain_order=True).agg(
         *(pl.col(name).first() for name in ("service", "service_instance", "destination", "queue", "method")),
         taking.alias("row"),

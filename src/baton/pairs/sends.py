@@ -95,7 +95,10 @@ def sends(spans: pl.DataFrame | pl.LazyFrame) -> pl.DataFrame:
         .agg(
             pl.col("member").alias("nest"),
             error.any().alias("failed"),
-            pl.when(error).then(pl.col("failure").fill_null("an error status")).first(ignore_nulls=True).alias("failure"),
+            pl.when(error)
+            .then(pl.col("failure").fill_null("an error status"))
+            .first(ignore_nulls=True)
+            .alias("failure"),
             (error & pl.col("words").str.contains(_RETURNED).fill_null(value=False)).any().alias("returned"),
             *(pl.col(name).first(ignore_nulls=True) for name in ("message_id", "correlation_id", "channel")),
             pl.col("parent_row").last().alias("under"),

@@ -65,9 +65,11 @@ def _keys(rows: pl.DataFrame) -> pl.DataFrame:
 def _alike(keys: pl.DataFrame) -> pl.Series:
     """Which rows, in the order of the keys, share both with a neighbour."""
     same = (pl.col("trace_key") == pl.col("trace_key").shift()) & (pl.col("span_key") == pl.col("span_key").shift())
-    return keys.select(same.fill_null(value=False).alias("same")).select(
-        pl.col("same") | pl.col("same").shift(-1, fill_value=False)
-    ).to_series()
+    return (
+        keys.select(same.fill_null(value=False).alias("same"))
+        .select(pl.col("same") | pl.col("same").shift(-1, fill_value=False))
+        .to_series()
+    )
 
 
 def _taken(rows: pl.DataFrame, order: pl.Series) -> pl.DataFrame:
@@ -170,7 +172,9 @@ def _skewed(spans: Spans) -> Spans:
     in a queue is not skew.
     """
     kind, rows = spans.each("kind"), spans.rows
-    answers = rows.lazy().select("row", "parent_row", "start_ns", "end_ns").filter((kind == _SERVER).fill_null(value=False))
+    answers = (
+        rows.lazy().select("row", "parent_row", "start_ns", "end_ns").filter((kind == _SERVER).fill_null(value=False))
+    )
     callers = (
         rows.lazy()
         .select(pl.col("row").alias("parent_row"), pl.col("start_ns").alias("_start"), pl.col("end_ns").alias("_end"))

@@ -290,7 +290,9 @@ def _figures(file: Path) -> tuple[int, int, int | None, int | None]:
     size = file.stat().st_size
     if "start_ns" not in written.collect_schema():
         return int(written.select(pl.len()).collect().item()), size, None, None
-    rows, first_ns, last_ns = written.select(pl.len(), starts.min().alias("a"), starts.max().alias("b")).collect().row(0)
+    rows, first_ns, last_ns = (
+        written.select(pl.len(), starts.min().alias("a"), starts.max().alias("b")).collect().row(0)
+    )
     return rows, size, first_ns, last_ns
 
 

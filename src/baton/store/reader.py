@@ -69,7 +69,10 @@ class Store:
         """
         from baton.store.delta import drained, open_table  # noqa: PLC0415 - deltalake is imported where it is used
 
-        first_ns, last_ns = -TIME_NS_MAX if since_ns is None else since_ns, TIME_NS_MAX if until_ns is None else until_ns
+        first_ns, last_ns = (
+            -TIME_NS_MAX if since_ns is None else since_ns,
+            TIME_NS_MAX if until_ns is None else until_ns,
+        )
 
         for _ in range(READ_ATTEMPTS_MAX):
             numbers = segment_numbers(self._layout.journal)
@@ -81,7 +84,11 @@ class Store:
                 continue
             kept = self._scanned(table, first_ns, last_ns)
             spans = pl.concat([kept, *(frame.lazy() for frame in tail)])
-            return spans if since_ns is until_ns is None else spans.filter(pl.col("start_ns").is_between(first_ns, last_ns))
+            return (
+                spans
+                if since_ns is until_ns is None
+                else spans.filter(pl.col("start_ns").is_between(first_ns, last_ns))
+            )
         raise StoreError(
             f"the journal of {self.path} was drained {READ_ATTEMPTS_MAX} times while it was read: try again"
         )
