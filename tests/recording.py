@@ -6,7 +6,7 @@ Times are seconds after START. Ids count up from 1, so a test can predict them, 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
@@ -190,9 +190,8 @@ def mended(recording: Recording, at: float = LATER) -> pl.DataFrame:
 def paired(
     recording: Recording, at: float = LATER, catalog: Catalog = EMPTY, outages: pl.DataFrame | None = None
 ) -> Paired:
-    """The spans paired, as of `at`; the spans at hand rather than as a query over them."""
-    known = pair_up(recording.frame().lazy(), catalog, ns(at), outages)
-    return replace(known, spans=known.spans.collect())  # type: ignore[arg-type] # stages take either
+    """The spans paired, as of `at`."""
+    return pair_up(recording.frame().lazy(), catalog, ns(at), outages)
 
 
 def analysed(
@@ -205,8 +204,8 @@ def analysed(
     outages: pl.DataFrame | None = None,
 ) -> Analysis:
     """The whole analysis as of `at`, by what the recording itself teaches unless `expectations` are given."""
-    known = pair_up(recording.frame().lazy(), catalog, ns(at), outages)
-    return analyze(known, expect(known) if expectations is None else expectations, catalog, keys, ns(at))
+    known = paired(recording, at, catalog, outages)
+    return analyze(known, expect(known, catalog, keys) if expectations is None else expectations, catalog, keys, ns(at))
 
 
 def judged(recording: Recording, at: float = LATER, **rest: Any) -> pl.DataFrame:  # noqa: ANN401 - as of `analysed`

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING
 
 import polars as pl
 
-from baton.schema import HANDOFFS, UNOWNED, UNSAID
+from baton.findings.episodes import digests, identify
+from baton.schema import HANDOFFS, UNSAID
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-_ID_HEX = 32
-_FINDING = ("tenant", "environment", "kind", "from_party", "to_party", "channel", "channel_team", "verdict", "cause")
+    from collections.abc import Iterator
 
 
-def public(rows: pl.DataFrame, spans: pl.DataFrame | pl.LazyFrame, as_of_ns: int) -> pl.DataFrame:
+def public(rows: pl.DataFrame, spans: pl.DataFrame, as_of_ns: int) -> pl.DataFrame:
     """HANDOFFS, sorted by `sent_at, handoff_id`.
 
     Args:
@@ -27,18 +24,10 @@ def public(rows: pl.DataFrame, spans: pl.DataFrame | pl.LazyFrame, as_of_ns: int
     Returns:
         HANDOFFS.
     """
-    ids = spans.lazy().select("trace_id", "span_id").collect()
-    rows = rows.with_columns(
-        *_hex(ids, rows["send"], ""),
-        *_hex(ids, rows["row"], "receive_"),
-    )
-    rows = rows.with_columns(
-        _hashed(rows, ("kind", "trace_id", "span_id", "subscription")).alias("handoff_id"),
-        pl.when(pl.col("verdict").is_in(["dropped", "stuck"]))
-        .then(_hashed(rows.with_columns(_party("from"), _party("to")), _FINDING))
-        .alias("finding_id"),
-    )
-    rows = _resubmitted(rows).with_columns(*_places(), *_times(as_of_ns), pl.col("step").alias("receipt"))
+    ids = spans.select("trace_id", "span_id")
+    rows = rows.with_columns(*_hex(ids, rows["send"], ""), *_hex(ids, rows["row"], "receive_"))
+    rows = rows.with_columns(digests(rows, ("kind", "trace_id", "span_id", "subscription")).alias("handoff_id"))
+    rows = _resubmitted(identify(rows)).with_columns(*_places(), *_times(as_of_ns), pl.col("step").alias("receipt"))
     return rows.select(pl.col(column.name).cast(column.dtype) for column in HANDOFFS.columns).sort(
         "sent_at", "handoff_id"
     )
@@ -48,12 +37,6 @@ def _hex(ids: pl.DataFrame, place: pl.Series, prefix: str) -> Iterator[pl.Series
     """The ids at these rows, in hex."""
     for name in ids.columns:
         yield ids[name].gather(place).bin.encode("hex").alias(prefix + name)
-
-
-def _party(side: str) -> pl.Expr:
-    """A side of a boundary: the team; where nobody owns the service, the service itself."""
-    team, service = pl.col(f"{side}_team"), pl.col(f"{side}_service")
-    return pl.when(team == UNOWNED).then(service).otherwise(team).alias(f"{side}_party")
 
 
 def _places() -> tuple[pl.Expr, ...]:
@@ -78,15 +61,6 @@ def _times(as_of_ns: int) -> tuple[pl.Expr, ...]:
         late.fill_null(value=False).alias("late"),
         pl.lit(as_of_ns).cast(utc).alias("as_of"),
     )
-
-
-def _hashed(rows: pl.DataFrame, columns: Iterable[str]) -> pl.Series:
-    """SHA-256 of the columns joined by unit separators, null as nothing."""
-    text = rows.select(
-        pl.concat_str([pl.col(name).cast(pl.String).fill_null("") for name in columns], separator="\x1f")
-    ).to_series()
-    digests = [hashlib.sha256(one.encode()).hexdigest()[:_ID_HEX] for one in text.to_list()]
-    return pl.Series(digests, dtype=pl.String)
 
 
 def _resubmitted(rows: pl.DataFrame) -> pl.DataFrame:

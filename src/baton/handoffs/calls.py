@@ -8,17 +8,28 @@ from __future__ import annotations
 
 import polars as pl
 
+from baton.handoffs.estimates import touched
 from baton.handoffs.outages import shadows, told
 from baton.handoffs.signs import open_receipts
 from baton.handoffs.telemetry import INSTANCE, SERVICE, Watched
-from baton.limits import INSTANT_NS_MAX, OPEN_RECEIPT_NS_MAX, SILENCE_TAIL_NS, SILENT_FOR_GOOD_NS
+from baton.limits import (
+    INSTANT_NS_MAX,
+    OPEN_RECEIPT_NS_MAX,
+    PROCESSING_MARGIN,
+    SILENCE_TAIL_NS,
+    SILENT_FOR_GOOD_NS,
+)
 
 GATEWAY_STATUSES = (502, 503, 504)
 """HTTP answers that a proxy gives in the place of a server that did not."""
 
+_SIDECAR = r"(?i)x-envoy|upstream connect error|upstream request timeout|http2? (header with )?status"
+"""How Envoy, and gRPC's clients of what a proxy sent them, say that an HTTP answer came."""
+
 CLAUSES: dict[str, str] = {
     "received": "delivered",
     "resent": "retried",
+    "tail sampled": "unobserved",
     "unknown receiver": "unobserved",
     "sampled": "unobserved",
     "answered": "unobserved",
@@ -64,17 +75,21 @@ def judge(
     rows = rows.join(shadows(windows, watched.outages), on="send", how="left")
     rows = rows.join(open_receipts(missing.select("send", "services", "sent_ns"), spans), on="send", how="left")
     rows = rows.join(_made_good(rows), on="send", how="left")
+    rows = rows.join(touched(rows.filter(pl.col("receive").is_null()), ["send"], watched.tails), on="send", how="left")
+    rows = rows.with_columns(pl.col("send").is_in(_answered_by_proxy(missing, spans).implode()).alias("proxied"))
     answered = pl.col("http_status").is_not_null() & ~pl.col("http_status").is_in(GATEWAY_STATUSES)
     clause = (
         pl.when(pl.col("receive").is_not_null())
         .then(pl.lit("received"))
         .when(pl.col("failed") & pl.col("made_good").is_not_null())
         .then(pl.lit("resent"))
+        .when(pl.col("tail_services").is_not_null())
+        .then(pl.lit("tail sampled"))
         .when(pl.col("services").is_null())
         .then(pl.lit("unknown receiver"))
         .when(pl.col("tossed"))
         .then(pl.lit("sampled"))
-        .when(~pl.col("failed") | answered)
+        .when(~pl.col("failed") | answered | pl.col("proxied"))
         .then(pl.lit("answered"))
         .when(pl.col("open_ns") < as_of_ns - OPEN_RECEIPT_NS_MAX)
         .then(pl.lit("lost receipt"))
@@ -101,7 +116,7 @@ def judge(
             _evidence().alias("evidence"),
         )
         .rename({"receive": "row", "to_service": "receiver"})
-        .drop("silent", "awaited", "open_ns", "parent_row", "name", "http_status", "processing_ns", "live")
+        .drop("silent", "awaited", "open_ns", "parent_row", "name", "http_status", "processing_ns", "live", "proxied")
     )
 
 
@@ -143,9 +158,31 @@ def _heard(missing: pl.DataFrame, watched: Watched, as_of_ns: int) -> pl.DataFra
     )
 
 
+def _answered_by_proxy(missing: pl.DataFrame, spans: pl.DataFrame) -> pl.Series:
+    """Sends of the failed calls that a sidecar answered.
+
+    gRPC's UNAVAILABLE comes from a client that found nobody, and from a proxy that did; the proxy's bears an HTTP
+    status, Envoy's words or its headers. What the server made of the call, it does not say.
+    """
+    calls = spans[missing["send"].sort()].select(
+        "row", "http_status", "status_message", "attributes", pl.coalesce("rpc_service", "rpc_method").alias("rpc")
+    )
+    said = (
+        calls.select("row", "attributes")
+        .explode("attributes")
+        .unnest("attributes")
+        .filter(pl.concat_str(pl.col("key"), pl.col("value").fill_null("")).str.contains(_SIDECAR))
+    )
+    answers = (pl.col("rpc").is_not_null() & pl.col("http_status").is_not_null()) | pl.col(
+        "status_message"
+    ).str.contains(_SIDECAR).fill_null(value=False)
+    return pl.concat([calls.filter(answers)["row"], said["row"]]).unique()
+
+
 def _answered_ns() -> pl.Expr:
     """When the server's span came at the latest: a caller may give up long before the server ends."""
-    return pl.col("sent_end_ns").clip(upper_bound=INSTANT_NS_MAX) + pl.col("processing_ns")
+    usual_ns = (pl.col("processing_ns") * PROCESSING_MARGIN).cast(pl.Int64)
+    return pl.col("sent_end_ns").clip(upper_bound=INSTANT_NS_MAX) + usual_ns
 
 
 def _made_good(rows: pl.DataFrame) -> pl.DataFrame:
@@ -183,6 +220,12 @@ def _evidence() -> pl.Expr:
 
     return pl.concat_list(
         when("resent", pl.lit("a later call of the same kind succeeded")),
+        when(
+            "tail sampled",
+            pl.format(
+                "traces of {} are sampled by tail, so no single loss is named", pl.col("tail_services").list.join(", ")
+            ),
+        ),
         when("unknown receiver", pl.lit("no server span ever answered this caller and target: it is not instrumented")),
         when("sampled", pl.format("server spans of {} are often missing: it samples its spans", who)),
         when("answered", pl.format("an answer came, but no server span of {} arrived", who)),

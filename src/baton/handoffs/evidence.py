@@ -2,42 +2,37 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import polars as pl
 
 from baton.handoffs.outages import told
 from baton.limits import SECOND_NS, SILENCE_TAIL_NS
 
 
-def sentences() -> pl.Expr:
-    """List(String): the sentences of the clause in `proof`, over the rows of `verdict.judge`."""
+def evidenced(rows: pl.DataFrame) -> pl.DataFrame:
+    """Adds `evidence` (List(String)): the sentences of the clause in `proof`, none where there is nothing to tell.
+
+    Most rows are plain deliveries: sentences are made of the others only, each clause's of its own rows.
+
+    Args:
+        rows: those of `verdict.judge`.
+    """
+    numbered = rows.with_row_index("_place").filter((pl.col("proof") != "received") | _remarkable())
     said = [
-        pl.when(pl.col("proof") == clause).then(sentence)
+        numbered.filter(pl.col("proof") == clause).select(
+            "_place", pl.concat_list(parts).list.drop_nulls().alias("evidence")
+        )
         for clause, parts in _by_clause().items()
-        for sentence in parts
     ]
-    return pl.concat_list(said).list.drop_nulls()
+    places = pl.select(_place=pl.int_range(rows.height, dtype=pl.UInt32))
+    evidence = places.join(pl.concat(said), on="_place", how="left", maintain_order="left")["evidence"]
+    return rows.with_columns(evidence.fill_null([]))
 
 
-def tell(rows: pl.DataFrame) -> pl.DataFrame:
-    """Adds `evidence`. What was received well, and of which nothing is remarkable, needs no sentence: most messages."""
-    plain = (pl.col("proof") == "received") & ~pl.any_horizontal(
-        remark.when.fill_null(value=False) for remark in _remarks(pl.lit(""))
-    )
-    quiet = rows.select(plain.alias("quiet")).to_series()
-    spoken = rows.filter(~quiet).select(sentences().alias("evidence"))
-    # The last list, the empty one, stands for all of which nothing is said.
-    lists = pl.concat([spoken["evidence"], pl.Series("evidence", [[]], dtype=pl.List(pl.String))]).rechunk()
-    place = pl.when(~quiet).then((~quiet).cum_sum() - 1).otherwise(len(spoken))
-    return rows.with_columns(lists.gather(rows.select(place.alias("place")).to_series()))
-
-
-class Remark(NamedTuple):
-    """A sentence about a message that was received well, and when it applies (Boolean, null is no)."""
-
-    when: pl.Expr
-    sentence: pl.Expr
+def _remarkable() -> pl.Expr:
+    """Whether there is something to tell of a delivery: a sentence of "received" holds."""
+    told = ("mended", "again_well", "failed")
+    counted = (pl.col("deliveries") > 1) | (pl.col("duplicates") > 0) | (pl.col("received_ns") < pl.col("sent_ns"))
+    return pl.any_horizontal(*told, counted).fill_null(value=False)
 
 
 def seconds(duration_ns: pl.Expr) -> pl.Expr:
@@ -54,7 +49,48 @@ def _by_clause() -> dict[str, tuple[pl.Expr, ...]]:
     who = pl.col("services").list.join(", ")
     several = pl.col("deliveries") > 1
     return {
-        "received": tuple(pl.when(remark.when).then(remark.sentence) for remark in _remarks(who)),
+        "received": (
+            pl.when(pl.col("mended")).then(pl.format("{} took it again from a retry queue, and well", who)),
+            pl.when(several).then(pl.format("it was delivered {} times", "deliveries")),
+            pl.when(pl.col("again_well")).then(pl.format("{} failed it, and its own new send of it was received", who)),
+            pl.when(pl.col("duplicates") > 0).then(
+                pl.format("it was handled well {} times: a duplicate", pl.col("duplicates") + 1)
+            ),
+            pl.when(pl.col("failed")).then(pl.format("the sender saw a failure ({}), yet it was received", "failure")),
+            pl.when(pl.col("received_ns") < pl.col("sent_ns")).then(
+                pl.format(
+                    "received {} before it was sent: the clocks differ",
+                    seconds(pl.col("sent_ns") - pl.col("received_ns")),
+                )
+            ),
+        ),
+        "tail sampled": (
+            pl.concat_str(
+                pl.format(
+                    "traces of {} are sampled by tail, so no single loss is named",
+                    pl.col("tail_services").list.join(", "),
+                ),
+                pl.format(
+                    "; of {} such messages seen, {} lack their receipt: {} to {} % of all, at 95 %",
+                    "estimate_sends",
+                    "estimate_missing",
+                    (pl.col("estimate_low") * 100).round(1),
+                    (pl.col("estimate_high") * 100).round(1),
+                ),
+                ignore_nulls=True,
+            ),
+        ),
+        "returning": (
+            pl.format("the receipt failed: {}", pl.col("lapse").fill_null("an error status")),
+            pl.when(pl.col("again_due_ns") > pl.col("done_ns")).then(
+                pl.format("{} sent it again, and that has not been received yet", who)
+            ),
+            pl.when(pl.col("redelivery_ns").is_not_null()).then(
+                pl.format(
+                    "a failed message of this subscription came back up to {} later", seconds(pl.col("redelivery_ns"))
+                )
+            ),
+        ),
         "resent": (pl.lit("the sender's own retry of it was delivered"),),
         "refused": (
             pl.format("the receipt failed: {}", pl.col("lapse").fill_null("an error status")),
@@ -72,6 +108,13 @@ def _by_clause() -> dict[str, tuple[pl.Expr, ...]]:
         **_unseen(who),
         "early": (pl.lit("its deadline has not passed"),),
         "awaited": (pl.format("the telemetry of {} has not moved past it", who),),
+        "busy": (
+            pl.format(
+                "instance {} of {} has begun no message that was sent later: it may be at work on this one, or hold it",
+                pl.when(pl.col("busy_instance") == "").then(pl.lit("(unnamed)")).otherwise("busy_instance"),
+                who,
+            ),
+        ),
         "overtaken": (
             pl.format(
                 "{} received a message that was sent later, {} after this one was sent",
@@ -103,27 +146,15 @@ def _by_clause() -> dict[str, tuple[pl.Expr, ...]]:
     }
 
 
-def _remarks(who: pl.Expr) -> tuple[Remark, ...]:
-    """What may be said of a message that was received well; `tell` skips those of which nothing is."""
-    return (
-        Remark(pl.col("mended"), pl.format("{} took it again from a retry queue, and well", who)),
-        Remark(pl.col("deliveries") > 1, pl.format("it was delivered {} times", "deliveries")),
-        Remark(pl.col("failed"), pl.format("the sender saw a failure ({}), yet it was received", "failure")),
-        Remark(
-            pl.col("received_ns") < pl.col("sent_ns"),
-            pl.format(
-                "received {} before it was sent: the clocks differ",
-                seconds(pl.col("sent_ns") - pl.col("received_ns")),
-            ),
-        ),
-    )
-
-
 def _unseen(who: pl.Expr) -> dict[str, tuple[pl.Expr, ...]]:
     """The clauses of `unobserved`, and the open receipt."""
     instance = pl.when(pl.col("silent_instance") == "").then(pl.lit("(unnamed)")).otherwise("silent_instance")
     return {
-        "unknown receiver": (pl.lit("nobody was ever seen to receive from this channel"),),
+        "unknown receiver": (
+            pl.when(pl.col("elsewhere"))
+            .then(pl.lit("the receivers of this channel were never seen to take such a message: its key, or its kind"))
+            .otherwise(pl.lit("nobody was ever seen to receive from this channel")),
+        ),
         "no time": (pl.lit("the send bears no time"),),
         "unnamed": (
             pl.format(
@@ -134,6 +165,17 @@ def _unseen(who: pl.Expr) -> dict[str, tuple[pl.Expr, ...]]:
         ),
         "sampled": (
             pl.format("receipts by {} look like a coin toss: it samples its spans, or takes only a part", who),
+        ),
+        "sampled out": (
+            pl.when(pl.col("unsampled"))
+            .then(pl.lit("the send's trace flags say not sampled: a receiver that obeys them records nothing"))
+            .otherwise(
+                pl.format(
+                    "{} keeps {} % of traces (ot=th in its tracestate), and this one's randomness is below that",
+                    who,
+                    (100 - pl.col("threshold") / 2**56 * 100).round(1),
+                )
+            ),
         ),
         "lost receipt": (
             pl.format("spans under the missing receipt exist: {} took it, and the receipt's own span was lost", who),
@@ -157,6 +199,18 @@ def _unseen(who: pl.Expr) -> dict[str, tuple[pl.Expr, ...]]:
             ),
         ),
         "blind": (told(),),
+        "unlisted": (
+            pl.format("{} took {} more messages at once than its span names: this may be one of them", who, "unlisted"),
+        ),
+        "span loss": (
+            pl.format(
+                "{} % more of the spans of {} than usual lacked their parent around the expected receipt, and {} % of "
+                "the messages their receipt: its telemetry loses spans",
+                (pl.col("span_loss") * 100).round(1),
+                who,
+                (pl.col("missing_share") * 100).round(1),
+            ),
+        ),
         "unborn": (pl.format("no telemetry of {} from before the expected receipt", who),),
         "deaf": (
             pl.format(

@@ -21,9 +21,11 @@ def expected(sent: pl.DataFrame, receipts: pl.DataFrame, expectations: pl.DataFr
 
     Returns:
         All columns of `sent`; `subscription`, `relation`, `services`, `place` (what receivers call it), `deadline_ns`
-        (Int64, after the send), `expected_by`, `reorder_ns`, `processing_ns`, `tossed`; the columns of the last receipt
+        (Int64, after the send), `expected_by`, `reorder_ns`, `processing_ns`, `tossed`, `redelivery_ns`, `threshold`,
+        `home`; `elsewhere` (Boolean: nobody who receives from its channel
+        takes its key or kind); the columns of the last receipt
         (`row`, `receiver`, `instance`, `lane`, `destination`, `queue`, `step`, `lapsed` (it failed), `lapse` (why),
-        `first_ns`, `received_ns`, `done_ns`, `deliveries`), null without one.
+        `first_ns`, `received_ns`, `done_ns`, `deliveries`, `well`, `receiver_home`), null without one.
     """
     profile = expectations.filter(pl.col("kind") == "message").select(
         *SUBSCRIPTION,
@@ -36,6 +38,11 @@ def expected(sent: pl.DataFrame, receipts: pl.DataFrame, expectations: pl.DataFr
         "processing_ns",
         "tossed",
         "routing_keys",
+        "redelivery_ns",
+        "threshold",
+        "home",
+        "retired_ns",
+        "shunned",
         pl.col("first_ns").alias("since_ns"),
     )
     taken = _taken(sent, receipts, profile)
@@ -49,10 +56,13 @@ def expected(sent: pl.DataFrame, receipts: pl.DataFrame, expectations: pl.DataFr
         .filter(
             (pl.col("sent_ns") >= pl.col("since_ns") - pl.col("lead_ns"))
             & pl.col("routing_key").is_in(pl.col("routing_keys")).fill_null(value=True)
+            & (pl.col("sent_ns") <= pl.col("retired_ns")).fill_null(value=True)
         )
         .select("send", *SUBSCRIPTION)
     )
+    meant = _unshunned(meant, sent, profile)
     rows = pl.concat([meant, taken.select("send", *SUBSCRIPTION)]).unique()
+    alone = sent.join(rows, on="send", how="anti").join(profile, on=CHANNEL, how="semi")
     return (
         sent.join(rows.select("send", "subscription"), on="send", how="left")
         .join(profile, on=SUBSCRIPTION, how="left")
@@ -70,10 +80,21 @@ def expected(sent: pl.DataFrame, receipts: pl.DataFrame, expectations: pl.DataFr
             pl.col("reorder_ns").fill_null(0),
             pl.col("processing_ns").fill_null(0),
             pl.col("tossed").fill_null(value=False),
+            pl.col("threshold").fill_null(0),
+            pl.col("send").is_in(alone["send"].implode()).alias("elsewhere"),
         )
-        .drop("since_ns", "routing_keys")
+        .drop("since_ns", "routing_keys", "retired_ns", "shunned")
         .sort("send", "subscription")
     )
+
+
+def _unshunned(meant: pl.DataFrame, sent: pl.DataFrame, profile: pl.DataFrame) -> pl.DataFrame:
+    """What was meant, less the kinds of message that a subscription never takes."""
+    shunned = profile.filter(pl.col("shunned").is_not_null()).select(*SUBSCRIPTION, "shunned").explode("shunned")
+    if shunned.is_empty():
+        return meant
+    kinds = sent.select("send", pl.concat_str("service", pl.lit(" "), "span_name").alias("shunned"))
+    return meant.join(kinds, on="send").join(shunned, on=[*SUBSCRIPTION, "shunned"], how="anti").drop("shunned")
 
 
 def _taken(sent: pl.DataFrame, receipts: pl.DataFrame, profile: pl.DataFrame) -> pl.DataFrame:
@@ -99,5 +120,7 @@ def _taken(sent: pl.DataFrame, receipts: pl.DataFrame, profile: pl.DataFrame) ->
             pl.col("received_ns").last(),
             pl.col("done_ns").last(),
             pl.col("deliveries").sum(),
+            pl.col("well").sum(),
+            pl.col("home").last().alias("receiver_home"),
         )
     )

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import polars as pl
 
-from baton.limits import IDLE_POLLS_MIN
+from baton import sampling
+from baton.handoffs.delays import delays
+from baton.limits import IDLE_POLLS_MIN, INSTANT_NS_MAX, ORPHAN_SERVERS_SHARE_MAX
 from baton.schema import SUBSCRIPTION
 
 _KEY = ["send", *SUBSCRIPTION]
 
 
-def signs(rows: pl.DataFrame, spans: pl.DataFrame | pl.LazyFrame, unnamed: pl.DataFrame) -> pl.DataFrame:
+def signs(rows: pl.DataFrame, spans: pl.DataFrame, unnamed: pl.DataFrame) -> pl.DataFrame:
     """Adds `open_ns`, `idle_ns`, `unnamed_sent`, `unnamed_received`, null where not so.
 
     Args:
@@ -20,20 +22,56 @@ def signs(rows: pl.DataFrame, spans: pl.DataFrame | pl.LazyFrame, unnamed: pl.Da
 
     Returns:
         The rows with `open_ns` (Int64, see `open_receipts`), `idle_ns` (Int64: until when every instance that takes
-        from the place had polled it IDLE_POLLS_MIN times and found nothing, null if one did not) and the two counts.
+        from the place had polled it IDLE_POLLS_MIN times and found nothing, null if one did not), the two counts, and
+        `unsampled` (Boolean: the send's flags say that its trace is not sampled).
     """
     counts = unnamed.rename({"sent": "unnamed_sent", "received": "unnamed_received"})
     missing = rows.filter(pl.col("row").is_null() & pl.col("subscription").is_not_null())
     return (
-        rows.join(
-            open_receipts(missing.select(*_KEY, "services", "sent_ns"), spans), on=_KEY, how="left", nulls_equal=True
-        )
+        _held(rows, delays(missing["send"].unique().sort(), spans))
+        .join(open_receipts(missing.select(*_KEY, "services", "sent_ns"), spans), on=_KEY, how="left", nulls_equal=True)
         .join(_idle(rows, spans), on=SUBSCRIPTION, how="left", nulls_equal=True)
         .join(counts, on="send", how="left")
+        .join(_unsampled(missing, spans), on="send", how="left")
+        .with_columns(pl.col("unsampled").fill_null(value=False))
     )
 
 
-def open_receipts(missing: pl.DataFrame, spans: pl.DataFrame | pl.LazyFrame) -> pl.DataFrame:
+def _held(rows: pl.DataFrame, held: pl.DataFrame) -> pl.DataFrame:
+    """Puts the deadline of what the broker was to hold back after that; what overtook it meanwhile proves nothing."""
+    if held.is_empty():
+        return rows
+    until_ns = pl.col("held_until_ns").clip(upper_bound=INSTANT_NS_MAX)
+    return (
+        rows.join(held, on="send", how="left")
+        .with_columns(
+            pl.max_horizontal("deadline_at_ns", until_ns + pl.col("deadline_ns")).alias("deadline_at_ns"),
+            pl.when(pl.col("held_until_ns").is_null()).then("overtaken_ns").alias("overtaken_ns"),
+        )
+        .drop("held_until_ns")
+    )
+
+
+def _unsampled(missing: pl.DataFrame, spans: pl.DataFrame) -> pl.DataFrame:
+    """Sends whose flags say that their trace is not sampled.
+
+    Some SDKs (Python's exporter) say whether the parent is remote and leave W3C's flags out: a service counts as saying
+    them where any span of it is said to be sampled.
+    """
+    known, kept = (pl.col("flags") & sampling.KNOWS) > 0, (pl.col("flags") & sampling.KEPT) > 0
+    service = ["tenant", "environment", "service"]
+    clear = (
+        spans[missing["send"].unique().sort()]
+        .filter((known & ~kept).fill_null(value=False))
+        .select(pl.col("row").alias("send"), *service)
+    )
+    if clear.is_empty():
+        return clear.select("send", pl.lit(value=True).alias("unsampled"))
+    says = spans.lazy().filter(kept).select(service).join(clear.lazy(), on=service, how="semi").unique().collect()
+    return clear.join(says, on=service, how="semi").select("send", pl.lit(value=True).alias("unsampled"))
+
+
+def open_receipts(missing: pl.DataFrame, spans: pl.DataFrame) -> pl.DataFrame:
     """Receipts, or answers, that are under way: a child was exported, its parent ends last and comes last.
 
     Args:
@@ -42,30 +80,57 @@ def open_receipts(missing: pl.DataFrame, spans: pl.DataFrame | pl.LazyFrame) -> 
 
     Returns:
         The key columns and `open_ns` (Int64): the last end of a span of the receiver's in the send's trace, after the
-        send, whose parent has not arrived. Server spans are no children of a receipt: somebody called.
+        send, whose parent has not arrived. A server span of its own is no child of a receipt: somebody called. One of
+        another service is, where that service's callers are seen as a rule: the caller's span is open, or lost.
     """
     key = [name for name in missing.columns if name not in ("services", "sent_ns")]
     traces = spans.lazy().select(
         pl.col("row").alias("send"), pl.col("tenant").alias("_tenant"), "trace_key", "trace_id"
     )
-    below = (pl.col("role") != "server").fill_null(value=True)
-    orphans = spans.lazy().filter(pl.col("parent_row").is_null() & pl.col("parent_span_id").is_not_null() & below)
-    return (
+    lacking = spans.lazy().filter(pl.col("parent_row").is_null() & pl.col("parent_span_id").is_not_null())
+    orphans = lacking.select(
+        "role", "trace_key", "trace_id", "start_ns", "end_ns", _tenant="tenant", _home="environment", _service="service"
+    )
+    found = (
         missing.lazy()
-        .explode("services")
         .join(traces, on="send")
-        .join(
-            orphans.select("trace_key", "trace_id", "start_ns", "end_ns", _tenant="tenant", services="service"),
-            on=["_tenant", "trace_key", "trace_id", "services"],
-        )
+        .join(orphans, on=["_tenant", "trace_key", "trace_id"])
         .filter(pl.col("start_ns") >= pl.col("sent_ns"))
+        .with_columns(
+            (pl.col("role") == "server").fill_null(value=False).alias("_called"),
+            pl.col("_service").is_in("services").alias("_own"),
+        )
+        .filter(pl.col("_called") != pl.col("_own"))
+        .collect()
+    )
+    called = found.filter("_called").select("_tenant", "_home", "_service").unique()
+    strangers = _strangers(called, spans)
+    return (
+        found.join(strangers, on=["_tenant", "_home", "_service"], how="anti")
         .group_by(key)
         .agg(pl.col("end_ns").max().alias("open_ns"))
+    )
+
+
+def _strangers(servers: pl.DataFrame, spans: pl.DataFrame) -> pl.DataFrame:
+    """Of these services, those whose callers are often without telemetry: their orphans are no sign of anything."""
+    if servers.is_empty():
+        return servers
+    orphan = pl.col("parent_row").is_null() & pl.col("parent_span_id").is_not_null()
+    return (
+        spans.lazy()
+        .filter(pl.col("role") == "server")
+        .select(orphan.alias("orphan"), _tenant="tenant", _home="environment", _service="service")
+        .join(servers.lazy(), on=["_tenant", "_home", "_service"], how="semi")
+        .group_by("_tenant", "_home", "_service")
+        .agg(pl.col("orphan").mean())
+        .filter(pl.col("orphan") > ORPHAN_SERVERS_SHARE_MAX)
+        .drop("orphan")
         .collect()
     )
 
 
-def _idle(rows: pl.DataFrame, spans: pl.DataFrame | pl.LazyFrame) -> pl.DataFrame:
+def _idle(rows: pl.DataFrame, spans: pl.DataFrame) -> pl.DataFrame:
     """Empty polls, per instance that takes from the subscription. Polls of one partition say nothing of others."""
     polls = (
         spans.lazy()
@@ -82,6 +147,7 @@ def _idle(rows: pl.DataFrame, spans: pl.DataFrame | pl.LazyFrame) -> pl.DataFram
             *SUBSCRIPTION,
             pl.col("receiver").alias("service"),
             pl.col("instance").alias("service_instance"),
+            pl.col("receiver_home").alias("home"),
             pl.col("place"),
         )
     )
@@ -89,7 +155,7 @@ def _idle(rows: pl.DataFrame, spans: pl.DataFrame | pl.LazyFrame) -> pl.DataFram
         takers.unique()
         .join(
             polls,
-            left_on=["tenant", "environment", "service", "service_instance", "place"],
+            left_on=["tenant", "home", "service", "service_instance", "place"],
             right_on=["tenant", "environment", "service", "service_instance", "channel"],
             how="left",
         )

@@ -12,13 +12,18 @@ import polars as pl
 
 from baton.handoffs.outages import shadows
 from baton.limits import (
+    ACKNOWLEDGE_NS_MAX,
     DURATION_NS_MAX,
+    GAP_LOCAL_NS_MIN,
+    GAP_LOCAL_RATIO,
+    GAP_LOCAL_SPANS,
     GAP_MESSAGES_MIN,
     GAP_NS_LONG,
     GAP_NS_MIN,
     GAP_USUAL_QUANTILE,
     GAP_USUAL_RATIO,
     INSTANT_NS_MAX,
+    PROCESSING_MARGIN,
     REORDER_MARGIN,
     SILENCE_TAIL_NS,
     SILENT_FOR_GOOD_NS,
@@ -28,17 +33,27 @@ from baton.schema import SUBSCRIPTION
 
 INSTANCE = ["tenant", "environment", "service", "service_instance"]
 SERVICE = ["tenant", "environment", "service"]
+_AT_HOME = ["tenant", "home", "service", "service_instance"]
+"""An instance by its own environment, which may be another than the channel's."""
 
 
 class Watched(NamedTuple):
-    """What is known of every instance's telemetry: TELEMETRY, the frame of `gaps`, and Baton's own OUTAGES."""
+    """What is known of the services' telemetry.
+
+    Attributes:
+        telemetry: TELEMETRY.
+        pauses: the frame of `gaps`.
+        outages: Baton's own OUTAGES.
+        tails: `environment`, `service`: those declared as sampled by tail.
+    """
 
     telemetry: pl.DataFrame
     pauses: pl.DataFrame
     outages: pl.DataFrame
+    tails: pl.DataFrame
 
 
-def watch(spans: pl.DataFrame | pl.LazyFrame) -> pl.DataFrame:
+def watch(spans: pl.DataFrame) -> pl.DataFrame:
     """TELEMETRY: first and last sign of every instance."""
     return (
         spans.lazy()
@@ -49,19 +64,32 @@ def watch(spans: pl.DataFrame | pl.LazyFrame) -> pl.DataFrame:
     )
 
 
-def gaps(spans: pl.DataFrame | pl.LazyFrame) -> pl.DataFrame:
-    """INSTANCE columns, `gap_from_ns`, `gap_until_ns`: pauses in an instance's spans that are long, or long for it."""
+def gaps(spans: pl.DataFrame) -> pl.DataFrame:
+    """Pauses in an instance's spans that are long, long for it, or long for how busy it was before and after.
+
+    Args:
+        spans: SPANS and SIGHTINGS.
+
+    Returns:
+        INSTANCE columns, `gap_from_ns`, `gap_until_ns`, sorted by the first.
+    """
     quiet_since = pl.col("end_ns").cum_max().shift().over(INSTANCE)
     pause_ns = pl.col("start_ns") - pl.col("gap_from_ns")
     usual_ns = pl.col("pause_ns").filter(pl.col("pause_ns") > 0).quantile(GAP_USUAL_QUANTILE).over(INSTANCE)
     long_ns = (usual_ns * GAP_USUAL_RATIO).clip(GAP_NS_MIN, GAP_NS_LONG)
+    # What stands before and after the pause, the same number of spans on each side.
+    before_ns = pl.col("gap_from_ns") - pl.col("start_ns").shift(GAP_LOCAL_SPANS).over(INSTANCE)
+    after_ns = pl.col("start_ns").shift(-GAP_LOCAL_SPANS).over(INSTANCE) - pl.col("start_ns")
+    busy_ns = pl.max_horizontal("before_ns", "after_ns") / GAP_LOCAL_SPANS
+    local_ns = (busy_ns * GAP_LOCAL_RATIO).clip(lower_bound=GAP_LOCAL_NS_MIN)
+    both = pl.col("before_ns").is_not_null() & pl.col("after_ns").is_not_null()
     return (
         spans.lazy()
         .select(*INSTANCE, "start_ns", "end_ns")
         .sort("start_ns", "end_ns")
         .with_columns(quiet_since.alias("gap_from_ns"))
-        .with_columns(pause_ns.alias("pause_ns"))
-        .filter(pl.col("pause_ns") > long_ns)
+        .with_columns(pause_ns.alias("pause_ns"), before_ns.alias("before_ns"), after_ns.alias("after_ns"))
+        .filter((pl.col("pause_ns") > long_ns) | (both & (pl.col("pause_ns") > local_ns)))
         .select(*INSTANCE, "gap_from_ns", pl.col("start_ns").alias("gap_until_ns"))
         .sort("gap_from_ns")
         .collect()
@@ -85,25 +113,28 @@ def vouch(rows: pl.DataFrame, watched: Watched, as_of_ns: int) -> pl.DataFrame:
         where there is a receipt: `silent_instance`, `silent_ns` (an instance that took from it fell silent for good
         near the expected receipt), `gap_from_ns`, `gap_until_ns` (a pause that took several messages with it and ended
         with fresh ones), `moved` (Boolean: an instance that takes from it was heard after `hi_ns`), `born` (Boolean:
-        one was heard before the expected receipt), `awaited` (Boolean: one is still to be heard), `service_ns` (last
-        sign of the service), and what `outages.shadows` adds.
+        one was heard before the expected receipt), `awaited` (Boolean: one is still to be heard), `busy_instance` (one
+        that began nothing sent later, and may have the message in its hands), `service_ns` (last sign of the service),
+        and what `outages.shadows` adds; and `lo_ns`.
     """
     slack = (pl.col("reorder_ns").clip(upper_bound=DURATION_NS_MAX) * REORDER_MARGIN).cast(pl.Int64)
+    longest_ns = (pl.col("processing_ns").clip(upper_bound=DURATION_NS_MAX) * PROCESSING_MARGIN).cast(pl.Int64)
     rows = rows.with_columns(
         pl.coalesce(
-            pl.col("overtaken_ns").clip(upper_bound=INSTANT_NS_MAX) + slack + pl.col("processing_ns"), "deadline_at_ns"
+            pl.col("overtaken_ns").clip(upper_bound=INSTANT_NS_MAX) + slack + longest_ns, "deadline_at_ns"
         ).alias("hi_ns"),
         pl.max_horizontal(pl.col("sent_ns") + _behind(), pl.col("before_ns") - slack).alias("lo_ns"),
         (pl.col("passed_until_ns") >= pl.col("overtaken_ns").clip(upper_bound=INSTANT_NS_MAX) + slack).alias("passed"),
     )
     missing = _chained(
         rows.filter(pl.col("first_ns").is_null() & pl.col("subscription").is_not_null()).select(
-            "send", *SUBSCRIPTION, "services", "lo_ns", "hi_ns", "deadline_ns", "pressed", "live"
+            "send", *SUBSCRIPTION, "services", "home", "sent_ns", "lo_ns", "hi_ns", "deadline_ns", "pressed", "live"
         )
     )
-    takers = _takers(rows).join(watched.telemetry, on=INSTANCE, how="left")
-    heard = _heard(missing.join(takers, on=SUBSCRIPTION), as_of_ns)
-    paused = _paused(missing.join(takers, on=SUBSCRIPTION), watched.pauses, rows)
+    takers = _takers(rows).join(watched.telemetry, left_on=_AT_HOME, right_on=INSTANCE, how="left")
+    candidates = missing.drop("home").join(takers, on=SUBSCRIPTION)
+    heard = _heard(candidates, as_of_ns)
+    paused = _paused(candidates, watched.pauses, rows)
     key = ["send", *SUBSCRIPTION]
     return (
         rows.join(heard, on=key, how="left", nulls_equal=True)
@@ -115,7 +146,7 @@ def vouch(rows: pl.DataFrame, watched: Watched, as_of_ns: int) -> pl.DataFrame:
             nulls_equal=True,
         )
         .join(_signs(missing, watched.telemetry), on=key, how="left", nulls_equal=True)
-        .drop("lo_ns", "live")
+        .drop("live")
     )
 
 
@@ -128,9 +159,16 @@ def _behind() -> pl.Expr:
 def _takers(rows: pl.DataFrame) -> pl.DataFrame:
     """Instances that were seen to take from each subscription; others of the same service say nothing of it."""
     return (
-        rows.filter(pl.col("row").is_not_null())
-        .select(*SUBSCRIPTION, pl.col("receiver").alias("service"), pl.col("instance").alias("service_instance"))
-        .unique()
+        rows.lazy()
+        .filter(pl.col("row").is_not_null())
+        .group_by(
+            *SUBSCRIPTION,
+            pl.col("receiver").alias("service"),
+            pl.col("instance").alias("service_instance"),
+            pl.col("receiver_home").alias("home"),
+        )
+        .agg(pl.col("sent_ns").max().alias("taken_sent_ns"))
+        .collect()
     )
 
 
@@ -157,16 +195,26 @@ def _heard(candidates: pl.DataFrame, as_of_ns: int) -> pl.DataFrame:
     near = ~alive & ((heard_ns + SILENCE_TAIL_NS >= pl.col("lo_ns")) | since)
     for_good = as_of_ns - heard_ns > SILENT_FOR_GOOD_NS
     silent = near & for_good
+    # It hands over in order: one that began something sent later has not this message in its hands.
+    behind = (pl.col("taken_sent_ns") < pl.col("sent_ns")) & (heard_ns >= pl.col("lo_ns") - SILENT_FOR_GOOD_NS)
     return (
         candidates.sort("watermark_ns", "service_instance")
         .group_by("send", *SUBSCRIPTION, maintain_order=True)
         .agg(
+            pl.col("sent_ns").first(),
             pl.col("service_instance").filter(silent).last().alias("silent_instance"),
             pl.col("watermark_ns").filter(silent).last().alias("silent_ns"),
             alive.any().alias("moved"),
             (pl.col("first_ns") <= pl.col("lo_ns")).any().alias("born"),
             (near & ~for_good).any().alias("awaited"),
+            pl.col("service_instance").filter(behind).last().alias("busy_instance"),
         )
+        .with_columns(
+            pl.when(pl.lit(as_of_ns) - pl.col("sent_ns") < ACKNOWLEDGE_NS_MAX)
+            .then("busy_instance")
+            .alias("busy_instance")
+        )
+        .drop("sent_ns")
     )
 
 
@@ -184,10 +232,11 @@ def _paused(candidates: pl.DataFrame, pauses: pl.DataFrame, rows: pl.DataFrame) 
         pl.col("sent_ns").alias("resumed_sent_ns"),
     )
     taker = [*SUBSCRIPTION, "service", "service_instance"]
+    at_home = pauses.rename({"environment": "home"})
     within = (
         candidates.sort("hi_ns")
         .join_asof(
-            pauses, left_on="hi_ns", right_on="gap_from_ns", by=INSTANCE, strategy="backward", check_sortedness=False
+            at_home, left_on="hi_ns", right_on="gap_from_ns", by=_AT_HOME, strategy="backward", check_sortedness=False
         )
         .filter(pl.col("gap_until_ns") >= pl.col("lo_ns"))
         .sort("gap_until_ns")
@@ -206,11 +255,13 @@ def _paused(candidates: pl.DataFrame, pauses: pl.DataFrame, rows: pl.DataFrame) 
 
 
 def _signs(missing: pl.DataFrame, telemetry: pl.DataFrame) -> pl.DataFrame:
-    last = telemetry.group_by(SERVICE).agg(pl.col("watermark_ns").max().alias("service_ns"))
+    at_home = telemetry.rename({"environment": "home"})
+    service = ["tenant", "home", "service"]
+    last = at_home.group_by(service).agg(pl.col("watermark_ns").max().alias("service_ns"))
     return (
-        missing.select("send", *SUBSCRIPTION, pl.col("services").alias("service"))
+        missing.select("send", *SUBSCRIPTION, pl.coalesce("home", "environment"), pl.col("services").alias("service"))
         .explode("service")
-        .join(last, on=SERVICE)
+        .join(last, on=service)
         .group_by("send", *SUBSCRIPTION)
         .agg(pl.col("service_ns").max())
     )

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from baton.ownership.catalog import Catalog
 
 Fact = tuple[str, ...]
-"""A kind (attribute, service, namespace, channel, queue, entry, deadline), then the words known of the thing."""
+"""A kind (attribute, service, namespace, channel, queue, entry, deadline, sampling), then the words known of it."""
 
 _KIND_RANK = {"attribute": 2, "service": 1, "namespace": 0}
 
@@ -49,7 +49,8 @@ class Rule:
     Attributes:
         kind: the kind of fact that it matches.
         patterns: a pattern for each of the fact's words.
-        claimant: for what it speaks: a team; a journey type (kind entry); a place in the file (kind deadline).
+        claimant: for what it speaks: a team; a journey type (kind entry); a place in the file (kind deadline); a way
+            of sampling (kind sampling).
         rank: the greatest decides; see the law above.
     """
 
@@ -149,8 +150,8 @@ class Rules:
 
 
 def compile_rules(catalog: Catalog) -> Rules:
-    """Every rule that the catalog's teams, journey types and declared deadlines make."""
-    return Rules([*_owning(catalog), *_entries(catalog), *_deadlines(catalog)])
+    """Every rule that the catalog's teams, journey types, declared deadlines and sampled services make."""
+    return Rules([*_owning(catalog), *_entries(catalog), *_deadlines(catalog), *_sampling(catalog)])
 
 
 def gray_areas(rules: Rules, things: Iterable[tuple[Fact, ...]]) -> list[Decision]:
@@ -180,3 +181,8 @@ def _entries(catalog: Catalog) -> Iterator[Rule]:
 def _deadlines(catalog: Catalog) -> Iterator[Rule]:
     for number, channel in enumerate(catalog.channels):
         yield Rule("deadline", (channel.name, channel.environment), f"channels[{number}]")
+
+
+def _sampling(catalog: Catalog) -> Iterator[Rule]:
+    for service in catalog.services:
+        yield Rule("sampling", (service.name, service.environment), service.sampling)

@@ -20,6 +20,7 @@ from baton.limits import (
     DURATION_NS_MAX,
     ONSET_RATIO,
 )
+from baton.pairs.lives import KIND, retired, shunned
 from baton.pairs.pressure import pressed, pressure
 from baton.pairs.subscriptions import subscriptions
 from baton.schema import CHANNEL, EXPECTATIONS, SEQUENCE, SUBSCRIPTION
@@ -46,8 +47,20 @@ def learn(sent: pl.DataFrame, receipts: pl.DataFrame, calls: pl.DataFrame) -> pl
     rows = pl.concat([messages, calls]).with_columns(
         pl.lit(sent["sent_ns"].min(), dtype=pl.Int64).alias("from_ns"),
         pl.lit(sent["sent_ns"].max(), dtype=pl.Int64).alias("until_ns"),
+        pl.lit(None, dtype=EXPECTATIONS.schema["step"]).alias("step"),
     )
-    rows = rows.sort("kind", *SUBSCRIPTION)
+    return versioned(rows)
+
+
+def versioned(rows: pl.DataFrame) -> pl.DataFrame:
+    """EXPECTATIONS, sorted, with the version that names their content.
+
+    Args:
+        rows: EXPECTATIONS of all kinds, with or without a version.
+    """
+    if rows.is_empty():
+        return EXPECTATIONS.empty()
+    rows = rows.drop("version", strict=False).sort("kind", *SUBSCRIPTION)
     version = hashlib.sha256(rows.write_json().encode()).hexdigest()[:12]
     return rows.with_columns(pl.lit(version).alias("version")).select(EXPECTATIONS.names).cast(EXPECTATIONS.schema)
 
@@ -71,21 +84,33 @@ def _messages(known: pl.DataFrame, sent: pl.DataFrame) -> pl.DataFrame:
             (pl.col("done_ns") - pl.col("received_ns")).max().clip(0, DURATION_NS_MAX).alias("processing_ns"),
             pl.col("first_ns").max().alias("horizon_ns"),
             (pl.col("service_instance") == "").any().alias("nameless"),
+            pl.col("redelivery_ns").max(),
+            pl.col("threshold").filter(pl.col("method") == "parent").max().fill_null(0),
+            # A receipt in another trace than its send is sampled by that trace's randomness: nothing tells which.
+            (pl.col("threshold").filter(pl.col("method") != "parent").max() > 0).fill_null(value=False).alias("other"),
+            pl.when(pl.col("home").n_unique() == 1).then(pl.col("home").first()).alias("home"),
             _routing_keys().alias("routing_keys"),
         )
     )
+    lives = profile.collect()
+    profile = lives.join(retired(lives, sent, received), on=SUBSCRIPTION, how="left").lazy()
     expected = _expected(profile, sent.lazy(), received).collect()
-    base = expected.lazy().filter(~pl.col("failed"))
-    queued = pressed(pressure(expected)).lazy()
+    queued = pressed(pressure(expected))
+    avoided = shunned(expected, queued)
+    if not avoided.is_empty():
+        kinds = [*SUBSCRIPTION, "shunned"]
+        expected = expected.with_columns(KIND.alias("shunned")).join(avoided.explode("shunned"), on=kinds, how="anti")
+    base = expected.lazy().filter(~pl.col("failed") & (pl.col("randomness") >= pl.col("threshold")))
     return (
-        profile.join(_latency(base), on=SUBSCRIPTION, how="left")
+        profile.join(avoided.lazy(), on=SUBSCRIPTION, how="left")
+        .join(_latency(base), on=SUBSCRIPTION, how="left")
         .join(_reorder(base), on=SUBSCRIPTION, how="left")
-        .join(_tossed(base, profile, queued), on=SUBSCRIPTION, how="left")
+        .join(_tossed(base, profile, queued.lazy()), on=SUBSCRIPTION, how="left")
         .with_columns(
             pl.lit("message").alias("kind"),
             pl.col("sends").fill_null(pl.col("pairs")),
             pl.col("reorder_ns").fill_null(0),
-            pl.col("tossed").fill_null(value=False),
+            pl.col("tossed").fill_null(value=False) | pl.col("other"),
         )
         .select(_LEARNED)
         .collect()
@@ -97,10 +122,13 @@ def _expected(profile: pl.LazyFrame, sent: pl.LazyFrame, received: pl.LazyFrame)
     meant = sent.join(
         profile.filter(pl.col("relation") == "expected")
         .rename({"first_ns": "since_ns"})
-        .select(*SUBSCRIPTION, "services", "since_ns", "horizon_ns", "nameless", "routing_keys"),
+        .select(
+            *SUBSCRIPTION, "services", "since_ns", "horizon_ns", "nameless", "routing_keys", "threshold", "retired_ns"
+        ),
         on=CHANNEL,
     ).filter(
         (pl.col("sent_ns") >= pl.col("since_ns"))
+        & (pl.col("sent_ns") <= pl.col("retired_ns")).fill_null(value=True)
         & pl.col("routing_key").is_in(pl.col("routing_keys")).fill_null(value=True)
     )
     return meant.join(received.select(*SUBSCRIPTION, "send", "first_ns"), on=[*SUBSCRIPTION, "send"], how="left")
@@ -237,10 +265,16 @@ def _calls(calls: pl.DataFrame) -> pl.DataFrame:
             pl.lit(None, dtype=pl.Int64).alias("deadline_ns"),
             pl.lit(0, dtype=pl.Int64).alias("reorder_ns"),
             (pl.col("pairs") <= COIN_TOSS_SHARE_MAX * pl.col("sends")).alias("tossed"),
+            pl.lit(0, dtype=pl.Int64).alias("threshold"),
+            *(pl.lit(None, dtype=EXPECTATIONS.schema[name]).alias(name) for name in _OF_MESSAGES),
         )
         .select(_LEARNED)
         .collect()
     )
 
 
-_LEARNED = [name for name in EXPECTATIONS.names if name not in ("version", "from_ns", "until_ns")]
+_LIVES = ("threshold", "retired_ns")
+_OF_MESSAGES = ("redelivery_ns", "home", "retired_ns", "shunned")
+"""Columns of EXPECTATIONS that a call has no use for."""
+
+_LEARNED = [name for name in EXPECTATIONS.names if name not in ("version", "from_ns", "until_ns", "step")]

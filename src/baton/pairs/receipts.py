@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import polars as pl
 
+from baton import sampling
+from baton.limits import DURATION_NS_MAX
+
 _OF_TAKER = ["send", "taker"]
 _DELIVERY = [*_OF_TAKER, "delivery"]
 
@@ -28,6 +31,8 @@ def receipts(spans: pl.DataFrame | pl.LazyFrame, pairs: pl.DataFrame) -> pl.Data
         "refused",
         "service",
         "service_instance",
+        pl.col("environment").alias("home"),
+        "trace_state",
         pl.col("channel").alias("destination"),
         "queue",
         _named().alias("named"),
@@ -104,7 +109,8 @@ def _last(delivered: pl.LazyFrame) -> pl.LazyFrame:
     failed = (pl.col("error") & ~pl.col("batched")) | pl.col("refused")
     taking = pl.coalesce(pl.when(~settles).then("receive").first(ignore_nulls=True), pl.col("receive").first())
     deliveries = delivered.group_by(_DELIVERY, maintain_order=True).agg(
-        *(pl.col(name).first() for name in ("service", "service_instance", "destination", "queue", "method")),
+        *(pl.col(name).first() for name in ("service", "service_instance", "home", "trace_state")),
+        *(pl.col(name).first() for name in ("destination", "queue", "method")),
         taking.alias("row"),
         pl.concat_str("taker", pl.lit(" "), pl.col("partition").first(ignore_nulls=True).fill_null(""))
         .first()
@@ -121,13 +127,21 @@ def _last(delivered: pl.LazyFrame) -> pl.LazyFrame:
         pl.col("end_ns").max().alias("done_ns"),
         pl.col("batched").any(),
     )
+    again_ns = pl.col("received_ns") - pl.when("failed").then("done_ns").shift()
+    # Where some delivery was processed, a bare receive is one that broke off before anything came of it.
+    handled = (pl.col("step") != "received") | (pl.col("step") == "received").all()
     return (
         deliveries.sort(_DELIVERY)
         .group_by(_OF_TAKER, maintain_order=True)
         .agg(
-            pl.all().exclude("delivery", "method").last(),
+            pl.all().exclude("delivery", "method", "trace_state").last(),
             pl.col("method").first(),
             pl.col("received_ns").min().alias("first_ns"),
             pl.len().alias("deliveries"),
+            (handled & ~pl.col("failed")).sum().alias("well"),
+            again_ns.max().clip(0, DURATION_NS_MAX).alias("redelivery_ns"),
+            pl.col("trace_state").last(),
         )
+        .with_columns(sampling.threshold().alias("threshold"))
+        .drop("trace_state")
     )

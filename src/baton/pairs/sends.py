@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import polars as pl
 
+from baton import sampling
 from baton.schema import UNSAID
 
 CLIENT = 3  # OTLP's SPAN_KIND_CLIENT
@@ -18,6 +19,13 @@ NEST_DEPTH_MAX = 4
 _RETURNED = r"(?i)unroutable|basic\.return|no[_ ]route|message.{0,12}returned"
 """How clients say that the broker returned a message: pika UnroutableError, aio-pika DeliveryError (NO_ROUTE), AMQP
 reply code 312 NO_ROUTE, Spring's "Message returned"."""
+
+_UNANSWERED = (
+    r"(?i)timed?[ _-]?out|deadline[ _]?exceeded|cancell?ed|connection ?reset|broken ?pipe|stream ?lost|eof ?error"
+)
+"""How clients say that no answer came: Python's TimeoutError and CancelledError, Kafka's TimeoutException, gRPC's
+DEADLINE_EXCEEDED, pika's StreamLostError. The message may be there all the same: a confirm that was not waited for is
+no refusal."""
 
 
 _READ = (
@@ -46,6 +54,8 @@ _READ = (
     "trace_id",
     "span_id",
     "links",
+    "trace_state",
+    "flags",
 )
 _OWN = (
     "tenant",
@@ -57,6 +67,7 @@ _OWN = (
     "routing_key",
     pl.col("name").alias("span_name"),
     pl.col("start_ns").alias("sent_ns"),
+    sampling.randomness().alias("randomness"),
 )
 
 
@@ -100,6 +111,9 @@ def sends(spans: pl.DataFrame | pl.LazyFrame) -> pl.DataFrame:
             .first(ignore_nulls=True)
             .alias("failure"),
             (error & pl.col("words").str.contains(_RETURNED).fill_null(value=False)).any().alias("returned"),
+            (error.any() & (~error | pl.col("words").str.contains(_UNANSWERED)).fill_null(value=False).all()).alias(
+                "unsure"
+            ),
             *(pl.col(name).first(ignore_nulls=True) for name in ("message_id", "correlation_id", "channel")),
             pl.col("parent_row").last().alias("under"),
         )

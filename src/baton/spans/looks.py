@@ -8,9 +8,13 @@ span holds four bytes in the place of thirty columns.
 from __future__ import annotations
 
 import secrets
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
+
+if TYPE_CHECKING:
+    from polars._typing import IntoExpr
 
 LOOK: tuple[str, ...] = (
     "tenant",
@@ -47,8 +51,9 @@ LOOK: tuple[str, ...] = (
 """Columns of SPANS that make a look."""
 
 
-class Spans(NamedTuple):
-    """Spans as two frames.
+@dataclass(frozen=True, slots=True)
+class Spans:
+    """Spans as two frames, which behave as one in what stages ask of it: columns, rows, queries.
 
     Attributes:
         rows: one row a span: every column that is none of its look's, and `look` (UInt32).
@@ -62,6 +67,29 @@ class Spans(NamedTuple):
         """All columns of all spans, in the order of `rows`; a query over it reads those columns that it needs."""
         looks = self.looks.lazy().with_row_index("look")
         return self.rows.lazy().join(looks, on="look", maintain_order="left").drop("look")
+
+    def select(self, *expressions: IntoExpr) -> pl.DataFrame:
+        """As of a frame; only what is selected is put together."""
+        return self.lazy().select(*expressions).collect()
+
+    def filter(self, *predicates: pl.Expr) -> pl.DataFrame:
+        """As of a frame: all columns of the rows that remain."""
+        return self.lazy().filter(*predicates).collect()
+
+    def join(self, other: pl.DataFrame, **how: Any) -> pl.DataFrame:  # noqa: ANN401 - as of a frame
+        """As of a frame."""
+        return self.lazy().join(other.lazy(), **how).collect()
+
+    def __getitem__(self, place: str | pl.Series) -> Any:  # noqa: ANN401 - a column, or a frame of rows
+        """A column by its name, or all columns of the rows at these places."""
+        if not isinstance(place, str):
+            return Spans(self.rows[place], self.looks).lazy().collect()
+        return self.rows[place] if place in self.rows.columns else self.each(place)
+
+    @property
+    def height(self) -> int:
+        """How many spans there are."""
+        return len(self.rows)
 
     def each(self, column: str) -> pl.Series:
         """A column of the looks, a value a span."""

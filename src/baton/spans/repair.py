@@ -11,6 +11,8 @@ A list of steps, like Jaeger's standard adjusters; the order matters:
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
 
@@ -55,7 +57,7 @@ def _single(spans: Spans) -> Spans:
     alike = _alike(keys[order]) if len(order) else pl.Series(dtype=pl.Boolean)
     if alike.any():
         order = _told_apart(spans, order, alike)
-    return spans._replace(rows=_taken(spans.rows, order).with_row_index("row"))
+    return replace(spans, rows=_taken(spans.rows, order).with_row_index("row"))
 
 
 def _keys(rows: pl.DataFrame) -> pl.DataFrame:
@@ -140,7 +142,7 @@ def _parented(spans: Spans) -> Spans:
             .select("row", "parent_row")
             .collect()
         )
-    return spans._replace(rows=rows.with_columns(_scattered(len(rows), "parent_row", pairs, pl.UInt32())))
+    return replace(spans, rows=rows.with_columns(_scattered(len(rows), "parent_row", pairs, pl.UInt32())))
 
 
 def _mixed(span: str) -> pl.Expr:
@@ -191,7 +193,7 @@ def _skewed(spans: Spans) -> Spans:
         .collect()
     )
     skewed = outer.filter(_party(spans, outer["row"]) != _party(spans, outer["parent_row"]))
-    return spans._replace(rows=rows.with_columns(_scattered(len(rows), "skew_ns", skewed, pl.Int64())))
+    return replace(spans, rows=rows.with_columns(_scattered(len(rows), "skew_ns", skewed, pl.Int64())))
 
 
 def _party(spans: Spans, rows: pl.Series) -> pl.Series:

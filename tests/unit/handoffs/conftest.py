@@ -24,7 +24,13 @@ _SCHEMA = {
     **dict.fromkeys(("open_ns", "silent_ns", "gap_from_ns", "gap_until_ns", "service_ns", "reorder_ns"), pl.Int64),
     **dict.fromkeys(("blind_from_ns", "blind_until_ns"), pl.Int64),
     **dict.fromkeys(("processing_ns", "before_ns", "before_sent_ns", "deadline_ns"), pl.Int64),
-    **dict.fromkeys(("done_ns", "passed_until_ns"), pl.Int64),
+    **dict.fromkeys(("done_ns", "passed_until_ns", "again_due_ns", "redelivery_ns", "loss_from_ns"), pl.Int64),
+    **dict.fromkeys(("randomness", "threshold", "unlisted", "lo_ns", "hi_ns", "duplicates"), pl.Int64),
+    **dict.fromkeys(("home", "receiver_home", "busy_instance"), pl.String),
+    **dict.fromkeys(("unsure", "unsampled", "again_well", "elsewhere", "tail"), pl.Boolean),
+    **dict.fromkeys(("span_loss", "missing_share", "estimate_low", "estimate_high"), pl.Float64),
+    **dict.fromkeys(("well", "estimate_sends", "estimate_missing"), pl.UInt32),
+    "tail_services": pl.List(pl.String),
     "services": pl.List(pl.String),
 }
 _WAITING = {
@@ -40,14 +46,24 @@ _WAITING = {
     "reorder_ns": 0,
     "processing_ns": 0,
     **dict.fromkeys(("failed", "returned", "tossed", "awaited", "pressed", "mended"), False),
+    **dict.fromkeys(("unsure", "unsampled", "elsewhere", "tail"), False),
     **dict.fromkeys(("moved", "born", "live"), True),
+    "randomness": 0,
+    "threshold": 0,
+    "home": "",
     "send": 1,
 }
 
 
 def _implied(row: dict[str, Any]) -> dict[str, Any]:
     overtaken_ns = row.get("overtaken_ns")
-    return {"done_ns": row.get("received_ns"), "passed_until_ns": overtaken_ns, "passed": overtaken_ns is not None}
+    return {
+        "done_ns": row.get("received_ns"),
+        "passed_until_ns": overtaken_ns,
+        "passed": overtaken_ns is not None,
+        "receiver_home": None if row.get("receiver") is None else "",
+        "well": None if row.get("row") is None else int(not row.get("lapsed")),
+    }
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 import pytest
 
-from baton.handoffs.evidence import seconds, sentences
+from baton.handoffs.evidence import evidenced, seconds
 from baton.handoffs.verdict import law
 from recording import ns
 
@@ -25,6 +25,70 @@ CASES: list[tuple[dict[str, Any], list[str]]] = [
     (
         {"proof": "received", "received_ns": ns(-0.25)},
         ["received 250.0 ms before it was sent: the clocks differ"],
+    ),
+    (
+        {"proof": "received", "deliveries": 2, "duplicates": 1},
+        ["it was delivered 2 times", "it was handled well 2 times: a duplicate"],
+    ),
+    ({"proof": "received", "again_well": True}, ["notify failed it, and its own new send of it was received"]),
+    (
+        {
+            "proof": "tail sampled",
+            "tail_services": ["a", "b"],
+            "estimate_sends": 1000,
+            "estimate_missing": 20,
+            "estimate_low": 0.013,
+            "estimate_high": 0.0307,
+        },
+        [
+            (
+                "traces of a, b are sampled by tail, so no single loss is named; of 1000 such messages seen, 20 lack "
+                "their receipt: 1.3 to 3.1 % of all, at 95 %"
+            )
+        ],
+    ),
+    (
+        {"proof": "tail sampled", "tail_services": ["a"]},
+        ["traces of a are sampled by tail, so no single loss is named"],
+    ),
+    (
+        {"proof": "returning", "lapse": "boom", "redelivery_ns": 30_000_000_000},
+        ["the receipt failed: boom", "a failed message of this subscription came back up to 30.0 s later"],
+    ),
+    (
+        {"proof": "returning", "lapse": "boom", "again_due_ns": ns(40), "received_ns": ns(1)},
+        ["the receipt failed: boom", "notify sent it again, and that has not been received yet"],
+    ),
+    (
+        {"proof": "sampled out", "unsampled": True},
+        ["the send's trace flags say not sampled: a receiver that obeys them records nothing"],
+    ),
+    (
+        {"proof": "sampled out", "threshold": 3 * 2**54},
+        ["notify keeps 25.0 % of traces (ot=th in its tracestate), and this one's randomness is below that"],
+    ),
+    (
+        {"proof": "unlisted", "unlisted": 72},
+        ["notify took 72 more messages at once than its span names: this may be one of them"],
+    ),
+    (
+        {"proof": "span loss", "span_loss": 0.25, "missing_share": 0.3},
+        [
+            (
+                "25.0 % more of the spans of notify than usual lacked their parent around the expected receipt, and "
+                "30.0 % of the messages their receipt: its telemetry loses spans"
+            )
+        ],
+    ),
+    (
+        {"proof": "busy", "busy_instance": "7"},
+        [
+            "instance 7 of notify has begun no message that was sent later: it may be at work on this one, or hold it",
+        ],
+    ),
+    (
+        {"proof": "unknown receiver", "services": None, "elsewhere": True},
+        ["the receivers of this channel were never seen to take such a message: its key, or its kind"],
     ),
     ({"proof": "resent"}, ["the sender's own retry of it was delivered"]),
     ({"proof": "refused", "lapse": "boom"}, ["the receipt failed: boom"]),
@@ -129,7 +193,18 @@ CASES: list[tuple[dict[str, Any], list[str]]] = [
 @pytest.mark.parametrize(("row", "said"), CASES)
 def test_each_clause_says_its_figures(messages: Messages, row: dict[str, Any], said: list[str]) -> None:
     """The sentences of the clause that matched, with the row's figures, and none of another clause."""
-    assert messages(row).select(sentences()).to_series().to_list() == [said]
+    assert evidenced(messages(row))["evidence"].to_list() == [said]
+
+
+def test_sentences_stand_at_their_own_rows(messages: Messages) -> None:
+    """Of many rows each has its own, in their order; a plain delivery has none."""
+    rows = messages(*({"send": send, "proof": proof} for send, proof in enumerate(("early", "received", "resent"))))
+    assert evidenced(rows)["evidence"].to_list() == [
+        ["its deadline has not passed"],
+        [],
+        ["the sender's own retry of it was delivered"],
+    ]
+    assert evidenced(rows.head(0)).schema["evidence"] == pl.List(pl.String)
 
 
 def test_every_clause_of_the_law_has_its_sentence() -> None:

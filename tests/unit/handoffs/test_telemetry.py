@@ -30,6 +30,8 @@ Row = dict[str, Any]
 
 # --- watermarks
 
+NO_TAILS = pl.DataFrame(schema={"environment": pl.String, "service": pl.String})
+
 
 def test_each_instance_is_watched() -> None:
     """First start and last end, an instance of a service of a tenant and environment each."""
@@ -102,6 +104,19 @@ def test_a_long_span_fills_its_own_time() -> None:
     assert gaps(mended(recording)).is_empty()
 
 
+def test_what_is_usual_at_night_hides_no_gap_in_a_flood() -> None:
+    """Twenty times the mean distance of fifty spans on both sides: a second in a flood, though nights pause for two."""
+    night, flood = every(2, 0, 200), every(0.05, 200, 204)
+    assert paused([*night, *flood, *(at + 5.1 for at in flood), *(at + 210 for at in night)]) == [(204, 205.1)]
+    assert paused([*night, *flood, *(at + 4.9 for at in flood), *(at + 210 for at in night)]) == []
+
+
+def test_a_flood_that_ends_leaves_no_gap() -> None:
+    """Where one side is calm, the calm side's distances count; and so do fewer spans than fifty."""
+    assert paused([*every(0.05, 0, 10), *every(2, 12, 200)]) == []
+    assert paused([*every(2, 0, 200), *every(0.05, 200, 202), *every(0.05, 203.9, 205), *every(2, 206, 400)]) == []
+
+
 def test_one_instances_spans_fill_no_others_gap() -> None:
     """Pauses are an instance's own."""
     recording = Recording()
@@ -154,7 +169,8 @@ def vouched(
 ) -> list[Row]:
     """The missing messages, vouched for."""
     frame = messages(*({"send": number, **row} for number, row in enumerate(rows, start=100)), without=ADDED)
-    found = vouch(frame, Watched(telemetry, quiet() if pauses is None else pauses, OUTAGES.empty()), ns(as_of))
+    watched = Watched(telemetry, quiet() if pauses is None else pauses, OUTAGES.empty(), NO_TAILS)
+    found = vouch(frame, watched, ns(as_of))
     assert found.height == len(rows)
     return found.filter(pl.col("first_ns").is_null()).sort("send").to_dicts()
 
@@ -170,7 +186,7 @@ MISSING: Row = {"sent_ns": ns(100), "deadline_at_ns": ns(130), "before_ns": ns(9
 
 def test_no_messages_need_no_vouching(messages: Messages) -> None:
     """Nothing in, nothing out."""
-    assert vouch(messages(without=ADDED), Watched(heard(), quiet(), OUTAGES.empty()), ns(AS_OF)).is_empty()
+    assert vouch(messages(without=ADDED), Watched(heard(), quiet(), OUTAGES.empty(), NO_TAILS), ns(AS_OF)).is_empty()
 
 
 @pytest.mark.parametrize(
@@ -206,11 +222,11 @@ def test_not_overtaken_the_deadline_has_to_be_passed(messages: Messages) -> None
 
 
 def test_reordering_and_processing_widen_the_stretch(messages: Messages) -> None:
-    """Three times the largest reordering, and the longest receipt, after being overtaken; reordering before it too."""
+    """Three times the reordering, twice the longest receipt, after being overtaken; the reordering before it too."""
     slow = {**MISSING, "reorder_ns": 2 * SECOND_NS, "processing_ns": 5 * SECOND_NS}
-    for last, moved in ((113, True), (112.9, False)):
+    for last, moved in ((118, True), (117.9, False)):
         (row,) = vouched(messages, BEFORE, slow, telemetry=heard(("1", last)))
-        assert (row["hi_ns"], row["moved"]) == (ns(113), moved)
+        assert (row["hi_ns"], row["moved"]) == (ns(118), moved)
 
 
 def test_every_taker_near_must_vouch(messages: Messages) -> None:

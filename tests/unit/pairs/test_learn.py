@@ -57,8 +57,15 @@ def learned(
             done = begin + round(took * SECOND)
             receipts.append((send, "s at ch", "s", instance, "ch", False, begin, begin, done))
     found = learn(
-        pl.DataFrame(sent, schema=_SENT, orient="row"),
-        pl.DataFrame(receipts, schema=_RECEIPTS, orient="row"),
+        pl.DataFrame(sent, schema=_SENT, orient="row").with_columns(
+            span_name=pl.lit("send"), randomness=pl.lit(0, dtype=pl.Int64)
+        ),
+        pl.DataFrame(receipts, schema=_RECEIPTS, orient="row").with_columns(
+            method=pl.lit("parent"),
+            home=pl.lit(""),
+            threshold=pl.lit(0, dtype=pl.Int64),
+            redelivery_ns=pl.lit(None, dtype=pl.Int64),
+        ),
         calls(mended(Recording())),
     )
     assert found.schema == EXPECTATIONS.schema
