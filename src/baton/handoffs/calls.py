@@ -45,7 +45,7 @@ CLAUSES: dict[str, str] = {
 def judge(
     calls: pl.DataFrame,
     expectations: pl.DataFrame,
-    spans: pl.DataFrame | pl.LazyFrame,
+    spans: pl.DataFrame,
     watched: Watched,
     as_of_ns: int,
 ) -> pl.DataFrame:
