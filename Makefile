@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 CLIENTS := tests/clients/node
 CLIENTS_STAMP := $(CLIENTS)/node_modules/.installed
 
-.PHONY: help demo test lint fuzz bench-ingest soak lock fixtures golden clean
+.PHONY: help demo test lint fuzz bench-ingest bench-analysis soak lock fixtures golden clean
 
 help: ## Say what each target does.
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -47,6 +47,11 @@ bench-ingest: $(STAMP) ## Measure the endpoint, beside rotel where that installs
 	@.venv-rotel/bin/pip install -q --disable-pip-version-check --pre rotel==0.0.1a15 || echo "baton: rotel does not install here"
 	@PYTHONPATH=tests $(BIN)/python -m bench $(BENCH)
 
+bench-analysis: $(STAMP) ## Measure how millions of spans are judged, beside DuckDB where that installs (about 5 minutes).
+	@test -d .venv-duckdb || $(PYTHON) -m venv .venv-duckdb
+	@.venv-duckdb/bin/pip install -q --disable-pip-version-check duckdb==2.0.1 || echo "baton: DuckDB does not install here"
+	@PYTHONPATH=tests $(BIN)/python -m bench.analysis $(BENCH)
+
 soak: $(STAMP) ## Kill the endpoint 50 times, feed and attack it for minutes, fuzz its decoder (about 20 minutes).
 	@PYTHONPATH=tests $(BIN)/python -m soak $(SOAK)
 	@$(MAKE) --no-print-directory fuzz FUZZ=-max_total_time=600
@@ -61,4 +66,4 @@ golden: $(STAMP) ## Write the golden files anew; read the difference before you 
 	$(BIN)/pytest tests/golden --golden-update --quiet
 
 clean: ## Remove the virtual environment and caches.
-	rm -rf $(VENV) .venv-rotel .work $(CLIENTS)/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .venv-rotel .venv-duckdb .work $(CLIENTS)/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -184,7 +184,7 @@ def _request(key: tuple[str, str, str | None, str | None], body: dict[str, Any])
 
 def mended(recording: Recording, at: float = LATER) -> pl.DataFrame:
     """The spans repaired and in one vocabulary, as of `at`."""
-    return normalise(repair(recording.frame().lazy(), ns(at))).collect()
+    return normalise(repair(recording.frame().lazy(), ns(at)).lazy()).collect()
 
 
 def paired(

@@ -5,8 +5,8 @@ Each arrow is one function from frames to a frame; this module is the only place
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, cast
 
 import polars as pl
 
@@ -31,12 +31,12 @@ from baton.handoffs.orphans import thinned
 from baton.handoffs.outages import came_live
 from baton.handoffs.republish import republished
 from baton.handoffs.signs import signs
-from baton.handoffs.telemetry import Watched, gaps, vouch, watch
+from baton.handoffs.telemetry import INSTANCE, Watched, gaps, vouch, watch
 from baton.handoffs.unlisted import unlisted
 from baton.journeys import steps
 from baton.journeys.stitch import stitch
 from baton.ownership import declared
-from baton.ownership.assign import assign, owners
+from baton.ownership.assign import assign, by_attribute, owners
 from baton.ownership.catalog import EMPTY
 from baton.pairs.calls import calls
 from baton.pairs.learn import learn, versioned
@@ -44,16 +44,13 @@ from baton.pairs.pair import pair
 from baton.pairs.pressure import pressed, pressure
 from baton.pairs.receipts import receipts
 from baton.pairs.sends import sends
-from baton.schema import FACTS, FINDINGS, JOURNEY_KEYS, OUTAGES, SUBSCRIPTION
+from baton.schema import FACTS, FINDINGS, GROUPING_KEYS, JOURNEY_KEYS, OUTAGES, SPANS, SUBSCRIPTION
 from baton.spans.conventions import normalise
 from baton.spans.repair import repair
 
 if TYPE_CHECKING:
     from baton.ownership.catalog import Catalog
-
-
-_UNREAD = ("resource", "scope", "scope_name", "scope_version", "schema_url", "events")
-"""Columns that no stage after these reads."""
+    from baton.spans.looks import Spans
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +58,7 @@ class Paired:
     """Spans in one vocabulary, and what was sent, received and called among them.
 
     Attributes:
-        spans: SPANS and SIGHTINGS.
+        spans: SPANS and SIGHTINGS, less those columns that were not read; a query reads what it needs of it.
         sends: SENDS.
         pairs: PAIRS.
         unnamed: UNNAMED.
@@ -85,7 +82,7 @@ class Analysis:
 
     Attributes:
         handoffs: HANDOFFS.
-        spans: SPANS and SIGHTINGS.
+        spans: as in `Paired`.
         journeys: JOURNEYS.
         hot: hot journey keys, see `journeys.stitch.stitch`.
         crowding: see `findings.queues.crowding`.
@@ -113,16 +110,42 @@ def pair_up(spans: pl.LazyFrame, catalog: Catalog, as_of_ns: int, outages: pl.Da
     """Repairs, normalises, assigns and pairs.
 
     Args:
-        spans: SPANS.
+        spans: SPANS, or those of its columns that are wanted, see `wanted`.
         catalog: the ownership file.
         as_of_ns: spans that end later are unseen.
         outages: OUTAGES; None if Baton could always take spans.
     """
-    mended = assign(normalise(repair(spans, as_of_ns)), catalog).drop(_UNREAD).collect()
+    # Looks behave as a frame in all that stages ask of one.
+    mended = cast("pl.DataFrame", _mended(spans, catalog, as_of_ns))
     sent = sends(mended)
     pairs, unnamed = pair(mended, sent)
     outages = OUTAGES.empty() if outages is None else outages
     return Paired(mended, sent, pairs, unnamed, receipts(mended, pairs), calls(mended), outages)
+
+
+def wanted(catalog: Catalog, journey_keys: tuple[str, ...], *, whole: bool) -> list[str]:
+    """Columns of SPANS that a judgement needs.
+
+    Args:
+        catalog: the ownership file.
+        journey_keys: attributes that join traces.
+        whole: whether attributes are asked for.
+    """
+    unread = {"resource", "scope", "scope_name", "scope_version", "schema_url", "events"}
+    if not whole and {*JOURNEY_KEYS, *GROUPING_KEYS}.issuperset(journey_keys):
+        unread |= {"attributes"}
+    if by_attribute(catalog):
+        unread -= {"resource", "attributes"}
+    return [name for name in SPANS.names if name not in unread]
+
+
+def _mended(spans: pl.LazyFrame, catalog: Catalog, as_of_ns: int) -> Spans:
+    """Repaired spans whose looks are in one vocabulary and owned; what a rule on attributes owns is part of a look."""
+    if by_attribute(catalog):
+        mended = repair(assign(spans, catalog), as_of_ns, "team")
+        return replace(mended, looks=normalise(mended.looks.lazy()).collect())
+    mended = repair(spans, as_of_ns)
+    return replace(mended, looks=assign(normalise(mended.looks.lazy()), catalog).collect())
 
 
 def expect(paired: Paired, catalog: Catalog = EMPTY, journey_keys: tuple[str, ...] = JOURNEY_KEYS) -> pl.DataFrame:
@@ -176,11 +199,16 @@ def analyze(  # noqa: PLR0913 - what it judges, and each thing it judges by
     """
     journeys, hot = stitch(paired.spans, paired.pairs, journey_keys)
     journeys = _typed(paired.spans, journeys, catalog)
-    watched = Watched(watch(paired.spans), gaps(paired.spans), paired.outages, _tails(paired.spans, catalog))
-
     rows = expected(paired.sends, paired.receipts, expectations)
     rows = declared.deadlines(_in_journeys(rows, journeys).lazy(), catalog).collect()
     rows = signs(overtaken(deadlines(rows)), paired.spans, paired.unnamed)
+    doubted = paired.spans.lazy().filter(pl.col("service").is_in(_doubted(rows, paired.calls, expectations)))
+    watched = Watched(
+        watch(paired.spans),
+        gaps(doubted.select(*INSTANCE, "start_ns", "end_ns").collect()),
+        paired.outages,
+        _tails(paired.spans, catalog),
+    )
     pressures = pressure(rows.filter(pl.col("relation") == "expected"))
     rows = rows.join(pressed(pressures), on=SUBSCRIPTION, how="left").with_columns(
         pl.col("pressed").fill_null(value=False)
@@ -280,6 +308,9 @@ def _measured(lost: pl.DataFrame, analysis: Analysis, catalog: Catalog) -> pl.Da
 
 def _typed(spans: pl.DataFrame, journeys: pl.DataFrame, catalog: Catalog) -> pl.DataFrame:
     """Adds each journey's declared type and when it was to be done, by its earliest entry."""
+    if not catalog.journey_types:
+        unknown = pl.lit(None, dtype=pl.String).alias("journey_type")
+        return journeys.with_columns(unknown, pl.lit(None, dtype=pl.Int64).alias("journey_deadline_ns"))
     deadlines_ns = {kind.name: kind.deadline_ns for kind in catalog.journey_types if kind.deadline_ns is not None}
     # Ids are forged as easily as sent: a journey is one tenant's, in one environment.
     journey = ["tenant", "environment", "journey_id"]
@@ -304,7 +335,19 @@ def _typed(spans: pl.DataFrame, journeys: pl.DataFrame, catalog: Catalog) -> pl.
 
 
 def _in_journeys(rows: pl.DataFrame, journeys: pl.DataFrame) -> pl.DataFrame:
-    return rows.join(journeys.rename({"row": "send"}), on="send", how="left")
+    """Journeys come one a span, in the order of rows: each row's is at its send's place."""
+    return rows.with_columns(journeys.drop("row")[rows["send"]].get_columns())
+
+
+def _doubted(rows: pl.DataFrame, calls: pl.DataFrame, expectations: pl.DataFrame) -> list[str]:
+    """Services of which some receipt or answer is missing: only their telemetry has to vouch for anything."""
+    missing = rows.filter(pl.col("first_ns").is_null())["services"]
+    silent = calls.filter(pl.col("receive").is_null() & pl.col("failed"))["channel"]
+    asked = expectations.filter((pl.col("kind") == "call") & pl.col("channel").is_in(silent.implode()))["services"]
+    takers = rows.join(
+        rows.filter(pl.col("first_ns").is_null()).select(SUBSCRIPTION).unique(), on=SUBSCRIPTION, how="semi"
+    )
+    return pl.concat([missing.explode(), asked.explode(), takers["receiver"].unique()]).drop_nulls().unique().to_list()
 
 
 def _services(rows: pl.DataFrame) -> pl.DataFrame:

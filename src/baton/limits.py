@@ -295,6 +295,19 @@ DECISION_WAIT_SLACK = 0.1
 # Two-sided 95 %: estimates where single losses cannot be named.
 ESTIMATE_Z = 1.96
 
+# --- windows -------------------------------------------------------------------------------------------------------
+
+# A question about a window reads spans from this long before it: what a message's trace began with names its journey.
+# A journey that began earlier is named by its earliest root within.
+WINDOW_LEAD_NS = 15 * 60 * SECOND_NS
+# ... and to this many of the longest learned deadlines after it: a deadline is already five times the 99th percentile
+# of the waits, and a message that missed it is overtaken, or its receiver heard, in as long again.
+WINDOW_LAG_DEADLINES = 2
+# ... but at least this long, so that sparse channels show who was heard after a loss (clocks may differ by as much),
+WINDOW_LAG_NS_MIN = 15 * 60 * SECOND_NS
+# ... and at most this long: with one queue that is served once a month, an hour must not read a month.
+WINDOW_LAG_NS_MAX = DAY_NS
+
 # --- causes --------------------------------------------------------------------------------------------------------
 
 # Overtaker estimate of a queue's limit: at least this many survivors of the losses, and a spread of their depths

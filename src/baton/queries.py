@@ -10,9 +10,19 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from baton import savings, summaries
-from baton.analysis import Analysis, analyze, expect, find, pair_up, repairs
+from baton.analysis import Analysis, analyze, expect, find, pair_up, repairs, wanted
 from baton.errors import NotFoundError, UsageError
-from baton.limits import FINDING_DIGITS_MIN, LEARN_SPANS_MAX, MATCHES_SHOWN_MAX, NAMES_MAX, TIME_NS_MAX
+from baton.limits import (
+    FINDING_DIGITS_MIN,
+    LEARN_SPANS_MAX,
+    MATCHES_SHOWN_MAX,
+    NAMES_MAX,
+    TIME_NS_MAX,
+    WINDOW_LAG_DEADLINES,
+    WINDOW_LAG_NS_MAX,
+    WINDOW_LAG_NS_MIN,
+    WINDOW_LEAD_NS,
+)
 from baton.ownership.catalog import EMPTY, Catalog, load_catalog
 from baton.settings import keys, load_settings
 from baton.store.reader import Store
@@ -149,7 +159,7 @@ def journey(question: Question, name: str) -> Journey:
         UsageError: several journeys do.
         StoreError, InputError: as `handoffs`.
     """
-    answer = _answer(question)
+    answer = _answer(question, whole=True)
     ids = _journeys(question, answer.analysis, name)
     if not ids:
         raise NotFoundError(
@@ -257,7 +267,8 @@ def learn(store: Path, owners: Path | None) -> bytes:
     """
     catalog = _catalog(owners)
     joining = keys(catalog, load_settings(store)).journey
-    learned = expect(pair_up(_newest(Store(store).spans()), catalog, TIME_NS_MAX), catalog, joining)
+    spans = _newest(Store(store).spans()).select(wanted(catalog, joining, whole=True))
+    learned = expect(pair_up(spans, catalog, TIME_NS_MAX), catalog, joining)
     buffer = io.BytesIO()
     learned.write_ipc(buffer)
     return buffer.getvalue()
@@ -274,14 +285,15 @@ def _catalog(owners: Path | None) -> Catalog:
     return EMPTY if owners is None else load_catalog(owners)
 
 
-def _answer(question: Question) -> _Answer:
+def _answer(question: Question, *, whole: bool = True) -> _Answer:
     store, catalog = Store(question.store), _catalog(question.owners)
     as_of_ns = time.time_ns() if question.as_of_ns is None else question.as_of_ns
     joining = keys(catalog, load_settings(question.store)).journey
-    expectations, spans = store.expectations(), store.spans()
+    expectations = store.expectations()
+    spans = store.spans(*_margins(question, expectations, catalog)).select(wanted(catalog, joining, whole=whole))
     if question.tenant is not None:
         # Here, before anything is judged: nobody is to see what another tenant's spans did to a verdict.
-        spans = _of_tenant(spans, question.tenant)
+        spans = _of_tenant(store, spans, question.tenant)
         expectations = None if expectations is None else expectations.filter(pl.col("tenant") == question.tenant)
     paired = pair_up(spans, catalog, as_of_ns, store.outages())
     # A store that has never learned is learned from on the spot.
@@ -290,17 +302,42 @@ def _answer(question: Question) -> _Answer:
     return _Answer(analyze(paired, known, catalog, joining, as_of_ns, facts=facts), catalog, as_of_ns)
 
 
-def _of_tenant(spans: pl.LazyFrame, tenant: str) -> pl.LazyFrame:
+def margins(question: Question) -> tuple[int | None, int | None]:
+    """From when to when spans must have begun to be read for this question; null where there is no bound."""
+    return _margins(question, Store(question.store).expectations(), _catalog(question.owners))
+
+
+def _margins(question: Question, expectations: pl.DataFrame | None, catalog: Catalog) -> tuple[int | None, int | None]:
+    """From when to when spans must have begun that bear on the window; without bounds where nothing was learned yet.
+
+    What is usual is then learned from all there is.
+    """
+    if expectations is None:
+        return None, None
+    declared = [one.deadline_ns for one in catalog.channels] + [one.deadline_ns for one in catalog.journey_types]
+    longest = max(deadline for deadline in (0, *expectations["deadline_ns"], *declared) if deadline is not None)
+    lag_ns = max(WINDOW_LAG_NS_MIN, min(WINDOW_LAG_NS_MAX, longest * WINDOW_LAG_DEADLINES))
+    since_ns, until_ns = question.since_ns, question.until_ns
+    return (
+        None if since_ns is None else since_ns - WINDOW_LEAD_NS,
+        None if until_ns is None else until_ns + lag_ns,
+    )
+
+
+def _of_tenant(store: Store, spans: pl.LazyFrame, tenant: str) -> pl.LazyFrame:
     """The tenant's spans.
 
     Raises:
         NotFoundError: it has none; a slip of the pen must not look like a calm night.
     """
-    tenants = spans.select(pl.col("tenant").unique()).collect().get_column("tenant").sort().to_list()
+    own = spans.filter(pl.col("tenant") == tenant)
+    if len(own.select("tenant").head(1).collect()):
+        return own
+    tenants = store.spans().select(pl.col("tenant").unique()).collect().get_column("tenant").sort().to_list()
     if tenants and tenant not in tenants:
         shown = ", ".join(tenants[:NAMES_MAX]) + (" and others" if len(tenants) > NAMES_MAX else "")
         raise NotFoundError(f"no span is of tenant {tenant!r}; there are spans of {shown}")
-    return spans.filter(pl.col("tenant") == tenant)
+    return own
 
 
 def _asked(rows: pl.DataFrame, question: Question) -> pl.DataFrame:

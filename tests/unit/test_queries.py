@@ -309,3 +309,28 @@ def test_an_empty_store_has_no_handoffs(tmp_path: Path) -> None:
     assert queries.handoffs(question).is_empty()
     assert queries.report(question).findings == ()
     assert pl.read_ipc(io.BytesIO(queries.learn(question.store, None))).is_empty()
+
+
+def test_a_window_is_answered_as_all_would_be_and_shown_in_part(tmp_path: Path) -> None:
+    """With expectations at hand only the window and its margins are read, and each of its rows is the same.
+
+    Three hours of a message every half minute, some lost, one at each edge of the window.
+    """
+    recording = Recording()
+    times = [float(at) for at in range(0, 3 * 3600, 30)]
+    lost = [at for at in times if at % 1800 in (0, 900, 1770)]
+    for at in times:
+        recording.span("notify", at + 5, "tick")
+    recording.flow(times, lost=lost)
+    store = _stored(tmp_path / "store", recording)
+    with Writer(store) as writer:
+        writer.save_expectations(pl.read_ipc(io.BytesIO(queries.learn(store, None))))
+    asked = Question(store, as_of_ns=ns(10 * 3600))
+    window = replace(asked, since_ns=ns(3600), until_ns=ns(7200))
+    rows = queries.handoffs(window)
+    every = queries.handoffs(asked)
+    assert rows.equals(every.filter(pl.Series([3600 <= at < 7200 for at in sent(every)])))
+    assert {"delivered", "dropped"} <= set(rows["verdict"])
+    since_ns, until_ns = queries.margins(window)
+    assert ns(0) < since_ns < ns(3600)
+    assert ns(7200) < until_ns < ns(3 * 3600)

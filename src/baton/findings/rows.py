@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import polars as pl
 
 from baton.findings.episodes import digests, identify
 from baton.schema import HANDOFFS, UNSAID
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 def public(rows: pl.DataFrame, spans: pl.DataFrame, as_of_ns: int) -> pl.DataFrame:
@@ -19,15 +24,19 @@ def public(rows: pl.DataFrame, spans: pl.DataFrame, as_of_ns: int) -> pl.DataFra
     Returns:
         HANDOFFS.
     """
-    ids = spans.select("row", pl.col("trace_id").bin.encode("hex"), pl.col("span_id").bin.encode("hex"))
-    rows = rows.join(ids.rename({"row": "send"}), on="send").join(
-        ids.select(pl.all().name.prefix("receive_")).rename({"receive_row": "row"}), on="row", how="left"
-    )
+    ids = spans.select("trace_id", "span_id")
+    rows = rows.with_columns(*_hex(ids, rows["send"], ""), *_hex(ids, rows["row"], "receive_"))
     rows = rows.with_columns(digests(rows, ("kind", "trace_id", "span_id", "subscription")).alias("handoff_id"))
     rows = _resubmitted(identify(rows)).with_columns(*_places(), *_times(as_of_ns), pl.col("step").alias("receipt"))
     return rows.select(pl.col(column.name).cast(column.dtype) for column in HANDOFFS.columns).sort(
         "sent_at", "handoff_id"
     )
+
+
+def _hex(ids: pl.DataFrame, place: pl.Series, prefix: str) -> Iterator[pl.Series]:
+    """The ids at these rows, in hex."""
+    for name in ids.columns:
+        yield ids[name].gather(place).bin.encode("hex").alias(prefix + name)
 
 
 def _places() -> tuple[pl.Expr, ...]:

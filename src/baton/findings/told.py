@@ -9,7 +9,7 @@ from baton.schema import SEVERAL, UNOWNED
 
 def told(
     rows: pl.DataFrame,
-    spans: pl.DataFrame,
+    spans: pl.DataFrame | pl.LazyFrame,
     services: dict[str, str],
     channels: dict[str, str],
     queues: dict[str, str],
@@ -27,13 +27,14 @@ def told(
     Returns:
         The rows. Of several possible receivers all are named, joined by " | ".
     """
-    teams = spans.select("row", "team")
+    teams = spans.lazy().select("row", "team").collect()
     by_service = pl.DataFrame(
         {"services": list(services), "to_teams": list(services.values())},
         schema={"services": pl.String, "to_teams": pl.String},
     )
     possible = (
-        rows.select("send", "subscription", "services")
+        rows.filter(pl.col("row").is_null())
+        .select("send", "subscription", "services")
         .explode("services")
         .join(by_service, on="services")
         .group_by("send", "subscription")

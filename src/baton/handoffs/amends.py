@@ -29,6 +29,20 @@ def sidelined(rows: pl.DataFrame) -> pl.DataFrame:
             pl.col("receiver").filter(retried).alias("_retriers"),
         )
     )
+    # Most messages go nowhere else: only those that did are looked at.
+    elsewhere = rows.select(pl.col("send").is_in(hops["send"].implode())).to_series()
+    rows = rows.with_row_index("_place")
+    nowhere = (pl.lit(value=False).alias("sidelined"), pl.lit(value=False).alias("mended"))
+    return (
+        pl.concat(
+            [_sidelined(rows.filter(elsewhere), hops), rows.filter(~elsewhere).with_columns(nowhere)], how="diagonal"
+        )
+        .sort("_place")
+        .drop("_place")
+    )
+
+
+def _sidelined(rows: pl.DataFrame, hops: pl.DataFrame) -> pl.DataFrame:
     expected = pl.col("relation") == "expected"
     suspect = (
         expected

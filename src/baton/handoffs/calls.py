@@ -43,7 +43,11 @@ CLAUSES: dict[str, str] = {
 
 
 def judge(
-    calls: pl.DataFrame, expectations: pl.DataFrame, spans: pl.DataFrame, watched: Watched, as_of_ns: int
+    calls: pl.DataFrame,
+    expectations: pl.DataFrame,
+    spans: pl.DataFrame,
+    watched: Watched,
+    as_of_ns: int,
 ) -> pl.DataFrame:
     """One row a call with its verdict.
 

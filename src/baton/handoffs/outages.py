@@ -12,7 +12,7 @@ import polars as pl
 from baton.limits import LIVE_LAG_NS_MAX, SILENCE_TAIL_NS
 
 
-def came_live(spans: pl.DataFrame) -> pl.DataFrame:
+def came_live(spans: pl.DataFrame | pl.LazyFrame) -> pl.DataFrame:
     """Which spans came about when they happened.
 
     Args:
@@ -22,7 +22,7 @@ def came_live(spans: pl.DataFrame) -> pl.DataFrame:
         `send` (row of the span), `live` (Boolean: it came within `LIVE_LAG_NS_MAX` of its start, by whoever's clock).
     """
     lag_ns = pl.col("ingested_at") - pl.col("start_ns").clip(0)
-    return spans.select(pl.col("row").alias("send"), (lag_ns.abs() <= LIVE_LAG_NS_MAX).alias("live"))
+    return spans.lazy().select(pl.col("row").alias("send"), (lag_ns.abs() <= LIVE_LAG_NS_MAX).alias("live")).collect()
 
 
 def shadows(windows: pl.DataFrame, outages: pl.DataFrame) -> pl.DataFrame:

@@ -7,10 +7,14 @@ import polars as pl
 
 from baton.limits import HOT_KEY_TRACES_MAX
 
+_HELD = ("keys", "attributes")
+"""Columns that may hold journey keys; the second is read where keys beside the usual ones are declared."""
 TRACE = ["tenant", "environment", "trace_key", "trace_id"]
 
 
-def stitch(spans: pl.DataFrame, pairs: pl.DataFrame, keys: tuple[str, ...]) -> tuple[pl.DataFrame, pl.DataFrame]:
+def stitch(
+    spans: pl.DataFrame | pl.LazyFrame, pairs: pl.DataFrame, keys: tuple[str, ...]
+) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Numbers the journeys.
 
     Traces belong together where a message went from one to the other or where a journey key says so. A batch receive
@@ -25,19 +29,46 @@ def stitch(spans: pl.DataFrame, pairs: pl.DataFrame, keys: tuple[str, ...]) -> t
     Returns:
         JOURNEYS; and the hot keys: `tenant`, `environment`, `key`, `value` (String), `traces` (UInt32).
     """
-    numbered = spans.select("row", *TRACE, "start_ns", "parent_span_id", "keys", "attributes").with_columns(
-        (pl.struct(TRACE).rank("dense") - 1).cast(pl.Int64).alias("trace")
-    )
+    spans = spans.lazy()
+    numbered, traces = _numbered(spans)
     crossings = _crossings(numbered, pairs)
     batches = _batches(numbered, pairs, crossings)
-    named = _named(numbered.join(batches, on="trace", how="anti"), keys)
+    held = [name for name in _HELD if name in spans.collect_schema()]
+    named = _named(spans, numbered, batches, held, keys)
     hot = named.filter(pl.col("traces") > HOT_KEY_TRACES_MAX)
     cold = named.filter(pl.col("traces").is_between(2, HOT_KEY_TRACES_MAX))
     crossings = crossings.join(batches, left_on="right", right_on="trace", how="anti")
     edges = pl.concat([crossings, _spokes(cold)])
-    component = _components(numbered["trace"].n_unique(), edges)
-    journeys = _identified(numbered.with_columns(pl.Series("journey", component[numbered["trace"].to_numpy()])))
+    journey_ids = _identified(traces.with_columns(pl.Series("journey", _components(traces.height, edges))))
+    journeys = numbered.select("row", journey_ids.gather(numbered["trace"]).alias("journey_id"))
     return journeys, hot.drop("members").sort("tenant", "environment", "key", "value")
+
+
+def _numbered(spans: pl.LazyFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Each span's trace by number, and one row a trace, at the position of its number.
+
+    Spans come in the order of their trace ids, so that a trace is a run of rows. Where ids are shared between tenants
+    or environments a trace may be several runs: the runs, few beside the spans, are numbered.
+
+    Returns:
+        `row`, `trace` (Int64), `environment`; and TRACE's columns, `under` (Boolean: no root of it arrived) and
+        `start_ns` (of its earliest root, else its earliest span).
+    """
+    places = spans.select("row", *TRACE, "start_ns", pl.col("parent_span_id").is_not_null().alias("under")).collect()
+    begins = pl.any_horizontal(pl.col(name).ne_missing(pl.col(name).shift()) for name in TRACE)
+    run = places.select((begins | (pl.int_range(pl.len()) == 0)).cum_sum().cast(pl.Int64) - 1).to_series()
+    first = places.select(TRACE).filter(run != run.shift().fill_null(-1)) if len(run) else places.select(TRACE)
+    trace = first.select((pl.struct(TRACE).rank("dense") - 1).cast(pl.Int64)).to_series()
+    numbered = places.select("row", "environment", trace.gather(run).alias("trace"))
+    root_ns = pl.when(~pl.col("under")).then("start_ns").min()
+    begun = (
+        places.lazy()
+        .select("start_ns", "under", numbered["trace"])
+        .group_by("trace")
+        .agg(pl.coalesce(root_ns, pl.col("start_ns").min()).alias("start_ns"), pl.col("under").all())
+    )
+    names = first.with_columns(trace.alias("trace")).unique("trace").lazy()
+    return numbered, names.join(begun, on="trace").sort("trace").collect()
 
 
 def _batches(numbered: pl.DataFrame, pairs: pl.DataFrame, crossings: pl.DataFrame) -> pl.DataFrame:
@@ -49,27 +80,33 @@ def _batches(numbered: pl.DataFrame, pairs: pl.DataFrame, crossings: pl.DataFram
     ).unique()
 
 
-def _named(numbered: pl.DataFrame, keys: tuple[str, ...]) -> pl.DataFrame:
-    """(tenant, environment, key, value) with the traces that bear it."""
-    held = [
-        numbered.lazy()
-        .select("tenant", "environment", "trace", held)
-        .explode(held)
+def _named(
+    spans: pl.LazyFrame, numbered: pl.DataFrame, batches: pl.DataFrame, held: list[str], keys: tuple[str, ...]
+) -> pl.DataFrame:
+    """(tenant, environment, key, value) with the traces that bear it, batches left out."""
+    said = [
+        spans.select("row", "tenant", "environment", name)
+        .filter(pl.col(name).list.len() > 0)
+        .explode(name)
         .select(
+            "row",
             "tenant",
             "environment",
-            "trace",
-            pl.col(held).struct.field("key").alias("key"),
-            pl.col(held).struct.field("value").alias("value"),
+            pl.col(name).struct.field("key").alias("key"),
+            pl.col(name).struct.field("value").alias("value"),
         )
         .filter(pl.col("key").is_in(keys) & (pl.col("value") != ""))
-        for held in ("keys", "attributes")
+        for name in held
     ]
     return (
-        pl.concat(held)
+        pl.concat(said)
+        .join(numbered.lazy().select("row", "trace"), on="row")
+        .join(batches.lazy(), on="trace", how="anti")
+        .select("tenant", "environment", "key", "value", "trace")
+        .unique()
+        .filter(pl.len().over("tenant", "environment", "key", "value") > 1)
         .group_by("tenant", "environment", "key", "value")
-        .agg(pl.col("trace").unique().alias("members"))
-        .with_columns(pl.col("members").list.len().alias("traces"))
+        .agg(pl.col("trace").alias("members"), pl.len().alias("traces"))
         .collect()
     )
 
@@ -106,20 +143,7 @@ def _components(count: int, edges: pl.DataFrame) -> np.ndarray[tuple[int], np.dt
     return connected_components(graph.tocsr(), directed=False)[1].astype(np.int32)
 
 
-def _identified(numbered: pl.DataFrame) -> pl.DataFrame:
-    """A journey is named by its earliest root; where no root has arrived, by its earliest span."""
-    first = (
-        numbered.lazy()
-        .with_columns(pl.col("parent_span_id").is_not_null().alias("under"))
-        .sort("journey", "under", "start_ns", "trace_id")
-        .group_by("journey", maintain_order=True)
-        .agg(pl.col("trace_id").first().alias("journey_id"))
-    )
-    return (
-        numbered.lazy()
-        .select("row", "journey")
-        .join(first, on="journey")
-        .select("row", "journey_id")
-        .sort("row")
-        .collect()
-    )
+def _identified(traces: pl.DataFrame) -> pl.Series:
+    """Each trace's journey, named by its earliest root; where no root has arrived, by its earliest span."""
+    first = traces.sort("journey", "under", "start_ns", "trace_id").unique("journey", keep="first", maintain_order=True)
+    return first["trace_id"].gather(traces["journey"])

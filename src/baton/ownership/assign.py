@@ -40,6 +40,11 @@ def assign(spans: pl.LazyFrame, catalog: Catalog) -> pl.LazyFrame:
     return spans.with_columns(team=team)
 
 
+def by_attribute(catalog: Catalog) -> bool:
+    """Whether a span's attributes may decide who owns it."""
+    return bool(compile_rules(catalog).attribute_keys)
+
+
 def owners(names: Iterable[str], kind: Literal["service", "channel", "queue"], catalog: Catalog) -> dict[str, str]:
     """The owner of each name by the rules of one kind; `schema.UNOWNED` where it has none or several."""
     rules = compile_rules(catalog)

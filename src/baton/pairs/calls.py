@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 
-def calls(spans: pl.DataFrame) -> pl.DataFrame:
+def calls(spans: pl.DataFrame | pl.LazyFrame) -> pl.DataFrame:
     """One row a call.
 
     A client span within a client span of the same service (an RPC client over an HTTP client) is the same call: the

@@ -28,11 +28,24 @@ _ID_STEPS: tuple[tuple[Literal["backward", "forward"], int], ...] = (
     ("forward", SKEW_NS_USUAL),
     ("backward", MESSAGE_ID_WINDOW_NS),
 )
+_RECEIVE = [
+    *_SYSTEM,
+    "row",
+    "role",
+    "service",
+    "channel",
+    "message_id",
+    "correlation_id",
+    "batch_count",
+    "start_ns",
+    "links",
+]
 _TALKED = ["send", "receive", "at_ns", "at_ns_right"]
+_ROLES = {"send": 1, "receive": 2, "settle": 3, "server": 4}
 _STRENGTH = {"parent": 0, "link": 1, "message_id": 2, "correlation": 3}
 
 
-def pair(spans: pl.DataFrame, sends: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+def pair(spans: pl.DataFrame | pl.LazyFrame, sends: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Pairs every receiving span with the sends it took.
 
     Args:
@@ -42,13 +55,18 @@ def pair(spans: pl.DataFrame, sends: pl.DataFrame) -> tuple[pl.DataFrame, pl.Dat
     Returns:
         PAIRS and UNNAMED.
     """
-    receives = spans.filter(pl.col("role").is_in(["receive", "settle"])).with_columns(
-        pl.col("messaging_system").fill_null("")
+    spans = spans.lazy()
+    receives = (
+        spans.filter(pl.col("role").is_in(["receive", "settle"]))
+        .select(_RECEIVE)
+        .with_columns(pl.col("messaging_system").fill_null(""))
+        .collect()
     )
     chained, under = _by_parent(spans, sends)
     found = pl.concat([chained, _by_link(receives, spans, sends)])
     found = pl.concat([found, _by_message_id(_rest(receives, found), sends)])
-    found = pl.concat([found, _inherited(spans, _rest(receives, found), under, found)])
+    if len(under):
+        found = pl.concat([found, _inherited(spans, _rest(receives, found), under, found)])
     correlated, unnamed = _by_correlation(_rest(receives, found), sends, found)
     found = pl.concat([found, correlated])
     strongest = (
@@ -65,15 +83,17 @@ def _rest(receives: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
     return receives.join(found.select(pl.col("receive").alias("row")), on="row", how="anti")
 
 
-def _by_parent(spans: pl.DataFrame, sends: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+def _by_parent(spans: pl.LazyFrame, sends: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Climbs all parent chains at once, one level a turn.
 
     A chain ends at a send (a pair), at another receive (one receipt of two spans: `under`) and at a server span, where
     another service's work begins.
     """
-    roles = spans["role"].fill_null("").to_numpy()
-    parents = spans["parent_row"].cast(pl.Int64).fill_null(-1).to_numpy()
-    start = np.flatnonzero((roles == "receive") | (roles == "settle"))
+    number = pl.col("role").replace_strict(_ROLES, default=0, return_dtype=pl.Int8).alias("role")
+    chain = spans.select(number, pl.col("parent_row").cast(pl.Int64).fill_null(-1)).collect()
+    roles, parents = chain["role"].to_numpy(), chain["parent_row"].to_numpy()
+    send, receive, settle, server = _ROLES.values()
+    start = np.flatnonzero((roles == receive) | (roles == settle))
     origin, here = start, parents[start]
     hits: list[tuple[NDArray[np.intp], NDArray[np.int64]]] = []
     nested: list[tuple[NDArray[np.intp], NDArray[np.int64]]] = []
@@ -81,9 +101,9 @@ def _by_parent(spans: pl.DataFrame, sends: pl.DataFrame) -> tuple[pl.DataFrame, 
         alive = here >= 0
         origin, here = origin[alive], here[alive]
         role = roles[here]
-        hits.append((origin[role == "send"], here[role == "send"]))
-        nested.append((origin[role == "receive"], here[role == "receive"]))
-        onward = (role != "send") & (role != "receive") & (role != "server")
+        hits.append((origin[role == send], here[role == send]))
+        nested.append((origin[role == receive], here[role == receive]))
+        onward = (role != send) & (role != receive) & (role != server)
         origin, here = origin[onward], parents[here[onward]]
     reached = _rows(hits, "receive", "member")
     # The parent may be an outer span of a nest; over one message it names it, over a batch it names none.
@@ -102,11 +122,11 @@ def _rows(parts: list[tuple[NDArray[np.intp], NDArray[np.int64]]], left: str, ri
     ).cast(pl.UInt32)
 
 
-def _by_link(receives: pl.DataFrame, spans: pl.DataFrame, sends: pl.DataFrame) -> pl.DataFrame:
+def _by_link(receives: pl.DataFrame, spans: pl.LazyFrame, sends: pl.DataFrame) -> pl.DataFrame:
     ids = ["tenant", "trace_key", "span_key", "trace_id", "span_id"]
     members = sends.lazy().select("send", pl.col("nest").alias("row")).explode("row")
     alone = members.filter(pl.col("send").n_unique().over("row") == 1)
-    named = spans.lazy().filter(pl.col("role") == "send").select("row", *ids).join(alone, on="row")
+    named = spans.filter(pl.col("role") == "send").select("row", *ids).join(alone, on="row")
     return (
         receives.lazy()
         .filter(pl.col("links").list.len() > 0)
@@ -162,7 +182,7 @@ def _by_message_id(receives: pl.DataFrame, sends: pl.DataFrame) -> pl.DataFrame:
     return found
 
 
-def _inherited(spans: pl.DataFrame, receives: pl.DataFrame, under: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
+def _inherited(spans: pl.LazyFrame, receives: pl.DataFrame, under: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
     """A `process` under a `receive` (or a settlement under either) of one message is part of its receipt.
 
     Only within one service, and from one place: another service's receive under it took a message that was sent there.
@@ -172,14 +192,16 @@ def _inherited(spans: pl.DataFrame, receives: pl.DataFrame, under: pl.DataFrame,
         pl.col("row").alias("upper"), pl.col("service").alias("_service"), pl.col("channel").alias("_channel")
     )
     return (
-        under.join(receives.select(pl.col("row").alias("receive"), "service", "channel"), on="receive")
-        .join(single, on="upper")
+        under.lazy()
+        .join(receives.lazy().select(pl.col("row").alias("receive"), "service", "channel"), on="receive")
+        .join(single.lazy(), on="upper")
         .join(place, on="upper")
         .filter(
             (pl.col("service") == pl.col("_service")) & (pl.col("channel") == pl.col("_channel")).fill_null(value=True)
         )
         .select("send", "receive", pl.lit("parent").alias("method"))
         .cast(_PAIR)
+        .collect()
     )
 
 

@@ -14,7 +14,7 @@ _OF_TAKER = ["send", "taker"]
 _DELIVERY = [*_OF_TAKER, "delivery"]
 
 
-def receipts(spans: pl.DataFrame, pairs: pl.DataFrame) -> pl.DataFrame:
+def receipts(spans: pl.DataFrame | pl.LazyFrame, pairs: pl.DataFrame) -> pl.DataFrame:
     """One row a (send, taker).
 
     Args:
@@ -42,7 +42,17 @@ def receipts(spans: pl.DataFrame, pairs: pl.DataFrame) -> pl.DataFrame:
         (pl.col("status_code") == 2).alias("error"),  # noqa: PLR2004 - OTLP's STATUS_CODE_ERROR
         pl.coalesce("exception_type", "error_type", "status_message").alias("failure"),
     )
-    return _last(_delivered(_placed(pairs.lazy().join(facts, on="receive")))).collect()
+    touched = pairs.lazy().join(facts, on="receive").collect().lazy()
+    # Most messages have one span of one receipt: nothing there needs to be laid beside anything.
+    alone = pl.len().over("send") == 1
+    several = _delivered(_placed(touched.filter(~alone)))
+    single = touched.filter(alone).with_columns(_taker().alias("taker"), pl.lit(1, dtype=pl.UInt32).alias("delivery"))
+    return _last(pl.concat([single, several.select(single.collect_schema().names())])).collect()
+
+
+def _taker() -> pl.Expr:
+    place = pl.col("destination").fill_null("an unnamed destination")
+    return pl.coalesce("named", pl.concat_str("service", pl.lit(" at "), place))
 
 
 def _named() -> pl.Expr:
@@ -62,7 +72,6 @@ def _placed(touched: pl.LazyFrame) -> pl.LazyFrame:
     upper = touched.select("send", pl.col("receive").alias("parent_row"), pl.col("destination").alias("_upper"))
     instance = ["send", "service", "service_instance"]
     place = [*instance, "destination"]
-    taker = pl.concat_str("service", pl.lit(" at "), pl.col("destination").fill_null("an unnamed destination"))
     return (
         touched.join(upper, on=["send", "parent_row"], how="left")
         .with_columns(
@@ -72,7 +81,7 @@ def _placed(touched: pl.LazyFrame) -> pl.LazyFrame:
         .sort("start_ns", "receive")
         .with_columns(pl.col("destination").forward_fill().over(instance))
         .with_columns(pl.col(name).drop_nulls().first().over(place) for name in ("named", "queue"))
-        .with_columns(pl.coalesce("named", taker).alias("taker"))
+        .with_columns(_taker().alias("taker"))
     )
 
 
@@ -98,12 +107,12 @@ def _delivered(touched: pl.LazyFrame) -> pl.LazyFrame:
 def _last(delivered: pl.LazyFrame) -> pl.LazyFrame:
     settles = pl.col("step") == "settle"
     failed = (pl.col("error") & ~pl.col("batched")) | pl.col("refused")
-    taking = pl.coalesce(pl.col("receive").filter(~settles).first(), pl.col("receive").first())
+    taking = pl.coalesce(pl.when(~settles).then("receive").first(ignore_nulls=True), pl.col("receive").first())
     deliveries = delivered.group_by(_DELIVERY, maintain_order=True).agg(
         *(pl.col(name).first() for name in ("service", "service_instance", "home", "trace_state")),
         *(pl.col(name).first() for name in ("destination", "queue", "method")),
         taking.alias("row"),
-        pl.concat_str("taker", pl.lit(" "), pl.col("partition").drop_nulls().first().fill_null(""))
+        pl.concat_str("taker", pl.lit(" "), pl.col("partition").first(ignore_nulls=True).fill_null(""))
         .first()
         .alias("lane"),
         pl.when(settles.any())
@@ -113,7 +122,7 @@ def _last(delivered: pl.LazyFrame) -> pl.LazyFrame:
         .otherwise(pl.lit("received"))
         .alias("step"),
         failed.any().alias("failed"),
-        pl.when(failed).then(pl.col("failure").fill_null("an error status")).drop_nulls().first().alias("failure"),
+        pl.when(failed).then(pl.col("failure").fill_null("an error status")).first(ignore_nulls=True).alias("failure"),
         pl.col("start_ns").min().alias("received_ns"),
         pl.col("end_ns").max().alias("done_ns"),
         pl.col("batched").any(),

@@ -28,6 +28,35 @@ DEADLINE_EXCEEDED, pika's StreamLostError. The message may be there all the same
 no refusal."""
 
 
+_READ = (
+    "tenant",
+    "environment",
+    "broker",
+    "messaging_system",
+    "service",
+    "partition",
+    "routing_key",
+    "name",
+    "start_ns",
+    "row",
+    "parent_row",
+    "kind",
+    "step",
+    "channel",
+    "status_code",
+    "exception_type",
+    "error_type",
+    "status_message",
+    "message_id",
+    "correlation_id",
+    "trace_key",
+    "span_key",
+    "trace_id",
+    "span_id",
+    "links",
+    "trace_state",
+    "flags",
+)
 _OWN = (
     "tenant",
     "environment",
@@ -42,7 +71,7 @@ _OWN = (
 )
 
 
-def sends(spans: pl.DataFrame) -> pl.DataFrame:
+def sends(spans: pl.DataFrame | pl.LazyFrame) -> pl.DataFrame:
     """One row a logical send.
 
     Args:
@@ -51,9 +80,9 @@ def sends(spans: pl.DataFrame) -> pl.DataFrame:
     Returns:
         SENDS, sorted by `send`.
     """
-    producers = spans.lazy().filter(pl.col("role") == "send")
-    outer_of = pl.concat([_nested(producers), _linked(producers), _named(producers)]).unique()
-    nests = _nests(producers.select("row"), outer_of).collect().lazy()
+    producers = spans.lazy().filter(pl.col("role") == "send").select(_READ).collect().lazy()
+    outer_of = pl.concat([_nested(producers), _linked(producers), _named(producers)]).unique().collect()
+    nests = _nests(producers.select("row").collect(), outer_of).lazy()
     said = producers.select(
         pl.col("row").alias("member"),
         (pl.col("status_code") == 2).alias("error"),  # noqa: PLR2004 - OTLP's STATUS_CODE_ERROR
@@ -67,7 +96,7 @@ def sends(spans: pl.DataFrame) -> pl.DataFrame:
         "parent_row",
     )
     # An outer span over several messages speaks of the batch: its error condemns no single one of them.
-    alone = pl.col("send").n_unique().over("member") == 1
+    alone = pl.len().over("member") == 1  # (send, member) is unique
     error = pl.col("error") & pl.col("alone")
     return (
         nests.with_columns(alone.alias("alone"))
@@ -77,12 +106,15 @@ def sends(spans: pl.DataFrame) -> pl.DataFrame:
         .agg(
             pl.col("member").alias("nest"),
             error.any().alias("failed"),
-            pl.when(error).then(pl.col("failure").fill_null("an error status")).drop_nulls().first().alias("failure"),
+            pl.when(error)
+            .then(pl.col("failure").fill_null("an error status"))
+            .first(ignore_nulls=True)
+            .alias("failure"),
             (error & pl.col("words").str.contains(_RETURNED).fill_null(value=False)).any().alias("returned"),
             (error.any() & (~error | pl.col("words").str.contains(_UNANSWERED)).fill_null(value=False).all()).alias(
                 "unsure"
             ),
-            *(pl.col(name).drop_nulls().first() for name in ("message_id", "correlation_id", "channel")),
+            *(pl.col(name).first(ignore_nulls=True) for name in ("message_id", "correlation_id", "channel")),
             pl.col("parent_row").last().alias("under"),
         )
         .join(producers.select(pl.col("row").alias("send"), *_OWN), on="send")
@@ -139,7 +171,7 @@ def _named(producers: pl.LazyFrame) -> pl.LazyFrame:
     )
 
 
-def _nests(rows: pl.LazyFrame, outer_of: pl.LazyFrame) -> pl.LazyFrame:
+def _nests(rows: pl.DataFrame, outer_of: pl.DataFrame) -> pl.DataFrame:
     """(send, member, depth): each innermost producer with itself and all that stand around it."""
     reached = (
         rows.join(outer_of.select(pl.col("outer").alias("row")).unique(), on="row", how="anti")
@@ -148,6 +180,8 @@ def _nests(rows: pl.LazyFrame, outer_of: pl.LazyFrame) -> pl.LazyFrame:
     )
     levels = [reached]
     for depth in range(1, NEST_DEPTH_MAX + 1):
+        if reached.is_empty():
+            break
         reached = (
             reached.join(outer_of.rename({"inner": "member"}), on="member")
             .select("send", pl.col("outer").alias("member"))

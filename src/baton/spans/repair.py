@@ -11,119 +11,192 @@ A list of steps, like Jaeger's standard adjusters; the order matters:
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import numpy as np
 import polars as pl
 
 from baton.schema import SPANS
+from baton.spans.looks import Spans, read
 
-SPAN = ["tenant", "trace_key", "span_key", "trace_id", "span_id"]
-_CONTENT = [name for name in SPANS.names if name != "ingested_at"]
-_HASH_SEED = 1
+_SERVER, _CLIENT = 2, 3  # OTLP's SpanKind
+_ASIDE = ("resource", "scope", "scope_name", "scope_version", "schema_url", "attributes", "events")
+"""Content that not every question reads: it decides between twins last."""
+SPAN = ["tenant", "trace_id", "span_id"]
+_ODD = 0x1E3779B97F4A7C15
+"""A product with it spreads the bits of a key: the golden ratio's, odd."""
 
 
-def repair(spans: pl.LazyFrame, as_of_ns: int) -> pl.LazyFrame:
+def repair(spans: pl.LazyFrame, as_of_ns: int, *further: str) -> Spans:
     """Spans without twins, numbered, with parents resolved and skew marked.
 
     Args:
-        spans: SPANS.
+        spans: SPANS, or those of its columns that are wanted: all but lists and texts of a span's own are.
         as_of_ns: spans that end later are unseen.
+        further: further columns that belong to a span's look.
 
     Returns:
-        SPANS plus `row` (UInt32, dense, in the order of tenant, trace and span id), `parent_row` (UInt32, null where
-        the parent is absent or has not arrived) and `skew_ns` (Int64, null where no call tells).
+        The spans, with `row` (UInt32, dense, in the order of trace id, span id and tenant), `parent_row` (UInt32, null
+        where the parent is absent or has not arrived) and `skew_ns` (Int64, null where no call tells).
     """
-    return _skewed(_parented(_single(_seen(spans, as_of_ns))))
+    return _skewed(_parented(_single(read(_seen(spans, as_of_ns), *further))))
 
 
 def _seen(spans: pl.LazyFrame, as_of_ns: int) -> pl.LazyFrame:
     return spans.filter(pl.col("end_ns") <= as_of_ns)
 
 
-def _single(spans: pl.LazyFrame) -> pl.LazyFrame:
+def _single(spans: Spans) -> Spans:
     """Rows in the order of their ids, each span once.
 
-    Order and twins are settled on the ids alone; the wide rows, which cost most to move, are moved once.
+    The keys, which are quick to sort, settle the order. Only where spans share one do their full ids, and where they
+    share those their contents, decide.
     """
-    arrived = spans.collect()
-    ids = arrived.lazy().with_row_index("_place").select("_place", *SPAN)
-    losers = _losers(arrived, ids)
-    order = ids.join(losers, on="_place", how="anti").sort("tenant", "trace_id", "span_id").select("_place").collect()
-    return arrived[order["_place"]].lazy().with_row_index("row")
+    keys = _keys(spans.rows)
+    order = keys.select(pl.arg_sort_by("trace_key", "span_key")).to_series()
+    alike = _alike(keys[order]) if len(order) else pl.Series(dtype=pl.Boolean)
+    if alike.any():
+        order = _told_apart(spans, order, alike)
+    return replace(spans, rows=_taken(spans.rows, order).with_row_index("row"))
 
 
-def _losers(arrived: pl.DataFrame, ids: pl.LazyFrame) -> pl.LazyFrame:
-    """Places of spans that a twin stands for. Of conflicting twins the later end wins, then the greatest content.
+def _keys(rows: pl.DataFrame) -> pl.DataFrame:
+    return rows.select(pl.col("trace_key", "span_key").reinterpret(signed=False))
 
-    Content is compared, by hash, only for spans that share ids, and written out only for those that differ: exporters
-    that resend make equal twins by the million, conflicting ones are rare.
+
+def _alike(keys: pl.DataFrame) -> pl.Series:
+    """Which rows, in the order of the keys, share both with a neighbour."""
+    same = (pl.col("trace_key") == pl.col("trace_key").shift()) & (pl.col("span_key") == pl.col("span_key").shift())
+    return (
+        keys.select(same.fill_null(value=False).alias("same"))
+        .select(pl.col("same") | pl.col("same").shift(-1, fill_value=False))
+        .to_series()
+    )
+
+
+def _taken(rows: pl.DataFrame, order: pl.Series) -> pl.DataFrame:
+    """The rows in this order; column by column, each let go before the next is made."""
+    columns = {name: rows[name] for name in rows.columns}
+    del rows
+    return pl.DataFrame([columns.pop(name).gather(order) for name in list(columns)])
+
+
+def _told_apart(spans: Spans, order: pl.Series, alike: pl.Series) -> pl.Series:
+    """The order without twins, and with those that share keys and no ids in the order of their ids.
+
+    Of conflicting twins the later end wins, then the greatest content. Content is compared, by hash, only for spans
+    that share ids, and written out only for those that differ: exporters that resend make equal twins by the million,
+    conflicting ones are rare.
     """
-    alike = ids.filter(pl.len().over("trace_key", "span_key") > 1)
-    sharing = alike.filter(pl.len().over(SPAN) > 1).select("_place").collect()
+    shared = order.filter(alike)
+    read = {*spans.rows.columns, *spans.looks.columns} - {"ingested_at"}
+    content = sorted((name for name in SPANS.names if name in read), key=lambda name: name in _ASIDE)
     variants = (
-        arrived[sharing["_place"]]
+        Spans(spans.rows[shared], spans.looks)
         .lazy()
-        .with_columns(sharing["_place"], pl.struct(_CONTENT).hash(_HASH_SEED).alias("_variant"))
+        .with_columns(shared.alias("_place"))
+        .with_columns(pl.struct(content).hash().alias("_variant"))
         .sort("ingested_at", "_place", nulls_last=True)
         .unique([*SPAN, "_variant"], keep="first", maintain_order=True)
     )
     differ = pl.len().over(SPAN) > 1
+    written = pl.struct(content).map_elements(lambda span: repr(list(span.values())), return_dtype=pl.String)
     winners = (
         variants.filter(differ)
-        .with_columns(pl.struct(_CONTENT).map_elements(_written, return_dtype=pl.String).alias("_content"))
+        .with_columns(written.alias("_content"))
         .sort("end_ns", "_content", descending=True)
-        .group_by(SPAN)
-        .agg(pl.col("_place").first())
+        .unique(SPAN, keep="first", maintain_order=True)
+    )
+    kept = (
+        pl.concat([winners.drop("_content"), variants.filter(~differ)])
+        .sort("trace_id", "span_id", "tenant")
         .select("_place")
+        .collect()
     )
-    kept = pl.concat([winners, variants.filter(~differ).select("_place")])
-    return sharing.lazy().join(kept, on="_place", how="anti")
+    places = pl.concat([order.filter(~alike), kept.to_series()])
+    again = _keys(spans.rows)[places].select(pl.arg_sort_by("trace_key", "span_key", maintain_order=True))
+    return places[again.to_series()]
 
 
-def _written(span: dict[str, object]) -> str:
-    return repr([span[name] for name in _CONTENT])
-
-
-def _parented(spans: pl.LazyFrame) -> pl.LazyFrame:
-    parents = spans.select(
-        "tenant",
-        "trace_key",
-        "trace_id",
-        pl.col("span_key").alias("parent_key"),
-        pl.col("span_id").alias("parent_span_id"),
-        pl.col("row").alias("parent_row"),
+def _parented(spans: Spans) -> Spans:
+    """Joins children to parents by one number made of both keys; then what they are made of has to agree."""
+    rows = spans.rows
+    child = rows.lazy().filter(pl.col("parent_key").is_not_null())
+    found = child.select("row", "trace_key", "parent_key", _mixed("parent_key")).join(
+        rows.lazy().select(
+            _mixed("span_key"),
+            pl.col("row").alias("parent_row"),
+            pl.col("trace_key").alias("_trace"),
+            pl.col("span_key").alias("_span"),
+        ),
+        on="_mixed",
     )
-    on = ["tenant", "trace_key", "parent_key", "trace_id", "parent_span_id"]
-    return spans.join(parents, on=on, how="left", maintain_order="left")
+    found = found.filter((pl.col("trace_key") == pl.col("_trace")) & (pl.col("parent_key") == pl.col("_span")))
+    pairs = found.select("row", "parent_row").collect()
+    if _forged(spans):
+        ids = spans.lazy().select("row", "tenant", "trace_id")
+        pairs = (
+            pairs.lazy()
+            .join(ids, on="row")
+            .join(ids.rename({"row": "parent_row"}), on=["parent_row", "tenant", "trace_id"])
+            .select("row", "parent_row")
+            .collect()
+        )
+    return replace(spans, rows=rows.with_columns(_scattered(len(rows), "parent_row", pairs, pl.UInt32())))
 
 
-def _skewed(spans: pl.LazyFrame) -> pl.LazyFrame:
+def _mixed(span: str) -> pl.Expr:
+    return (pl.col("trace_key") ^ (pl.col(span) * pl.lit(_ODD))).alias("_mixed")
+
+
+def _forged(spans: Spans) -> bool:
+    """Whether spans of one trace key are of several traces or tenants: by bad luck never, by bad will at any time."""
+    tenants = spans.looks["tenant"].rank("dense").gather(spans.rows["look"])
+    near = spans.rows.select("trace_key", "trace_id", tenants.alias("tenant"))
+    other = pl.any_horizontal(pl.col(name) != pl.col(name).shift() for name in ("trace_id", "tenant"))
+    return bool(near.select(((pl.col("trace_key") == pl.col("trace_key").shift()) & other).any()).item())
+
+
+def _scattered(count: int, name: str, pairs: pl.DataFrame, dtype: pl.DataType) -> pl.Series:
+    """A column of so many rows with the pairs' values at their `row`, null elsewhere."""
+    values = np.zeros(count, dtype=np.int64)
+    known = np.zeros(count, dtype=np.bool_)
+    values[pairs["row"]], known[pairs["row"]] = pairs[name], True
+    frame = pl.DataFrame({name: pl.Series(values).cast(dtype), "known": known})
+    return frame.select(pl.when("known").then(name).alias(name)).to_series()
+
+
+def _skewed(spans: Spans) -> Spans:
     """Skew of a server against its caller.
 
     A call encloses its answer. Where it does not, and the answer took no longer than the call, the clocks differ by
     the distance of their middles (Jaeger's clock-skew adjuster does the same). A message gives no such bound: waiting
     in a queue is not skew.
     """
-    callers = spans.filter(pl.col("kind") == 3).select(  # noqa: PLR2004 - OTLP's SPAN_KIND_CLIENT
-        pl.col("row").alias("parent_row"),
-        pl.col("start_ns").alias("_start"),
-        pl.col("end_ns").alias("_end"),
-        pl.struct("service", "service_instance").alias("_caller"),
+    kind, rows = spans.each("kind"), spans.rows
+    answers = (
+        rows.lazy().select("row", "parent_row", "start_ns", "end_ns").filter((kind == _SERVER).fill_null(value=False))
+    )
+    callers = (
+        rows.lazy()
+        .select(pl.col("row").alias("parent_row"), pl.col("start_ns").alias("_start"), pl.col("end_ns").alias("_end"))
+        .filter((kind == _CLIENT).fill_null(value=False))
     )
     start, end = pl.col("start_ns"), pl.col("end_ns")
     outside = (start < pl.col("_start")) | (end > pl.col("_end"))
     fits = (end - start) <= (pl.col("_end") - pl.col("_start"))
     middles = ((start - pl.col("_start")) + (end - pl.col("_end"))) // 2
-    skew = (
-        pl.when(
-            (pl.col("kind") == 2)  # noqa: PLR2004 - OTLP's SPAN_KIND_SERVER
-            & outside
-            & fits
-            & (pl.struct("service", "service_instance") != pl.col("_caller"))
-        )
-        .then(middles)
-        .alias("skew_ns")
+    outer = (
+        answers.join(callers, on="parent_row")
+        .filter(outside & fits)
+        .select("row", "parent_row", middles.alias("skew_ns"))
+        .collect()
     )
-    return (
-        spans.join(callers, on="parent_row", how="left", maintain_order="left")
-        .with_columns(skew)
-        .drop("_start", "_end", "_caller")
-    )
+    skewed = outer.filter(_party(spans, outer["row"]) != _party(spans, outer["parent_row"]))
+    return replace(spans, rows=rows.with_columns(_scattered(len(rows), "skew_ns", skewed, pl.Int64())))
+
+
+def _party(spans: Spans, rows: pl.Series) -> pl.Series:
+    """A number for the service and instance of each of these rows."""
+    numbers = spans.looks.select(pl.struct("service", "service_instance").rank("dense")).to_series()
+    return numbers.gather(spans.rows["look"].gather(rows))

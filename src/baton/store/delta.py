@@ -4,7 +4,8 @@ So Baton writes the log's entries itself, by the Delta protocol (version 1 reade
 Parquet files and their names are synced first; then its entry is written and synced under another name, and linked
 under its own, which is there whole or not at all and never replaces one; then the log's folder is synced, and only then
 does `commit` return. Checkpoints are made aside and moved in the same way. deltalake creates tables, reads logs and
-makes the checkpoints. Statistics are row counts only: no value of a span stands in the log.
+makes the checkpoints. Statistics are row counts and the range of `start_ns`, which says what files a window needs: no
+other value of a span stands in the log, for the log outlives what is forgotten.
 
 All that writes here is called by the one process that holds the store's lock.
 """
@@ -41,12 +42,15 @@ JOURNAL = "journal"
 LOG = "_delta_log"
 
 PROPERTIES = {
-    "delta.dataSkippingNumIndexedCols": "0",
+    "delta.dataSkippingStatsColumns": "start_ns",
     # How long checkpoints name deleted files. Nothing reads them: readers hold on to files for `OLD_FILES_S` only.
     "delta.deletedFileRetentionDuration": "interval 1 hours",
 }
 
 _ASIDE = "aside"
+_RANGE = ("min.start_ns", "max.start_ns")
+_STATISTICS = {"min": True, "max": True, "distinct_count": False, "null_count": True}
+"""In the files themselves: a question about an hour passes over the row groups of other hours."""
 _MS_NS = 1_000_000
 
 
@@ -57,11 +61,19 @@ class Part(NamedTuple):
         name: its path in the table's folder.
         rows: how many it holds.
         size_bytes: its size.
+        first_ns: the least `start_ns` in it; null where the table has no such column, or an earlier Baton wrote it.
+        last_ns: the greatest.
     """
 
     name: str
     rows: int
     size_bytes: int
+    first_ns: int | None = None
+    last_ns: int | None = None
+
+    def touches(self, since_ns: int, until_ns: int) -> bool:
+        """Whether a span may have begun in it from `since_ns` to `until_ns`."""
+        return self.first_ns is None or self.last_ns is None or (self.first_ns <= until_ns and self.last_ns >= since_ns)
 
 
 def create(path: Path, frame: Frame) -> None:
@@ -98,7 +110,11 @@ def holds(path: Path, frame: Frame) -> bool:
 def parts(table: DeltaTable) -> list[Part]:
     """The files that the table holds, the oldest first."""
     actions = table.get_add_actions(flatten=True)
-    columns = [actions.column(name).to_pylist() for name in ("modification_time", "path", "num_records", "size_bytes")]
+    known = set(actions.schema.names)
+    columns = [
+        actions.column(name).to_pylist() if name in known else [None] * actions.num_rows
+        for name in ("modification_time", "path", "num_records", "size_bytes", *_RANGE)
+    ]
     return [Part(*rest) for _, *rest in sorted(zip(*columns, strict=True))]
 
 
@@ -112,7 +128,7 @@ def write_part(path: Path, frame: pl.DataFrame) -> Part:
     return _written(
         path,
         lambda file: frame.write_parquet(
-            file, compression="zstd", compression_level=1, statistics=False, row_group_size=ROW_GROUP_ROWS_MAX
+            file, compression="zstd", compression_level=1, statistics=_STATISTICS, row_group_size=ROW_GROUP_ROWS_MAX
         ),
     )
 
@@ -122,7 +138,7 @@ def sink_part(path: Path, frame: pl.LazyFrame) -> Part:
     return _written(
         path,
         lambda file: frame.sink_parquet(
-            file, compression="zstd", compression_level=3, statistics=False, row_group_size=ROW_GROUP_ROWS_MAX
+            file, compression="zstd", compression_level=3, statistics=_STATISTICS, row_group_size=ROW_GROUP_ROWS_MAX
         ),
     )
 
@@ -260,7 +276,7 @@ def _written(path: Path, write: Callable[[Path], object]) -> Part:
     try:
         write(file)
         sync_file(file)
-        return Part(file.name, _rows(file), file.stat().st_size)
+        return Part(file.name, *_figures(file))
     except BaseException as error:
         file.unlink(missing_ok=True)
         if isinstance(error, pl.exceptions.ComputeError):  # what Polars says of a full disk
@@ -268,8 +284,16 @@ def _written(path: Path, write: Callable[[Path], object]) -> Part:
         raise
 
 
-def _rows(file: Path) -> int:
-    return int(pl.scan_parquet(file).select(pl.len()).collect().item())
+def _figures(file: Path) -> tuple[int, int, int | None, int | None]:
+    """Rows, bytes, and the range of `start_ns`."""
+    written, starts = pl.scan_parquet(file), pl.col("start_ns")
+    size = file.stat().st_size
+    if "start_ns" not in written.collect_schema():
+        return int(written.select(pl.len()).collect().item()), size, None, None
+    rows, first_ns, last_ns = (
+        written.select(pl.len(), starts.min().alias("a"), starts.max().alias("b")).collect().row(0)
+    )
+    return rows, size, first_ns, last_ns
 
 
 def _added(part: Part, now_ms: int) -> dict[str, object]:
@@ -281,8 +305,19 @@ def _added(part: Part, now_ms: int) -> dict[str, object]:
             "size": part.size_bytes,
             "modificationTime": now_ms,
             "dataChange": True,
-            "stats": orjson.dumps({"numRecords": part.rows}).decode(),
+            "stats": orjson.dumps(_stats(part)).decode(),
         }
+    }
+
+
+def _stats(part: Part) -> dict[str, object]:
+    if part.first_ns is None:
+        return {"numRecords": part.rows}
+    return {
+        "numRecords": part.rows,
+        "minValues": {"start_ns": part.first_ns},
+        "maxValues": {"start_ns": part.last_ns},
+        "nullCount": {"start_ns": 0},
     }
 
 

@@ -10,14 +10,23 @@ import polars as pl
 
 from baton.errors import InvalidRequestError, RequestTooLargeError, StoreError
 from baton.journal.segment import read_segment, segment_numbers, segment_path
-from baton.limits import DRAIN_BYTES, DRAIN_ROWS_MAX, READ_ATTEMPTS_MAX, SECOND_NS, SEGMENT_AGE_S_MAX
-from baton.schema import EXPECTATIONS, OUTAGES
+from baton.limits import (
+    DRAIN_BYTES,
+    DRAIN_ROWS_MAX,
+    READ_ATTEMPTS_MAX,
+    SECOND_NS,
+    SEGMENT_AGE_S_MAX,
+    TIME_NS_MAX,
+)
+from baton.schema import EXPECTATIONS, OUTAGES, SPANS
 from baton.store.layout import Layout, check_format
 from baton.wire.decode import check, frames
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from deltalake import DeltaTable
 
     from baton.journal.record import Record, Records
 
@@ -40,8 +49,10 @@ class Store:
         self._layout = Layout(path)
         check_format(self._layout)
 
-    def spans(self) -> pl.LazyFrame:
+    def spans(self, since_ns: int | None = None, until_ns: int | None = None) -> pl.LazyFrame:
         """All spans acknowledged before this call, SPANS's columns, each exactly as often as it was sent.
+
+        Of a window those spans that began in it: files of other times are not opened.
 
         The table as it is now, and those journal segments that are not in it: the segments are listed before the table
         is opened, so one drained in between is either in the table that was opened, or still wanted and gone, and then
@@ -49,10 +60,19 @@ class Store:
 
         Of a damaged segment all whole records are read, and a warning is logged: see `Writer.drain`.
 
+        Args:
+            since_ns: only those that began at or after; null is from the first on.
+            until_ns: only those that began before or at; null is to the last.
+
         Raises:
             StoreError: the table is damaged, or another version of Baton wrote the journal.
         """
         from baton.store.delta import drained, open_table  # noqa: PLC0415 - deltalake is imported where it is used
+
+        first_ns, last_ns = (
+            -TIME_NS_MAX if since_ns is None else since_ns,
+            TIME_NS_MAX if until_ns is None else until_ns,
+        )
 
         for _ in range(READ_ATTEMPTS_MAX):
             numbers = segment_numbers(self._layout.journal)
@@ -62,10 +82,26 @@ class Store:
                 tail = [frame for n in numbers if n > last for frame in self._segment(n)]
             except FileNotFoundError:
                 continue
-            return pl.concat([pl.scan_delta(table), *(frame.lazy() for frame in tail)])
+            kept = self._scanned(table, first_ns, last_ns)
+            spans = pl.concat([kept, *(frame.lazy() for frame in tail)])
+            return (
+                spans
+                if since_ns is until_ns is None
+                else spans.filter(pl.col("start_ns").is_between(first_ns, last_ns))
+            )
         raise StoreError(
             f"the journal of {self.path} was drained {READ_ATTEMPTS_MAX} times while it was read: try again"
         )
+
+    def _scanned(self, table: DeltaTable, first_ns: int, last_ns: int) -> pl.LazyFrame:
+        from baton.store.delta import parts  # noqa: PLC0415 - deltalake is imported where it is used
+
+        if (first_ns, last_ns) == (-TIME_NS_MAX, TIME_NS_MAX):
+            return pl.scan_delta(table)
+        files = [self._layout.spans / part.name for part in parts(table) if part.touches(first_ns, last_ns)]
+        if not files:
+            return SPANS.empty().lazy()
+        return pl.scan_parquet(files, schema=SPANS.schema, missing_columns="insert")
 
     def expectations(self) -> pl.DataFrame | None:
         """What was learned last, EXPECTATIONS's columns; None if nothing ever was, or by a Baton with other columns.

@@ -4,6 +4,7 @@ import re
 import shutil
 from typing import TYPE_CHECKING
 
+import polars as pl
 import pytest
 
 from baton.errors import NotFoundError, StoreError
@@ -11,14 +12,14 @@ from baton.journal.record import Record, pack
 from baton.schema import EXPECTATIONS, OUTAGES, SPANS, Frame
 from baton.store import delta
 from baton.store import reader as module
+from baton.store.layout import Layout
 from baton.store.reader import Store
 from baton.store.writer import Writer
+from recording import SECOND, Recording, ns
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
-
-    import polars as pl
 
     Spans = Callable[..., pl.DataFrame]
     Segment = Callable[..., None]
@@ -140,3 +141,33 @@ def test_expectations_of_other_columns_are_none_and_make_way(tmp_path: Path) -> 
     learned = Store(tmp_path).expectations()
     assert learned is not None
     assert len(learned) == 1
+
+
+def test_a_window_opens_no_file_of_other_times(tmp_path: Path) -> None:
+    """Of three files the one whose spans began in the window is read; the other two may even be gone."""
+    with Writer(tmp_path) as writer:
+        for hour in range(3):
+            writer.append(recorded(3600 * hour), None)
+    table = Layout(tmp_path).spans
+    parts = delta.parts(delta.open_table(table))
+    for part in (parts[0], parts[2]):
+        (table / part.name).unlink()
+    window = Store(tmp_path).spans(ns(3000), ns(4000))
+    assert [at - ns(0) for at in window.collect()["start_ns"]] == [3600 * SECOND]
+
+
+def test_a_window_has_no_span_that_began_outside(tmp_path: Path) -> None:
+    """Files and segments are passed over as a whole where that can be, and row by row where it cannot."""
+    with Writer(tmp_path) as writer:
+        writer.append(pl.concat([recorded(at) for at in range(5)]), None)
+    assert len(Store(tmp_path).spans(ns(1), ns(3)).collect()) == 3
+    assert len(Store(tmp_path).spans(ns(1)).collect()) == 4
+    assert len(Store(tmp_path).spans(None, ns(1)).collect()) == 2
+    assert len(Store(tmp_path).spans(ns(9), ns(10)).collect()) == 0
+
+
+def recorded(at: float) -> pl.DataFrame:
+    """One span."""
+    recording = Recording()
+    recording.span("a", at)
+    return recording.frame()

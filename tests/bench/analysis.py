@@ -1,0 +1,167 @@
+"""`make bench-analysis`: a bank's spans judged, whole process, cold, from Delta; and an hour of a month.
+
+Run as a module: `python -m bench.analysis [--spans 1e6 3e6 10e6] [--days 30] [--duckdb .venv-duckdb] [--keep FOLDER]`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import orjson
+import polars as pl
+
+from baton import queries
+from baton.store import delta
+from baton.store.layout import Layout
+from baton.store.writer import Writer
+from bench.bank_store import DAY_NS, START_NS, fill
+from bench.table import Row, as_json, as_text
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+WORK = Path(".work")
+FORMATS = {"table": as_text, "json": as_json}
+SPANS = (1_000_000, 3_000_000, 10_000_000)
+SPANS_A_DAY = 10_000_000
+SECONDS_MOST, BYTES_MOST, OF = 15.0, 6e9, 10_000_000
+LINEAR_MOST = 1.25
+HOUR_NS = DAY_NS // 24
+_JOIN = """
+import glob, json, sys, time
+import duckdb
+files = glob.glob(sys.argv[1] + "/*.parquet")
+begun = time.perf_counter()
+pairs = duckdb.sql(
+    "select count(*) from read_parquet($files) c join read_parquet($files) p on c.parent_span_id = p.span_id "
+    "and c.trace_id = p.trace_id and c.tenant = p.tenant where c.kind = 5 and p.kind = 4", params={"files": files}
+).fetchall()[0][0]
+print(json.dumps([time.perf_counter() - begun, pairs]))
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What a process took."""
+
+    seconds: float
+    cpu_seconds: float
+    peak_bytes: int
+
+
+def cost(*arguments: str) -> Cost:
+    """`baton` run to its end, its answer thrown away.
+
+    Raises:
+        CalledProcessError: it failed.
+    """
+    begun = time.perf_counter()
+    with subprocess.Popen([sys.executable, "-m", "baton", *arguments], stdout=subprocess.DEVNULL) as process:
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise subprocess.CalledProcessError(process.returncode, arguments)
+    return Cost(time.perf_counter() - begun, used.ru_utime + used.ru_stime, used.ru_maxrss * 1024)
+
+
+def made(folder: Path, spans: int, days: float) -> Path:
+    """A store of so many spans, unless it is there."""
+    store = folder / f"bank-{spans}-{days:g}"
+    if not store.exists():
+        fill(store, spans, days)
+    return store
+
+
+def judged(folder: Path, sizes: Sequence[int], duckdb: Path) -> list[Row]:
+    """Wall, CPU and memory of `baton boundaries` at each size, the ratio to linear, and the bare join."""
+    rows: list[Row] = []
+    costs: list[Cost] = []
+    for size in sizes:
+        group = f"{size:,} spans judged"
+        sys.stderr.write(f"bench: {group}\n")
+        store = made(folder, size, size / SPANS_A_DAY)
+        costs.append(cost("boundaries", "--store", str(store)))
+        asked = size == OF
+        rows += [
+            Row(group, "wall", costs[-1].seconds, "s", most=SECONDS_MOST if asked else None),
+            Row(group, "CPU", costs[-1].cpu_seconds, "s"),
+            Row(group, "peak memory", costs[-1].peak_bytes / 1e9, "GB", most=BYTES_MOST / 1e9 if asked else None),
+            *_joined(group, Layout(store).spans, costs[-1], duckdb),
+        ]
+    growth = costs[-1].seconds / costs[0].seconds / (sizes[-1] / sizes[0])
+    how = f"{sizes[-1]:,} beside {sizes[0]:,}; 1 is linear"
+    rows.append(Row("growth", "wall, a span", growth, "ratio", most=LINEAR_MOST, how=how))
+    return rows
+
+
+def _joined(group: str, table: Path, whole: Cost, duckdb: Path) -> list[Row]:
+    what = "DuckDB's bare join of producers and consumers"
+    python = duckdb / "bin" / "python"
+    if not python.exists():
+        return [Row(group, what, None, "s", how=f"no DuckDB in {duckdb}")]
+    done = subprocess.run([python, "-c", _JOIN, table], stdout=subprocess.PIPE, check=True)
+    seconds, pairs = orjson.loads(done.stdout)
+    return [
+        Row(group, what, seconds, "s", how=f"{pairs:,} pairs"),
+        Row(group, "judged, beside it", whole.seconds / seconds, "times"),
+    ]
+
+
+def window(folder: Path, spans: int, days: float) -> list[Row]:
+    """An hour in the middle of a month that has learned, in a process of its own."""
+    group = f"an hour of {days:g} days, {spans:,} spans"
+    sys.stderr.write(f"bench: {group}\n")
+    store = made(folder, spans, days)
+    with Writer(store) as writer:
+        writer.save_expectations(pl.read_ipc(io.BytesIO(queries.learn(store, None))))
+    since_ns = START_NS + int(days * DAY_NS / 2)
+    question = queries.Question(store, since_ns=since_ns, until_ns=since_ns + HOUR_NS)
+    table = Layout(store).spans
+    parts = delta.parts(delta.open_table(table))
+    lo_ns, hi_ns = queries.margins(question)
+    opened = [part for part in parts if part.touches(lo_ns or 0, hi_ns or 0)]
+    asked = ("--since", _text(since_ns), "--until", _text(since_ns + HOUR_NS))
+    taken = cost("boundaries", "--store", str(store), *asked)
+    return [
+        Row(group, "wall", taken.seconds, "s"),
+        Row(group, "CPU", taken.cpu_seconds, "s"),
+        Row(group, "peak memory", taken.peak_bytes / 1e9, "GB"),
+        Row(group, "files opened", len(opened), "files", how=f"of {len(parts)}"),
+        Row(group, "rows in them", sum(part.rows for part in opened), "rows", how=f"of {spans:,}"),
+        Row(group, "bytes of them", sum(part.size_bytes for part in opened) / 1e6, "MB"),
+    ]
+
+
+def _text(time_ns: int) -> str:
+    return str(pl.Series([time_ns]).cast(pl.Datetime("ns", "UTC")).dt.strftime("%Y-%m-%dT%H:%M:%SZ")[0])
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measures, and prints."""
+    parser = argparse.ArgumentParser(prog="bench.analysis", description=__doc__)
+    parser.add_argument("--format", choices=FORMATS, default="table", help="Form of the answer.")
+    parser.add_argument("--spans", type=float, nargs="+", default=SPANS, help="Sizes of the stores that are judged.")
+    parser.add_argument("--days", type=float, default=30.0, help="Days of the store of which an hour is asked.")
+    parser.add_argument("--month", type=float, default=10e6, help="Its spans.")
+    parser.add_argument("--duckdb", type=Path, default=Path(".venv-duckdb"), help="A virtual environment with DuckDB.")
+    parser.add_argument("--keep", type=Path, help="Where the stores lie, or are made and left.")
+    asked = parser.parse_args(arguments)
+    WORK.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="bench-", dir=WORK, ignore_cleanup_errors=True) as scratch:
+        folder = asked.keep or Path(scratch)
+        rows = judged(folder, [int(size) for size in asked.spans], asked.duckdb)
+        rows += window(folder, int(asked.month), asked.days)
+    sys.stdout.write(FORMATS[asked.format](rows))
+
+
+if __name__ == "__main__":
+    main()
