@@ -124,7 +124,11 @@ def rows(broker: Broker) -> Iterator[Row]:
     for binding in broker.bindings:
         if binding.source:
             yield _binding(binding, binding.vhost or vhost, kinds.get((binding.vhost or vhost, binding.source)))
+    bound = {(binding.vhost or vhost, binding.source) for binding in broker.bindings}
     for (place, name), exchange in kinds.items():
+        # A route that leads nowhere says that the exchange is there, and that nothing is bound to it.
+        if name and not name.startswith("amq.") and (place, name) not in bound:
+            yield _route(place, name, exchange.type, None, (None, None))
         alternate = _alternate(broker, exchange, place)
         if alternate is not None:
             yield _route(place, name, "alternate", None, ("exchange", alternate))
@@ -218,7 +222,7 @@ def _alternate(broker: Broker, exchange: Exchange, vhost: str) -> str | None:
     return None if policy is None else text(policy.definition.get("alternate-exchange"))
 
 
-def _route(vhost: str, name: str, kind: str | None, routing_key: str | None, to: tuple[str, str]) -> Row:
+def _route(vhost: str, name: str, kind: str | None, routing_key: str | None, to: tuple[str | None, str | None]) -> Row:
     return {
         "fact": "route",
         "vhost": vhost,
