@@ -126,12 +126,12 @@ def rows(broker: Broker) -> Iterator[Row]:
             yield _binding(binding, binding.vhost or vhost, kinds.get((binding.vhost or vhost, binding.source)))
     bound = {(binding.vhost or vhost, binding.source) for binding in broker.bindings}
     for (place, name), exchange in kinds.items():
-        # A route that leads nowhere says that the exchange is there, and that nothing is bound to it.
-        if name and not name.startswith("amq.") and (place, name) not in bound:
-            yield _route(place, name, exchange.type, None, (None, None))
         alternate = _alternate(broker, exchange, place)
         if alternate is not None:
             yield _route(place, name, "alternate", None, ("exchange", alternate))
+        elif name and not name.startswith("amq.") and (place, name) not in bound:
+            # A route that leads nowhere says that the exchange is there, and that nothing is bound to it.
+            yield _route(place, name, exchange.type, None, (None, None))
 
 
 def _told(fact: str, vhost: str) -> Row:
