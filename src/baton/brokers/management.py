@@ -124,10 +124,14 @@ def rows(broker: Broker) -> Iterator[Row]:
     for binding in broker.bindings:
         if binding.source:
             yield _binding(binding, binding.vhost or vhost, kinds.get((binding.vhost or vhost, binding.source)))
+    bound = {(binding.vhost or vhost, binding.source) for binding in broker.bindings}
     for (place, name), exchange in kinds.items():
         alternate = _alternate(broker, exchange, place)
         if alternate is not None:
             yield _route(place, name, "alternate", None, ("exchange", alternate))
+        elif name and not name.startswith("amq.") and (place, name) not in bound:
+            # A route that leads nowhere says that the exchange is there, and that nothing is bound to it.
+            yield _route(place, name, exchange.type, None, (None, None))
 
 
 def _told(fact: str, vhost: str) -> Row:
@@ -220,7 +224,7 @@ def _alternate(broker: Broker, exchange: Exchange, vhost: str) -> str | None:
     return None if policy is None else text(policy.definition.get("alternate-exchange"))
 
 
-def _route(vhost: str, name: str, kind: str | None, routing_key: str | None, to: tuple[str, str]) -> Row:
+def _route(vhost: str, name: str, kind: str | None, routing_key: str | None, to: tuple[str | None, str | None]) -> Row:
     return {
         "fact": "route",
         "vhost": vhost,
