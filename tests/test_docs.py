@@ -75,6 +75,7 @@ def generated(folder: Path) -> dict[str, str]:
         "recover": _cut(shell(folder, f"baton recover {first['finding_id'][:12]} {owners} {as_of} --format markdown")),
         "journey": shell(folder, f"baton journey {first['correlation_id']} {owners}"),
         "who": shell(folder, f"baton who wealth.events {owners}"),
+        "whatif": shell(folder, f"baton whatif {owners} {as_of}"),
         "drops": "```json\n" + json.dumps(first, indent=1) + "\n```\n",
         "ownership": "```yaml\n" + (ROOT / RECORDING / "ownership.yaml").read_text() + "```\n",
         "causes": documentation(),
@@ -114,7 +115,7 @@ def _make_test() -> str:
     return "```console\n$ make test\n" + "\n".join(steps) + "\n```\n"
 
 
-NAMES = ["load", "commands", "boundaries", "findings", "finding", "recover", "journey", "who", "drops"]
+NAMES = ["load", "commands", "boundaries", "findings", "finding", "recover", "journey", "who", "whatif", "drops"]
 NAMES += ["ownership", "causes", "row", "finding-row", "make-test"]
 
 

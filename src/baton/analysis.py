@@ -92,6 +92,8 @@ class Analysis:
         facts: FACTS, as a history.
         estimates: see `handoffs.estimates.estimated`.
         replayed: what queue replays say.
+        unnamed: `trace_id`, `span_id` (String, hex) of sends that share a correlation id with others and nothing finer,
+            `missing` (Float64): each one's part of the receipts that are fewer than the sends.
         version: of the expectations used; null where there were none.
     """
 
@@ -103,6 +105,7 @@ class Analysis:
     facts: pl.DataFrame
     estimates: pl.DataFrame
     replayed: Replayed
+    unnamed: pl.DataFrame
     version: str | None
 
 
@@ -187,7 +190,7 @@ def analyze(  # noqa: PLR0913 - what it judges, and each thing it judges by
     rows = republished(unlisted(thinned(rows, paired.spans), paired.spans), paired.spans)
     rows, estimates = estimated(rows, watched.tails, as_of_ns)
     rows = message_law.judge(rows, as_of_ns)
-    rows = settle(rows, FACTS.empty() if facts is None else facts, as_of_ns)
+    rows = settle(rows, _facts(paired, catalog, facts), as_of_ns)
     called = paired.calls.join(came, on="send", how="left")
     answered = call_law.judge(called, expectations, paired.spans, watched, as_of_ns)
     answered = _in_journeys(answered, journeys)
@@ -207,8 +210,24 @@ def analyze(  # noqa: PLR0913 - what it judges, and each thing it judges by
         facts=FACTS.empty() if facts is None else facts,
         estimates=estimates,
         replayed=found,
+        unnamed=_unnamed(paired),
         version=None if expectations.is_empty() else expectations["version"][0],
     )
+
+
+def _facts(paired: Paired, catalog: Catalog, told: pl.DataFrame | None) -> pl.DataFrame:
+    """What brokers said of themselves, and what the ownership file says of their queues."""
+    facts = FACTS.empty() if told is None else told
+    if not catalog.queues:
+        return facts
+    return pl.concat([facts, declared.facts(catalog, paired.sends["tenant"].unique().to_list())])
+
+
+def _unnamed(paired: Paired) -> pl.DataFrame:
+    """See `Analysis.unnamed`."""
+    few = paired.unnamed.filter(pl.col("received") < pl.col("sent"))
+    ids = paired.spans[few["send"]].select(pl.col("trace_id", "span_id").bin.encode("hex"))
+    return ids.with_columns(1 - few["received"] / few["sent"]).rename({"received": "missing"})
 
 
 def _stopped(
@@ -279,8 +298,9 @@ def _typed(spans: pl.DataFrame, journeys: pl.DataFrame, catalog: Catalog) -> pl.
             ).alias("journey_deadline_ns"),
         )
     )
-    placed = journeys.lazy().join(homes.select("row", "tenant", "environment"), on="row")
-    return placed.join(first, on=journey, how="left").drop("tenant", "environment").collect()
+    placed = journeys.lazy().join(homes.select("row", "tenant", "environment"), on="row", maintain_order="left")
+    typed = placed.join(first, on=journey, how="left", maintain_order="left")
+    return typed.drop("tenant", "environment").collect()
 
 
 def _in_journeys(rows: pl.DataFrame, journeys: pl.DataFrame) -> pl.DataFrame:

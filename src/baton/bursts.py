@@ -54,7 +54,7 @@ def usual(count: int, of: int) -> float:
 
 
 def bursts(seen: NDArray[np.bool_], rate: float, chance: float) -> list[Burst]:
-    """The stretches that the usual rate does not make, in order, none touching another.
+    """The stretches that the usual rate does not make, in order, none overlapping another.
 
     Args:
         seen: yes or no, in the order of time.
@@ -69,9 +69,18 @@ def bursts(seen: NDArray[np.bool_], rate: float, chance: float) -> list[Burst]:
         burst = _strongest(seen[start:end], rate, needed)
         if burst is not None:
             one = Burst(start + burst.start, start + burst.end)
-            found.append(one)
+            found += _parted(seen, one, chance)
             pending += [(start, one.start), (one.end, end)]
     return sorted(found)
+
+
+def _parted(seen: NDArray[np.bool_], burst: Burst, chance: float) -> list[Burst]:
+    """Several sharp bursts near each other look like one mild one: they are told by its own rate."""
+    rate = float(seen[burst.start : burst.end].mean())
+    parts = bursts(seen[burst.start : burst.end], rate, chance) if rate < BURST_SHARE_MAX else []
+    if len(parts) < 2:  # noqa: PLR2004 - one within it is its core
+        return [burst]
+    return [Burst(burst.start + part.start, burst.start + part.end) for part in parts]
 
 
 def calm(seen: NDArray[np.bool_], least: int, chance: float) -> Calm | None:
@@ -101,14 +110,14 @@ def calm(seen: NDArray[np.bool_], least: int, chance: float) -> Calm | None:
 
 
 def _strongest(seen: NDArray[np.bool_], rate: float, needed: float) -> Burst | None:
-    """The stretch of the highest score, if that is needed or more; its ends are those of its own rate."""
-    inside = [min((1 + rate) / 2, max(ratio * rate, BURST_RATE_MIN)) for ratio in _RATIOS]
-    burst, score = max((_stretch(seen, rate, one) for one in inside), key=lambda pair: pair[1])
-    if score < needed:
-        return None
-    own = float(seen[burst.start : burst.end].mean())
-    sharper, _ = _stretch(seen, rate, min(max(own, rate), 1 - BURST_USUAL_MIN))
-    return sharper
+    """The likeliest of the stretches whose score is what is needed; its ends are those of its own rate."""
+    found = []
+    for ratio in _RATIOS:
+        burst, score = _stretch(seen, rate, min((1 + rate) / 2, max(ratio * rate, BURST_RATE_MIN)))
+        if score >= needed:
+            own = float(seen[burst.start : burst.end].mean())
+            found.append(_stretch(seen, rate, min(max(own, rate), 1 - BURST_USUAL_MIN)))
+    return max(found, key=lambda pair: pair[1])[0] if found else None
 
 
 def _stretch(seen: NDArray[np.bool_], rate: float, inside: float) -> tuple[Burst, float]:

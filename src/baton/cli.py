@@ -519,6 +519,28 @@ def boundaries(output: str, **asked: Unpack[_Asked]) -> None:
 
 
 @cli.command()
+@_WINDOW
+@_NARROW
+@click.option("--queue", metavar="NAME", help="Only this queue, or the one that this channel leads to.")
+@click.option("--finding", metavar="ID", help="Only queues that lost messages of this finding.")
+@_format("text", "json", "csv", "markdown")
+def whatif(output: str, queue: str | None, finding: str | None, **asked: Unpack[_Asked]) -> None:
+    """Say what would have saved the messages that queues lost.
+
+    The same sends are replayed, at the pace that the receivers showed, through other limits, policies and queues.
+    """
+    from baton import queries, savings
+    from baton.reports import rows, whatif
+
+    answers = queries.what_if(_question(asked), queue, finding)
+    if output == "text":
+        _write(whatif.as_text(answers, **_screen()))
+    else:
+        frame = savings.frame(answers)
+        _write({"json": rows.as_json, "csv": rows.as_csv, "markdown": rows.as_markdown}[output](frame).encode())
+
+
+@cli.command()
 @_STORE
 def compact(store: str | None) -> None:
     """Make few large files of many, delete what is kept no longer.

@@ -253,6 +253,12 @@ GAP_USUAL_RATIO = 5.0
 GAP_USUAL_QUANTILE = 0.95
 GAP_NS_MIN = 1 * SECOND_NS
 GAP_NS_LONG = 10 * SECOND_NS
+# ... or if it is this many times the mean distance of the spans on both sides of it, so many of them: what is usual at
+# night hides what is lost in a flood. Independent arrivals pause that long with a chance of e^-20.
+GAP_LOCAL_RATIO = 20.0
+GAP_LOCAL_SPANS = 50
+# ... and at least this long: 512 spans, an SDK's export batch, of an instance that makes 2500 a second.
+GAP_LOCAL_NS_MIN = SECOND_NS // 5
 # ... and if at least this many messages in a row should have been received in it: an export lost takes them all,
 # a queue loses them one by one.
 GAP_MESSAGES_MIN = 2
@@ -305,6 +311,8 @@ EXCHANGE_HOPS_MAX = 8
 # Routing keys of one channel that are held against its bindings one by one; of more (an order number in each key) the
 # key counts as unknown.
 ROUTING_KEYS_MAX = 1000
+# Changes of a broker's bindings that are told apart in time: a topology changes with releases, not by the minute.
+ROUTE_CHANGES_MAX = 1000
 # RabbitMQ's management statistics lag by up to 5 s (`collect_statistics_interval`): counters are at rest once nothing
 # was sent or received for that long.
 STATISTICS_LAG_NS = 5 * SECOND_NS
@@ -370,8 +378,8 @@ BURSTS_MAX = 8
 REPLAY_LOST_MIN = 10
 # ... and so many must have come through meanwhile: their depths and waits are what limits and TTLs are read from.
 REPLAY_SURVIVORS_MIN = 10
-# Messages replayed of one pool: a hypothesis over 200,000 takes 5 ms, and there are some hundred.
-REPLAY_MESSAGES_MAX = 200_000
+# Messages of one pool that hypotheses are tried on: one over 100,000 takes 10 ms, and there are up to some hundred.
+REPLAY_MESSAGES_MAX = 100_000
 # Messages before the first loss, from which the model queue fills.
 REPLAY_LEAD = 20_000
 # Fit (see `findings.replay`) from which a replay convicts. Eleven recordings of a real RabbitMQ fit by 0.93 to 1.00,
@@ -392,6 +400,14 @@ TAIL_DECISION_RATIO = 0.05
 OCCUPANTS_MAX = 16
 # Moments at which a queue's depth is told: an hour by seconds; a longer story by longer steps.
 DEPTH_POINTS_MAX = 3600
+# The model of the queue as it was must lose what was lost to this part (Jaccard) before anything is recommended; the
+# recordings reach 0.90 to 1.00.
+WHATIF_AGREEMENT_MIN = 0.8
+# A limit this many times larger is no longer a limit but another way to lose time: it is shown, not recommended.
+WHATIF_LIMIT_RATIO_MAX = 10
+# Senders that retry: so often, first after this, then twice as long each time; 6.3 s in all.
+RETRIES_MAX = 6
+RETRY_FIRST_NS = SECOND_NS // 10
 # Clocks are set by what receivers show that had been idle: by at least so many receipts, if they are off by more than
 # the way through a broker takes.
 ALIGN_RECEIPTS_MIN = 3

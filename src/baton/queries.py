@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from baton import summaries
+from baton import savings, summaries
 from baton.analysis import Analysis, analyze, expect, find, pair_up, repairs
 from baton.errors import NotFoundError, UsageError
 from baton.limits import FINDING_DIGITS_MIN, LEARN_SPANS_MAX, MATCHES_SHOWN_MAX, NAMES_MAX, TIME_NS_MAX
@@ -20,7 +20,7 @@ from baton.store.reader import Store
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from baton.reports.model import Finding, Journey, Report, Who
+    from baton.reports.model import Finding, Journey, Report, WhatIf, Who
 
 _TEAMS = ("from_team", "to_team", "channel_team", "accountable_team")
 
@@ -233,6 +233,17 @@ def broker_queues(store: Path, tenant: str | None) -> pl.DataFrame:
         .unique(names, keep="last")
         .sort(names)
     )
+
+
+def what_if(question: Question, queue: str | None = None, finding: str | None = None) -> list[WhatIf]:
+    """What would have saved the messages that full queues lost, or queues whose messages expired; worst first.
+
+    Empty where no replay explains a loss. Raises as `handoffs`, and NotFoundError if nothing is known of that queue or
+    finding.
+    """
+    answer = _answer(question)
+    rows = _asked(answer.analysis.handoffs, question)
+    return savings.savings(answer.analysis, answer.catalog, rows, queue, finding)
 
 
 def learn(store: Path, owners: Path | None) -> bytes:

@@ -213,11 +213,13 @@ SPANS = Frame(
         Column(
             "partition",
             STRING,
-            "Partition.",
+            "Partition, or the group or key within which a broker keeps the order.",
             (
                 "messaging.destination.partition.id",
                 "messaging.kafka.destination.partition",
                 "messaging.kafka.partition",
+                "messaging.rocketmq.message.group",
+                "messaging.gcp_pubsub.message.ordering_key",
             ),
         ),
         Column("batch_count", I64, "Messages in a batch.", ("messaging.batch.message_count",)),
@@ -673,6 +675,16 @@ DEFAULT_TENANT = "default"
 
 UNSAID = "? "
 """What the channel of a send begins with that says no destination: sender and span name stand for it."""
+
+ONWARD_NAME = (
+    r"(?i)(^|[^a-z])(d[-_. ]?l[-_. ]?[qxet]|dead|dead[-_. ]?letter(s|ed|ing)?|park(ed|ing)?([-_. ]?lot)?|poison(ed)?|"
+    r"quarantined?|undeliver(ed|able)|unrout(ed|able)|alternate|reject(s|ed)?|fail(ed|ures?)|errors?|retry|retries)"
+    r"([^a-z]|$)"
+)
+"""Names that operators give to places a message goes after or instead of its usual one."""
+
+RETRY_NAME = r"(?i)retry|retries|redeliver"
+"""Names of those from which it is taken again."""
 
 SEVERAL = " | "
 """Stands between names of which one is meant and nobody can tell which."""

@@ -51,7 +51,7 @@ def report(rows: pl.DataFrame, analysis: Analysis, catalog: Catalog, scope: Scop
         findings=findings(find(rows, analysis, catalog), catalog),
         counts={verdict: counts.get(verdict, 0) for verdict in VERDICTS},
         late=int(rows["late"].sum()),
-        blind=tuple(_blind(rows)) + tuple(_hot(analysis.hot)),
+        blind=(*_blind(rows), *_counted(rows, analysis.unnamed), *_hot(analysis.hot)),
         unowned=tuple(_unowned(rows)),
         profile=analysis.version,
     )
@@ -95,6 +95,25 @@ def _blind(rows: pl.DataFrame) -> Iterator[str]:
         way = f" over {channel}" if channel else ""
         to = receiver or "an unknown receiver"
         yield f"{count:,} from {sender} to {to}{way}: {why}"
+
+
+def _counted(rows: pl.DataFrame, unnamed: pl.DataFrame) -> Iterator[str]:
+    """One sentence a place where messages were lost that nothing names."""
+    lost = (
+        rows.filter((pl.col("verdict") == "unobserved") & (pl.col("deadline_at") <= pl.col("as_of")))
+        .unique(["trace_id", "span_id"], keep="any")
+        .join(unnamed, on=["trace_id", "span_id"])
+        .group_by("from_service", "channel")
+        .agg(pl.len().alias("count"), pl.col("missing").sum().round(0).cast(pl.Int64))
+        .filter(pl.col("missing") > 0)
+        .sort("missing", "from_service", "channel", descending=[True, False, False])
+    )
+    for sender, channel, count, missing in lost.iter_rows():
+        over = f" over {channel}" if channel else ""
+        yield (
+            f"{missing:,} of {count:,} from {sender}{over} have no receipt: they share correlation ids and nothing "
+            f"finer, so no single one is named"
+        )
 
 
 def _hot(hot: pl.DataFrame) -> Iterator[str]:

@@ -57,6 +57,8 @@ def polled(batch: int, links: int) -> tuple[pl.DataFrame, list[Span]]:
         recording.receive(
             at=poll * 10 + 9, step="receive", links=linked, more={"messaging.batch.message_count": len(sends)}
         )
+    for at in range(60):
+        recording.span("notify", at)
     return judged(recording), unlinked
 
 
@@ -218,6 +220,33 @@ def test_an_instance_at_work_holds_what_it_prefetched() -> None:
     recording.receive(at=20.3, took=45, under=busy, instance="1")
     recording.receive(at=65.4, under=held, instance="1")
     assert told(judged(recording), held)[0] == "delivered"
+
+
+# --- hidden lanes
+
+
+def test_a_message_that_is_to_wait_is_not_overtaken() -> None:
+    """The sender asked for ten minutes of delay: pending until they have passed, and then it waits, as far as told."""
+    recording = Recording()
+    recording.flow(TIMES)
+    held = recording.send(at=20, more={"messaging.header.x_delay": '["600000"]'})
+    for at in range(60, 900, 10):
+        recording.span("notify", at)
+    assert told(judged(recording, 300), held)[0] == "pending"
+    assert told(judged(recording), held)[0] == "stuck"
+
+
+def test_a_message_group_is_a_lane_of_its_own() -> None:
+    """A blocked group waits while others move on: only its own messages overtake."""
+    recording = Recording()
+    groups: dict[float, Span] = {}
+    for at in TIMES:
+        more = {"messaging.rocketmq.message.group": "B" if at in (30, 40) else "A"}
+        groups[at] = recording.send(at=at, more=more)
+        if at not in (30, 40):
+            recording.receive(at=at + 0.1, under=groups[at])
+    recording.span("notify", 900)
+    assert verdicts(judged(recording), groups, [30, 40]) == {"stuck"}
 
 
 # --- sampling

@@ -331,6 +331,19 @@ def test_lost_telemetry_is_no_lost_message(
     assert set(verdicts(rows, messages).values()) == {"delivered", "unobserved"}
 
 
+def test_lost_telemetry_in_a_flood_is_no_eviction(rng: random.Random, telemetry: Telemetry) -> None:
+    """Two seconds of a receiver's spans are lost while its queue overflows: what it took then is accused of nothing."""
+    messages = flood(rng)
+    run_queue(messages, steady(0.02), limit=50)
+    emit(telemetry, messages)
+    heartbeat(telemetry, "notify", "1", 60)
+    telemetry.keep(lambda service, _instance, _begin, end: not (service == "notify" and 11.3 <= end < 13.3))
+    rows = judged(telemetry)
+    assert false_drops(rows, messages) == []
+    assert found_share(rows, messages) > 0.5
+    assert causes(rows) == {"overflow"}
+
+
 @pytest.mark.parametrize("share", [0.7, 0.5, 0.25, 0.1])
 @pytest.mark.parametrize("seconds", [8, 60])
 def test_a_sampling_receiver_is_no_losing_queue(

@@ -58,13 +58,13 @@ def day(
 # --- nothing is lost -------------------------------------------------------------------------------------------------
 
 
-@scenario(70, seeds=1)
+@scenario(70)
 def plain_day(bank: Bank) -> None:
     """Nothing happens."""
     day(bank, PIKA)
 
 
-@scenario(160, moments=(50, 70, 95, 120))
+@scenario(160, moments=(50, 70, 95, 120), seeds=2)
 def month_end_backlog(bank: Bank) -> None:
     """For half a minute more is sent than two workers can take: late and whole."""
     events = Exchange("trade.events")
@@ -103,7 +103,7 @@ def fan_out_to_three(bank: Bank) -> None:
     bank.traffic(Sender("trading", shape=PIKA), events, 9, 0, 60)
 
 
-@scenario(120)
+@scenario(120, seeds=2)
 def competing_consumers_with_slow_work(bank: Bank) -> None:
     """Eight workers whose work takes from milliseconds to seconds: what is at work has no span yet."""
     events = Exchange("trade.events")
@@ -113,7 +113,7 @@ def competing_consumers_with_slow_work(bank: Bank) -> None:
     bank.traffic(Sender("trading"), events, 14, 0, 60)
 
 
-@scenario(200, moments=(20, 40, 58, 75, 110))
+@scenario(200, moments=(20, 40, 58, 75, 110), seeds=2)
 def heavy_tailed_delays(bank: Bank) -> None:
     """Thirty threads of one process, work with a Pareto tail of index 1.1: most in 20 ms, some in minutes."""
     events = Exchange("trade.events")
@@ -170,7 +170,7 @@ def crash_and_redelivery(bank: Bank) -> None:
     bank.traffic(Sender("trading"), events, 15, 0, 60)
 
 
-@scenario(130, moments=(33, 48, 61, 95))
+@scenario(130, moments=(33, 48, 61, 95), seeds=2)
 def blue_green_deployments(bank: Bank) -> None:
     """Three instances are replaced every 30 s, one by one, in good order."""
     events = Exchange("trade.events")
@@ -185,7 +185,7 @@ def blue_green_deployments(bank: Bank) -> None:
     bank.traffic(Sender("trading"), events, 10, 0, 115)
 
 
-@scenario(130, moments=(33, 48, 61, 95), seeds=1)
+@scenario(130, moments=(33, 48, 61, 95))
 def deployments_without_instance_ids(bank: Bank) -> None:
     """The same, and no span says of which instance it is."""
     bank.telemetry.nameless = {"notify", "trading"}
@@ -253,7 +253,7 @@ def priorities_starve_the_rest(bank: Bank) -> None:
     bank.traffic(Sender("trading"), events, 3, 0, 60, priority=9)
 
 
-@scenario(80, seeds=1)
+@scenario(80)
 def relay_keeps_the_message_id(bank: Bank) -> None:
     """A message is forwarded under the same id, and no context travels: each hop has its own receipt."""
     first, second = Exchange("orders"), Exchange("settlements")
@@ -276,7 +276,7 @@ def kafka(bank: Bank, shape: Shape, *, members: int = 3) -> list[object]:
     return list(pollers)
 
 
-@scenario(70, seeds=1)
+@scenario(70)
 def kafka_with_parents(bank: Bank) -> None:
     """Partitions and a group, context by parent."""
     kafka(bank, KAFKA)
@@ -294,7 +294,7 @@ def kafka_batches_by_links(bank: Bank) -> None:
     kafka(bank, KAFKA_BATCHED)
 
 
-@scenario(90, moments=(33, 38, 48, 59))
+@scenario(90, moments=(33, 38, 48, 59), seeds=2)
 def kafka_rebalances(bank: Bank) -> None:
     """A member dies between two commits; its partitions move, and what it had not committed is processed twice."""
     topic = Topic("trades", 6)
@@ -325,7 +325,7 @@ def clocks_minutes_apart(bank: Bank) -> None:
         bank.traffic(Sender(name, shape=IDS_ONLY), events, 8, 0, 60)
 
 
-@scenario(80, seeds=1)
+@scenario(80)
 def session_ids(bank: Bank) -> None:
     """All messages of a session bear one correlation id, and nothing else tells them apart."""
     events = Exchange("trade.events")
@@ -334,7 +334,7 @@ def session_ids(bank: Bank) -> None:
     bank.every(12, 0, 60, lambda: bank.send(sender, events, correlation=f"session-{bank.rng.randrange(40)}"))
 
 
-@scenario(80, seeds=1)
+@scenario(80)
 def correlation_ids_only(bank: Bank) -> None:
     """One correlation id a message, and no other tie; it comes again on the answer's way back."""
     requests, answers = Exchange("requests"), Exchange("answers")
@@ -381,7 +381,7 @@ def journeys_that_stop_now_and_then(bank: Bank) -> None:
     bank.traffic(Sender("deposits"), checks, 8, 0, 130)
 
 
-@scenario(70, seeds=1)
+@scenario(70)
 def calls_that_answer_errors(bank: Bank) -> None:
     """A server that answers errors has taken the call."""
     gateway, ledger = ("gateway", "1"), ("ledger", "1")
@@ -397,7 +397,7 @@ def calls_that_answer_errors(bank: Bank) -> None:
 # --- telemetry that does not tell ------------------------------------------------------------------------------------
 
 
-@scenario(90, moments=(35, 50, 62, 80))
+@scenario(90, moments=(35, 50, 62, 80), seeds=2)
 def exporter_cut_for_a_while(bank: Bank) -> None:
     """One of three receivers cannot export for 25 s, and works on."""
     bank.telemetry.batch_lost.append(lambda process, at: process == ("notify", "1") and 30 < at < 55)
@@ -428,7 +428,7 @@ def month_end(bank: Bank) -> None:
     bank.traffic(Sender("reports"), events, 80, 20, 30, rooted=False)
 
 
-@scenario(110, moments=(34, 42, 60, 90))
+@scenario(110, moments=(34, 42, 60, 90), seeds=2)
 def flood_loses_the_receivers_batches(bank: Bank) -> None:
     """A month-end flood with nothing lost, in which about every other batch of the receivers' spans is."""
     lost: dict[tuple[Process, float], bool] = {}
@@ -440,14 +440,14 @@ def flood_loses_the_receivers_batches(bank: Bank) -> None:
     month_end(bank)
 
 
-@scenario(110, moments=(34, 42, 60, 90))
+@scenario(110, moments=(34, 42, 60, 90), seeds=2)
 def flood_overruns_the_receivers_exporter(bank: Bank) -> None:
     """The same flood, in which the receivers' exporters hold 60 spans between two flushes and drop the rest."""
     bank.telemetry.queue_max["notify"] = 60
     month_end(bank)
 
 
-@scenario(110, moments=(34, 42, 60, 90))
+@scenario(110, moments=(34, 42, 60, 90), seeds=2)
 def flood_thins_the_receivers_spans(bank: Bank) -> None:
     """The same flood, in which a collector under pressure drops every third of the receivers' spans at random."""
     bank.telemetry.keep.append(
@@ -481,7 +481,7 @@ def head_sampling_with_parents(bank: Bank) -> None:
     day(bank, SPRING, rate=20)
 
 
-@scenario(70)
+@scenario(70, seeds=2)
 def head_sampling_with_links(bank: Bank) -> None:
     """Half of the traces is kept; sends and receipts are traces of their own."""
     bank.telemetry.keep.append(by_trace(0.5))
@@ -503,7 +503,7 @@ def head_sampling_said_in_tracestate(bank: Bank) -> None:
     day(bank, LINKED, rate=20)
 
 
-@scenario(70)
+@scenario(70, seeds=2)
 def receiver_samples_on_its_own(bank: Bank) -> None:
     """The receiver keeps a third of its spans whatever its parents decided."""
     kept: dict[str, bool] = {}

@@ -150,8 +150,13 @@ def _accusation(total: Score, bank: Bank, row: Row, fate: Fate | None) -> None:
     if row["verdict"] != "dropped":
         return
     total.accused += 1
-    total.found += row["span_id"] in bank.others
-    if row["span_id"] in bank.others or (fate is not None and fate.what in (LOST, PARKED)):
+    other = bank.others.get(row["span_id"])
+    if other is not None:
+        total.found += 1
+        total.causes[other, row["cause"]] += 1
+        total.right += row["cause"] == other
+        total.wrong += row["cause"] != other
+    if other is not None or (fate is not None and fate.what in (LOST, PARKED)):
         total.proven += 1
     else:
         total.false.append(_sentence(bank, row))

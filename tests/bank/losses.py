@@ -36,31 +36,31 @@ def flood(bank: Bank, shape: Shape, **rules: object) -> Queue:
     return queue
 
 
-@scenario(60)
+@scenario(60, seeds=2)
 def overflow_drop_head_pika(bank: Bank) -> None:
     """A full queue that evicts its head; pika's nested sends."""
     flood(bank, PIKA, limit=40)
 
 
-@scenario(60, seeds=1)
+@scenario(60)
 def overflow_drop_head_aio_pika(bank: Bank) -> None:
     """The same, written by aio-pika."""
     flood(bank, AIO_PIKA, limit=40)
 
 
-@scenario(60, seeds=1)
+@scenario(60)
 def overflow_drop_head_celery(bank: Bank) -> None:
     """The same, written by celery: links, no system."""
     flood(bank, CELERY, limit=25)
 
 
-@scenario(60, seeds=1)
+@scenario(60)
 def overflow_drop_head_spring(bank: Bank) -> None:
     """The same, written by Spring: no ids at all, parents only."""
     flood(bank, SPRING, limit=40)
 
 
-@scenario(60, seeds=1)
+@scenario(60)
 def overflow_by_ids_only(bank: Bank) -> None:
     """No context travels: message ids alone pair."""
     flood(bank, IDS_ONLY, limit=40)
@@ -72,7 +72,7 @@ def overflow_by_correlation_only(bank: Bank) -> None:
     flood(bank, CORRELATED_ONLY, limit=40)
 
 
-@scenario(60)
+@scenario(60, seeds=2)
 def overflow_reject_publish(bank: Bank) -> None:
     """A full queue refuses, and the senders hear of it."""
     queue = bank.queue("notify-q", "notify", limit=40, overflow=REJECT_PUBLISH)
@@ -88,7 +88,7 @@ def overflow_reject_publish_without_confirms(bank: Bank) -> None:
     crowd(bank, queue, MODERN, confirms=False)
 
 
-@scenario(60)
+@scenario(60, seeds=2)
 def overflow_competing_consumers(bank: Bank) -> None:
     """Four consumers with uneven work and prefetch take from the full queue."""
     queue = bank.queue("notify-q", "notify", limit=40)
@@ -151,7 +151,7 @@ def overflow_with_retries(bank: Bank) -> None:
     crowd(bank, queue, MODERN, retries=30)
 
 
-@scenario(70, uncaused="without facts a sharp ceiling of the waits may be all there is")
+@scenario(70, uncaused="without facts a sharp ceiling of the waits may be all there is", seeds=2)
 def expired_by_ttl(bank: Bank) -> None:
     """What waits longer than 400 ms expires."""
     flood(bank, MODERN, ttl=0.4)
@@ -212,7 +212,7 @@ def purged_queue(bank: Bank) -> None:
     bank.clock.at(19, queue.purge)
 
 
-@scenario(60, uncaused="they vanish at random")
+@scenario(60, uncaused="they vanish at random", seeds=2)
 def single_losses(bank: Bank) -> None:
     """Three in a hundred vanish within the broker; the receiver has other work as well."""
     events = Exchange("events")
@@ -248,7 +248,7 @@ def overflow_with_doubled_and_reordered_exports(bank: Bank) -> None:
     flood(bank, MODERN, limit=40)
 
 
-@scenario(60, seeds=1)
+@scenario(60)
 def overflow_without_instance_ids(bank: Bank) -> None:
     """No service says which instance it is."""
     bank.telemetry.nameless = {"notify", "trading", "market-data"}
@@ -320,7 +320,7 @@ def calls_lost(bank: Bank) -> None:
             bank.telemetry.span(ledger, "POST /post", SERVER, call.begin + 0.002, call.end - 0.002, parent=call)
 
 
-@scenario(140, moments=(55, 85, 100, 120))
+@scenario(170, moments=(55, 75, 100, 140))
 def silent_stop_after_the_check(bank: Bank) -> None:
     """A release of the compliance service forgets to book most of the deposits that it accepted, for 20 s."""
     checks, bookings = Exchange("checks"), Exchange("bookings")
@@ -329,14 +329,14 @@ def silent_stop_after_the_check(bank: Bank) -> None:
     def checked(message: Message, span: Span) -> None:
         outcome = int(message.id.rsplit("-", 1)[1]) % 20
         span.attributes["deposit.outcome"] = "declined" if outcome < 5 else "accepted"
-        if outcome >= 5 and 80 < bank.clock.now < 100 and bank.rng.random() < 0.8:
+        if outcome >= 5 and 60 < bank.clock.now < 80 and bank.rng.random() < 0.8:
             bank.others[span.id] = "silent_stop"
         elif outcome >= 5:
             bank.send(checker, bookings, parent=span)
 
     bank.consumer(checks.bind(bank.queue("checks-q", "compliance")), bank.steady(0.02), then=checked)
     bank.consumer(bookings.bind(bank.queue("bookings-q", "ledger")), bank.steady(0.02))
-    bank.traffic(Sender("deposits"), checks, 8, 0, 130)
+    bank.traffic(Sender("deposits"), checks, 6, 0, 160)
 
 
 @scenario(60, blind="nobody was ever seen to receive")

@@ -33,6 +33,11 @@ def test_several_are_found_in_order() -> None:
     assert found == [Burst(300, 340), Burst(540, 620)]
 
 
+def test_sharp_ones_near_each_other_stay_apart() -> None:
+    """However much likelier the one stretch over all of them is than each alone."""
+    assert bursts(seen(*[(80, 0), (40, 1)] * 3), 0.05, CHANCE) == [Burst(80, 120), Burst(200, 240), Burst(320, 360)]
+
+
 @pytest.mark.parametrize("sequence", [[], [True], [True] * 5, [False] * 100])
 def test_a_handful_is_chance(sequence: list[bool]) -> None:
     """Too short, or without any."""

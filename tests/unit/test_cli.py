@@ -105,8 +105,9 @@ def raising(error: BaseException) -> Callable[..., object]:
 
 
 def parameters() -> Iterator[tuple[str, click.Option]]:
-    """Every option of every command, and of the group."""
-    for name, command in {"baton": cli.cli, **cli.cli.commands}.items():
+    """Every option of every command, and of the groups."""
+    of_broker = {f"broker {name}": command for name, command in cli.broker.commands.items()}
+    for name, command in {"baton": cli.cli, **cli.cli.commands, **of_broker}.items():
         yield from ((name, option) for option in command.params if isinstance(option, click.Option))
 
 

@@ -7,7 +7,8 @@
 | reject-publish | what the sender saw refused is what the counters miss | overflow |
 | a TTL, no limit | what has no receipt was lost, or went to a dead-letter place unreceived | expired |
 | both | the node's counters allow one of the two | that one |
-| neither | it was emptied at a stroke: restart, purge, deletion | broker_lost |
+| neither | it was emptied at a stroke, other than by its receivers | broker_lost |
+| any | what waited in it was gone after a restart, or with the queue | broker_lost |
 | any | what was received and went on was never acknowledged | rejected |
 
 The node's counters are of all its queues: they bound a number. Where they tell of fewer than were lost, they speak
@@ -158,6 +159,13 @@ def _causes(balance: Balance, counters: Series, limit: _Limit, node: _Node) -> l
                 "receiver_down", "missing", sure=True, sentence=f"{balance.waiting} messages wait and nobody consumes"
             )
         ]
+    if balance.swept_ns > 0:
+        what = "it was gone" if balance.gone else "its counters had begun anew and it was empty"
+        sentence = (
+            f"{balance.waiting} messages waited in {limit.queue} at {clock(int(counters.at_ns[balance.last]))}; by "
+            f"{clock(balance.swept_ns)} {what}, and nobody took them"
+        )
+        return [Blame("broker_lost", "missing", sure=True, sentence=sentence)]
     if not exact or balance.refuted > 0:
         return []
     found = []

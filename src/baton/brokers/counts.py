@@ -13,7 +13,7 @@ The counters are laid beside the messages that spans saw sent to the queue. They
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -79,7 +79,9 @@ class Balance:
         published, acknowledged, waiting, lost: as the broker counted.
         seen, missing, failed, hopped, bad: as spans count.
         resting: the queue was at rest in the end.
-        swept: it was emptied other than by its receivers: restart, purge, deletion.
+        swept: it was emptied at a stroke other than by its receivers: a purge.
+        swept_ns: when its counters had begun anew, or it was gone, with all that waited; 0 if not so.
+        gone: it was gone by then.
         conflict: receipts exceed acknowledgements: it is not this receiver's queue.
     """
 
@@ -100,12 +102,15 @@ class Balance:
     refuted: int
     resting: bool
     swept: bool = False
+    swept_ns: int = 0
+    gone: bool = False
     conflict: bool = False
 
 
 def balances(messages: Messages, series: Series) -> list[Balance]:
     """The balances of every stretch of time in which something is missing, failed or went to a dead-letter place."""
     known = (series.published != UNKNOWN) & (series.waiting != UNKNOWN) & (series.acknowledged != UNKNOWN)
+    known &= ~series.gone
     rest = _at_rest(messages, series) & known
     clean = np.flatnonzero(rest & (series.waiting == 0))
     high = np.searchsorted(messages.sent_ns, series.at_ns, side="right")
@@ -119,9 +124,25 @@ def balances(messages: Messages, series: Series) -> list[Balance]:
             _balance(messages, series, (first, last), high, resting=bool(rest[last]))
             for last in _ends(clean, stretch, rest, known)
         ]
-        counted = [balance for balance in told if balance is not None]
+        counted = [balance for balance in (_swept_away(messages, series, first, high, rest), *told) if balance]
         found += ([one for one in counted if one.word is not None] or counted)[:1]
     return found
+
+
+def _swept_away(messages: Messages, series: Series, first: int, high: Ints, rest: Flags) -> Balance | None:
+    """The messages that waited at rest, until the queue was gone or its counters began anew, and that nobody took."""
+    fell = (series.published[1:] < series.published[:-1]) & (series.published[1:] != UNKNOWN)
+    for old in np.flatnonzero((fell | series.gone[1:]) & rest[:-1]).tolist():
+        waited = _balance(messages, series, (first, old), high, resting=True) if old > first else None
+        if waited is None or waited.word != "waiting":
+            continue
+        gone = bool(series.gone[old + 1])
+        # Durable messages outlive a restart: only an empty queue that its receivers did not empty has lost them.
+        taken = int((messages.done_ns > series.at_ns[old]).sum())
+        empty = rest[old + 1] and series.waiting[old + 1] == 0 and series.acknowledged[old + 1] <= taken
+        if gone or empty:
+            return replace(waited, word="lost", lost=waited.waiting, swept_ns=int(series.at_ns[old + 1]), gone=gone)
+    return None
 
 
 def _ends(clean: Ints, stretch: int, rest: Flags, known: Flags) -> list[int]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ssl
 import threading
 from contextlib import contextmanager, suppress
-from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from http.client import HTTPConnection, HTTPException, HTTPSConnection, IncompleteRead
 from socket import SHUT_RDWR
 from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, urlsplit
@@ -103,6 +103,10 @@ class Door:
             with suppress(OSError):
                 connection.sock.shutdown(SHUT_RDWR)
 
+    def _give_up(self, late: threading.Event) -> None:
+        late.set()
+        self.hang_up()
+
     @contextmanager
     def _connected(self) -> Iterator[HTTPConnection]:
         host, port = self._url.hostname or "", self._url.port
@@ -111,18 +115,18 @@ class Door:
             if self._url.scheme == "https"
             else HTTPConnection(host, port, timeout=BROKER_CONNECT_S_MAX)
         )
-        # Each receipt of a byte begins the socket's own time anew; this ends all of it.
-        watch = threading.Timer(BROKER_ANSWER_S_MAX, self.hang_up)
+        late = threading.Event()
+        # A socket's own time begins anew with each byte; this one ends whatever drips.
+        watch = threading.Timer(BROKER_ANSWER_S_MAX, self._give_up, (late,))
         watch.daemon = True
         try:
             connection.connect()
-            connection.sock.settimeout(BROKER_ANSWER_S_MAX)
+            connection.sock.settimeout(None)
             self._open = connection
             watch.start()
             yield connection
         except (OSError, HTTPException) as error:
-            late = not watch.is_alive() and watch.finished.is_set()
-            why = f"no whole answer within {BROKER_ANSWER_S_MAX:.0f} s" if late else _said(error)
+            why = f"no whole answer within {BROKER_ANSWER_S_MAX:g} s" if late.is_set() else _said(error)
             raise BrokerError(
                 f"the broker at {self.name} cannot be asked ({why}): check the address, and that its management plugin "
                 "is on"
@@ -144,6 +148,8 @@ class Door:
                 f"the broker at {self.name} answers more than {BROKER_BYTES_MAX} bytes: export its definitions and "
                 "load them with `baton broker load`"
             )
+        if response.length:  # what was announced and did not come
+            raise IncompleteRead(body, response.length)
         return response.status, body
 
     def _refuse(self, status: int, place: str) -> None:

@@ -214,6 +214,8 @@ def _alternate(broker: Broker, exchange: Exchange, vhost: str) -> str | None:
     said = text(exchange.arguments.get("alternate-exchange"))
     if said is not None:
         return said
+    if not any("alternate-exchange" in policy.definition for policy in broker.policies):
+        return None
     policy = in_force(broker.policies, vhost, exchange.name, "exchange")
     return None if policy is None else text(policy.definition.get("alternate-exchange"))
 

@@ -60,10 +60,9 @@ class Located(NamedTuple):
 
     Attributes:
         routed: SENT columns, `vhost`, `sure` (List(String): the queues
-            that take such a message if any does), `bound` (List(String): of them those that no receiver takes from),
-            `parked` (List(String): the queues of an alternate exchange), `unbound` (Boolean: no binding takes it).
-        homes: SUBSCRIPTION columns, `vhost`, `home` (the queue).
-        letters: SCOPE columns, `vhost`, `home`, `letter` (the queue of its dead letters).
+            that take such a message if any does), `bound` (List(String): of them those that no receiver takes from).
+        homes: SUBSCRIPTION columns, `vhost`, `at_queue` (the queue).
+        letters: SCOPE columns, `vhost`, `at_queue`, `letter` (the queue of its dead letters).
     """
 
     routed: pl.DataFrame
@@ -101,12 +100,12 @@ def places(rows: pl.DataFrame, facts: pl.DataFrame) -> Located:
         at |= _onward(reaches, [one for one in takers if one.onward], ways, dead)
         letters += [(*scope, *queue, name) for queue, name in _letters(ways, dead).items()]
         homes += [(*scope, *name, *queue) for name, queue in at.items()]
-    lists = dict.fromkeys(("sure", "bound", "parked"), pl.List(pl.String))
+    lists = dict.fromkeys(("sure", "bound"), pl.List(pl.String))
     text = dict.fromkeys([*SENT, "vhost"], pl.String)
     return Located(
-        pl.DataFrame(routed, schema={**text, **lists, "unbound": pl.Boolean}, orient="row"),
-        pl.DataFrame(homes, schema=dict.fromkeys([*SUBSCRIPTION, "vhost", "home"], pl.String), orient="row"),
-        pl.DataFrame(letters, schema=dict.fromkeys([*SCOPE, "vhost", "home", "letter"], pl.String), orient="row"),
+        pl.DataFrame(routed, schema={**text, **lists}, orient="row"),
+        pl.DataFrame(homes, schema=dict.fromkeys([*SUBSCRIPTION, "vhost", "at_queue"], pl.String), orient="row"),
+        pl.DataFrame(letters, schema=dict.fromkeys([*SCOPE, "vhost", "at_queue", "letter"], pl.String), orient="row"),
     )
 
 
@@ -271,5 +270,4 @@ def _routed(
         homes = expected[channel]
         # A subscription whose queue is not known may be any of them.
         bound = [queue for queue in sure if (reach.vhost, queue) not in homes] if None not in homes else []
-        unbound = not reach.possible
-        yield channel, key, reach.vhost, sorted(sure), sorted(bound), sorted(reach.parked), unbound
+        yield channel, key, reach.vhost, sorted(sure), sorted(bound)

@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 NODE_WIDE = "rabbitmq_global_"
 """What RabbitMQ's node-wide counters begin with; the other metrics are of one queue, or of the machine."""
 
-_SAMPLE = re.compile(r"(?P<name>[a-zA-Z_:][a-zA-Z0-9_:]*(?:\{[^}]*\})?)[ \t]+(?P<value>\S+)(?:[ \t]+-?[0-9]+)?")
+_SAMPLE = re.compile(
+    r'(?P<name>[a-zA-Z_:][a-zA-Z0-9_:]*(?:\{(?:[^}"\\]|"(?:[^"\\]|\\.)*")*\})?)'
+    r"[ \t]+(?P<value>\S+)(?:[ \t]+-?[0-9]+)?"
+)
 _LABEL = re.compile(r'([a-zA-Z_][a-zA-Z0-9_]*)="((?:[^"\\]|\\.)*)"')
 
 

@@ -36,14 +36,14 @@ the facts convict one, whether beyond doubt, and its sentence; the queue's limit
 sent, and how long before or after the broker said so; whether the broker says that it has no limit; that it has no
 dead-letter exchange."""
 
-_QUEUE = [*SCOPE, "vhost", "home"]
+_QUEUE = [*SCOPE, "vhost", "at_queue"]
 
 
 def reckon(rows: pl.DataFrame, facts: pl.DataFrame) -> pl.DataFrame:
     """The broker's word on the rows of every queue that seems to have lost something.
 
     Args:
-        rows: judged message rows with `vhost`, `home`.
+        rows: judged message rows with `vhost`, `at_queue`.
         facts: FACTS, as a history.
 
     Returns:
@@ -63,10 +63,12 @@ def reckon(rows: pl.DataFrame, facts: pl.DataFrame) -> pl.DataFrame:
 
 
 def _messages(rows: pl.DataFrame) -> pl.DataFrame:
-    expected = rows.filter((pl.col("relation") == "expected") & pl.col("home").is_not_null())
+    expected = rows.filter((pl.col("relation") == "expected") & pl.col("at_queue").is_not_null())
     hops = rows.filter((pl.col("relation") == "onward") & pl.col("row").is_not_null()).select("send").unique()
     seen = pl.col("row").is_not_null()
     hopped = pl.col("hop").fill_null(value=False)
+    # A send that may have been taken all the same is missing rather than failed.
+    failed = ~seen & pl.col("failed") & ~pl.col("unsure")
     lapsed = pl.col("lapsed").fill_null(value=False)
     return (
         expected.join(hops.with_columns(pl.lit(value=True).alias("hop")), on="send", how="left")
@@ -75,13 +77,13 @@ def _messages(rows: pl.DataFrame) -> pl.DataFrame:
             "send",
             *SUBSCRIPTION,
             "vhost",
-            "home",
+            "at_queue",
             "sent_ns",
             pl.col("done_ns").fill_null(0),
             seen.alias("seen"),
             (seen & (lapsed | pl.col("sidelined"))).alias("bad"),
-            (~seen & pl.col("failed")).alias("failed"),
-            (~seen & ~pl.col("failed") & (hopped | pl.col("sidelined"))).alias("hopped"),
+            failed.alias("failed"),
+            (~seen & ~failed & (hopped | pl.col("sidelined"))).alias("hopped"),
         )
         .with_columns((~pl.col("seen") & ~pl.col("failed") & ~pl.col("hopped")).alias("missing"))
     )
@@ -159,8 +161,9 @@ def _sentence(balance: Balance, counters: Series, queue: str) -> str:
             f"{balance.refuted} were taken, and nothing tells which"
         ),
         "lost": (
-            f"by the broker's counters until {until} {came} and {balance.waiting} wait: {balance.lost} were lost, as "
-            f"many as have no receipt"
+            f"by the broker's counters until {until} {came} and {balance.waiting} "
+            + ("waited, and no longer" if balance.swept_ns > 0 else "wait")
+            + f": {balance.lost} were lost, as many as have no receipt"
         ),
         "waiting": (
             f"by the broker's counters until {until} {came} and {balance.waiting} wait, as many as have no receipt; "

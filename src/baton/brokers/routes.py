@@ -72,10 +72,14 @@ class _Found(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Routes:
-    """The bindings and queues of one broker: (vhost, exchange) -> bindings, and vhost -> names of queues."""
+    """The bindings and queues of one broker: (vhost, exchange) -> bindings, and vhost -> names of queues.
+
+    `declared` are vhosts of which only people told: they count where the broker itself does not know the channel.
+    """
 
     bindings: dict[tuple[str, str], tuple[Binding, ...]]
     queues: dict[str, frozenset[str]]
+    declared: frozenset[str] = frozenset()
 
     def reach(self, channel: str, key: str | None) -> Reach | None:
         """Where a message sent to a channel goes; None where nothing is known, or two vhosts know the channel.
@@ -96,6 +100,7 @@ class Routes:
                 found.append((vhost, self.from_exchange(vhost, channel, key)))
             if queue and not (exchange and found[-1][1].possible == direct.possible):
                 found.append((vhost, direct))
+        found = [one for one in found if one[0] not in self.declared] or found
         if len(found) != 1:
             return None
         return Reach(found[0][0], *found[0][1])
@@ -164,16 +169,23 @@ def routes(facts: pl.DataFrame, first_ns: int) -> Routes:
         first_ns: when the first message asked about was sent: what was gone before does not count.
     """
     queues: dict[str, set[str]] = defaultdict(set)
-    for vhost, name in facts.filter(pl.col("fact") == "queue").select("vhost", "name").unique().iter_rows():
+    queue = (pl.col("fact") == "queue") & (pl.col("kind") != "topic").fill_null(value=True)
+    group = (pl.col("fact") == "subscription") & pl.col("to").is_not_null()
+    for vhost, name in facts.filter(queue | group).select("vhost", "name").unique().iter_rows():
         queues[vhost].add(name)
     bindings: dict[tuple[str, str], list[Binding]] = defaultdict(list)
     for vhost, name, binding in _bindings(facts, first_ns):
         if name == DEFAULT:
             continue
         bindings[vhost, name] += [] if binding is None else [binding]
+    # A consumer group takes every message of its topic, as a queue behind a fanout does.
+    for vhost, topic, name in facts.filter(group).select("vhost", "to", "name").unique().sort(pl.all()).iter_rows():
+        bindings[vhost, topic].append(Binding("fanout", None, name, "queue"))
     return Routes(
         {place: tuple(found) for place, found in bindings.items()},
         {vhost: frozenset(names) for vhost, names in queues.items()},
+        frozenset(facts.filter(pl.col("source") == "declared")["vhost"])
+        - frozenset(facts.filter(pl.col("source") != "declared")["vhost"]),
     )
 
 

@@ -21,6 +21,7 @@ import polars as pl
 
 from baton.brokers.places import SCOPE, SENT, Located, kept_keys, places
 from baton.brokers.reckon import reckon
+from baton.brokers.unbound import unbound
 from baton.limits import DEADLINE_DEFAULT_NS, FACT_AGE_NS_FRESH, INSTANT_NS_MAX
 from baton.schema import SUBSCRIPTION
 
@@ -29,9 +30,8 @@ _OF_RECEIPT = (
     "row", "receiver", "instance", "lane", "destination", "queue", "step", "lapsed", "lapse", "first_ns", "received_ns",
     "done_ns", "deliveries", "services", "place",
 )  # fmt: skip
-_UNSEEN = ("unknown receiver", "sampled", "silent", "gap", "blind", "unborn", "deaf", "lost receipt", "overtaken",
-           "drained", "waiting", "awaited", "early", "unnamed", "no time")  # fmt: skip
-"""Clauses of messages without a receipt, of which nobody has said a word."""
+_OWN_WORD = ("received", "resent", "refused", "returning", "sidelined", "failed")
+"""Clauses of messages that somebody had in hand: the sender's own word, or a receiver's."""
 
 
 class Overruled(NamedTuple):
@@ -69,14 +69,14 @@ def settle(rows: pl.DataFrame, facts: pl.DataFrame, as_of_ns: int) -> pl.DataFra
         return rows
     rows = kept_keys(rows)
     located = places(rows, facts)
-    rows = _unbound(_bound(_routed(rows, located), located), located, facts)
+    rows = _unbound(_bound(_routed(rows, located), located), facts)
     rows = rows.join(reckon(rows, facts), on=_KEY, how="left", nulls_equal=True)
     return _overruled(rows, as_of_ns)
 
 
 def _routed(rows: pl.DataFrame, located: Located) -> pl.DataFrame:
-    """Adds `vhost`, `home` (the subscription's queue) and `letter` (the queue of its dead letters)."""
-    queue = [*SCOPE, "vhost", "home"]
+    """Adds `vhost`, `at_queue` (the subscription's queue) and `letter` (the queue of its dead letters)."""
+    queue = [*SCOPE, "vhost", "at_queue"]
     return rows.join(located.homes, on=SUBSCRIPTION, how="left").join(located.letters, on=queue, how="left")
 
 
@@ -98,9 +98,9 @@ def _bound(rows: pl.DataFrame, located: Located) -> pl.DataFrame:
     added = added.with_columns(
         *(pl.lit(None, dtype=rows.schema[name]).alias(name) for name in _OF_RECEIPT),
         pl.format("queue {}", "queues").alias("subscription"),
-        pl.col("queues").alias("home"),
+        pl.col("queues").alias("at_queue"),
         pl.lit("bound").alias("expected_by"),
-    ).join(located.letters.rename({"letter": "_letter"}), on=[*SCOPE, "vhost", "home"], how="left")
+    ).join(located.letters.rename({"letter": "_letter"}), on=[*SCOPE, "vhost", "at_queue"], how="left")
     added = added.with_columns(pl.col("_letter").alias("letter"))
     kept = rows.join(led_rows.select("send", "subscription"), on=["send", "subscription"], how="anti", nulls_equal=True)
     return pl.concat([kept, added.select(rows.columns)])
@@ -108,7 +108,7 @@ def _bound(rows: pl.DataFrame, located: Located) -> pl.DataFrame:
 
 def _anew() -> tuple[pl.Expr, ...]:
     """What is known of a message at a queue, when all that was judged was its receipt at another one."""
-    failed = pl.col("failed")
+    failed = pl.col("failed") & ~pl.col("unsure")
     return (
         pl.when(failed).then(pl.lit("failed")).otherwise(pl.lit("unknown receiver")).alias("proof"),
         pl.when(failed).then(pl.lit("dropped")).otherwise(pl.lit("unobserved")).alias("verdict"),
@@ -119,54 +119,38 @@ def _anew() -> tuple[pl.Expr, ...]:
         ).alias("evidence"),
         pl.lit(value=False).alias("sidelined"),
         pl.lit(value=False).alias("mended"),
+        pl.lit(None, dtype=pl.Int64).alias("duplicates"),
         *(pl.lit(None).cast(dtype).alias(name) for name, dtype in (("held_at", pl.String), ("made_good", pl.UInt32))),
         (pl.col("sent_ns").clip(upper_bound=INSTANT_NS_MAX) + DEADLINE_DEFAULT_NS).alias("deadline_at_ns"),
     )
 
 
-def _unbound(rows: pl.DataFrame, located: Located, facts: pl.DataFrame) -> pl.DataFrame:
+def _unbound(rows: pl.DataFrame, facts: pl.DataFrame) -> pl.DataFrame:
     """Adds `parked` (the queue that an alternate exchange leads to) and `unbound_ns`: when the broker said so.
 
-    Of a message that no binding takes, and that nobody was ever seen to receive. Null else.
+    Of a message that no binding took; null else.
     """
-    looked = facts.filter(pl.col("fact").is_in(["route", "snapshot"])).select(
-        pl.col("at_ns").alias("unbound_ns"), "tenant"
-    )
-    nowhere = located.routed.filter("unbound").select(
-        *SENT,
-        pl.col("vhost").alias("_vhost"),
-        pl.when(pl.col("parked").list.len() == 1).then(pl.col("parked").list.first()).alias("parked"),
-    )
-    lost = rows.filter(pl.col("subscription").is_null()).join(nowhere, on=SENT, nulls_equal=True)
-    told = (
-        lost.sort("sent_ns")
-        .join_asof(
-            looked.unique().sort("unbound_ns"),
-            left_on="sent_ns",
-            right_on="unbound_ns",
-            by="tenant",
-            strategy="nearest",
-            check_sortedness=False,
-        )
-        .select("send", "_vhost", "parked", "unbound_ns")
-    )
+    received = rows.filter(pl.col("row").is_not_null()).select("send")
+    unseen = rows.filter(~pl.col("proof").is_in(_OWN_WORD)).unique("send", keep="first", maintain_order=True)
+    found = unbound(unseen.join(received, on="send", how="anti").select("send", *SENT, "sent_ns"), facts)
+    nowhere = pl.col("parked").is_not_null()
     return (
-        rows.join(told, on="send", how="left")
+        rows.join(found, on="send", how="left")
         .with_columns(
-            pl.coalesce("vhost", pl.when(pl.col("parked").is_not_null()).then("_vhost")).alias("vhost"),
-            pl.coalesce("home", "parked").alias("home"),
+            pl.when(nowhere).then("lost_in").otherwise("vhost").alias("vhost"),
+            pl.when(nowhere).then("parked").otherwise("at_queue").alias("at_queue"),
         )
-        .drop("_vhost")
+        .drop("lost_in")
     )
 
 
 def _overruled(rows: pl.DataFrame, as_of_ns: int) -> pl.DataFrame:
     """Verdict, proof and evidence by TABLE; `queue` and `held_at` as the broker knows them."""
-    unseen = pl.col("proof").is_in(_UNSEEN)
+    unseen = ~pl.col("proof").is_in(_OWN_WORD)
     fresh = (pl.col("sent_ns") - pl.col("unbound_ns")).abs() <= FACT_AGE_NS_FRESH
     parked_all = (pl.col("word") == "waiting") & pl.col("parked").is_not_null()
-    unbound = pl.col("unbound_ns").is_not_null() & (fresh | parked_all | (pl.col("unbound_ns") == 0))
-    nowhere = pl.format(
+    nowhere = fresh | parked_all
+    sentence = pl.format(
         "no binding of {} takes it, by the broker's word of {}{}",
         "channel",
         pl.from_epoch(pl.col("unbound_ns"), time_unit="ns").dt.to_string("%Y-%m-%dT%H:%M:%SZ"),
@@ -179,7 +163,7 @@ def _overruled(rows: pl.DataFrame, as_of_ns: int) -> pl.DataFrame:
         pl.when(~unseen)
         .then(None)
         .when(pl.col("unbound_ns").is_not_null())
-        .then(pl.when(unbound).then(pl.lit("unbound")))
+        .then(pl.when(nowhere).then(pl.lit("unbound")))
         .when((pl.col("word") == "waiting") & ~due)
         .then(None)
         .otherwise("word")
@@ -188,7 +172,7 @@ def _overruled(rows: pl.DataFrame, as_of_ns: int) -> pl.DataFrame:
     verdicts = {row.word: row.verdict for row in TABLE}
     dropped = pl.col("verdict") == "dropped"
     return (
-        rows.with_columns(word.alias("word"), pl.when(unseen & unbound).then(nowhere).otherwise("told").alias("told"))
+        rows.with_columns(word.alias("word"), pl.when(unseen & nowhere).then(sentence).otherwise("told").alias("told"))
         .with_columns(
             pl.when(pl.col("word").is_not_null() & ~(dropped & (pl.col("word") == "lost")))
             .then(pl.col("word").replace_strict(clauses, default=None, return_dtype=pl.String))
@@ -205,12 +189,12 @@ def _overruled(rows: pl.DataFrame, as_of_ns: int) -> pl.DataFrame:
             .alias("evidence"),
             pl.when(pl.col("word") == "acknowledged").then(pl.lit("settled")).otherwise("step").alias("step"),
             pl.when(pl.col("unbound_ns").is_null())
-            .then(pl.coalesce("queue", "home"))
+            .then(pl.coalesce("queue", "at_queue"))
             .otherwise("queue")
             .alias("queue"),
             _held().alias("held_at"),
         )
-        .drop("route_key", "vhost", "home", "letter")
+        .drop("route_key", "vhost", "at_queue", "letter")
     )
 
 
@@ -220,7 +204,7 @@ def _held() -> pl.Expr:
         pl.when(pl.col("word") == "unbound")
         .then("parked")
         .when(pl.col("word") == "waiting")
-        .then("home")
+        .then("at_queue")
         .when(pl.col("held_at").is_not_null())
         .then(pl.coalesce("letter", "held_at"))
         .when(pl.col("word") == "lost")

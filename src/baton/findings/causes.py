@@ -184,8 +184,8 @@ CAUSES: tuple[Cause, ...] = (
     ),
     Cause(
         "broker_lost",
-        "The broker's counters miss as many as have no receipt, and the queue, without limit or TTL, was emptied at a "
-        "stroke: a restart, purge or deletion.",
+        "As many as have no receipt waited in the queue, by the broker's counters, when it was restarted or deleted; "
+        "or they miss as many, and the queue, without limit or TTL, was emptied at a stroke: a purge.",
         _LOST & _told("broker_lost"),
         "confirmed",
         pl.col("fact_told"),

@@ -57,7 +57,7 @@ def moments(pool: Pool, run: Run) -> pl.DataFrame:
         SUBSCRIPTION columns, `send`, `moment_ns` (the loss; null if the queue lost nothing while the message stood in
         it, which is then not what lost it), one row a lost message.
     """
-    losses = np.sort(run.left[run.lost])
+    losses = np.sort(run.left[run.lost], kind="stable")
     lost = np.flatnonzero(pool.lost)
     start, end = pool.arrive[lost], run.left[lost]
     near = np.searchsorted(losses, start)
@@ -128,5 +128,5 @@ def _kinds(pool: Pool) -> Iterator[tuple[str, str | None, NDArray[np.bool_]]]:
 def _held(run: Run, mask: NDArray[np.bool_], at: NDArray[np.int64]) -> NDArray[np.int64]:
     """How many of these messages stood in the queue at each moment (ns), right after what was lost just then."""
     stood = mask & (run.left > run.entered)
-    came = np.searchsorted(np.sort(run.entered[stood]), at, side="right")
-    return came - np.searchsorted(np.sort(run.left[stood]), at, side="right")
+    came = np.searchsorted(np.sort(run.entered[stood], kind="stable"), at, side="right")
+    return came - np.searchsorted(np.sort(run.left[stood], kind="stable"), at, side="right")

@@ -127,16 +127,17 @@ def pools(rows: pl.DataFrame, services: pl.DataFrame) -> Iterator[tuple[pl.DataF
 
 
 def _readings(wanted: pl.DataFrame, messages: pl.DataFrame) -> Iterator[Pool]:
-    """Whole, by queue, and each lossy subscription alone; raw, and with the clocks set by what idle receivers show."""
-    whole = [("pool", messages)]
-    alone = [("own", part) for _, part in messages.join(wanted, on=SUBSCRIPTION, how="semi").group_by(SUBSCRIPTION)]
-    queued = messages.with_columns(pl.col("queue").drop_nulls().unique().first().over(SUBSCRIPTION).alias("queue"))
-    queues = [("queue", part) for (name,), part in queued.group_by("queue") if name is not None]
+    """By queue, whole, and each lossy subscription alone; raw, and with the clocks set by what idle receivers show."""
     several = messages.select(SUBSCRIPTION).n_unique() > 1
-    for scope, part in [*queues, *whole, *(alone if several else [])]:
-        for readable in (part, _aligned(part)):
-            if readable is not None:
-                yield _pool(scope, readable.sort("sent_ns", "send"))
+    aligned = _aligned(messages)
+    for read in (messages,) if aligned is None else (messages, aligned.sort("sent_ns", "send")):
+        if read["queue"].null_count() < read.height:
+            named = read.with_columns(pl.col("queue").drop_nulls().unique().first().over(SUBSCRIPTION).alias("queue"))
+            yield from (_pool("queue", part) for (name,), part in named.group_by("queue") if name is not None)
+        yield _pool("pool", read)
+        if several:
+            alone = read.join(wanted, on=SUBSCRIPTION, how="semi", maintain_order="left")
+            yield from (_pool("own", part) for _, part in alone.group_by(SUBSCRIPTION, maintain_order=True))
 
 
 def _pool(scope: str, messages: pl.DataFrame) -> Pool:
@@ -170,7 +171,7 @@ def _aligned(messages: pl.DataFrame) -> pl.DataFrame | None:
     A receiver that had been idle for longer than a receipt takes found the queue empty: what its next message seems to
     have waited is the way there, and the difference of the clocks.
     """
-    taken = messages.filter(pl.col("first_ns").is_not_null()).sort("first_ns")
+    taken = messages.head(REPLAY_MESSAGES_MAX).filter(pl.col("first_ns").is_not_null()).sort("first_ns")
     busy_until = pl.col("done_ns").cum_max().shift().over("receiver", "instance")
     took = (pl.col("done_ns") - pl.col("first_ns")).median().over("receiver", "instance")
     ways = ["service", "receiver"]

@@ -193,7 +193,7 @@ class Found:
 
     def run(self) -> Run:
         """What became of each message of the pool; those that never came to the queue were REFUSED."""
-        return _whole(self.pool, self.best.hypothesis)
+        return _whole(self.pool, self.best.hypothesis, rooms(self.pool, self.best.hypothesis.prefetch))
 
 
 def rooms(pool: Pool, prefetch: int) -> NDArray[np.int64]:
@@ -235,6 +235,28 @@ def _judged(about: Sequence[tuple[Pool, Replay]]) -> Found:
     return Found(best, rival, best.fit >= REPLAY_FIT_MIN and clear, pool)
 
 
+@dataclass(frozen=True, slots=True)
+class _Bench:
+    """A pool made ready for many hypotheses.
+
+    Attributes:
+        pool: the messages.
+        prefetch: messages that the consumers have in hand.
+        room: when they had room for one more, ns, ascending.
+        came: the messages received, in the order of their receipts.
+    """
+
+    pool: Pool
+    prefetch: int
+    room: NDArray[np.int64]
+    came: NDArray[np.int64]
+
+
+def _bench(pool: Pool, prefetch: int) -> _Bench:
+    came = np.flatnonzero(pool.received)
+    return _Bench(pool, prefetch, rooms(pool, prefetch), came[np.argsort(pool.first[came], kind="stable")])
+
+
 def _hypotheses(pool: Pool) -> Iterator[Replay]:
     """The best of each kind of hypothesis; more kinds only where the simpler ones do not fit."""
     if not pool.lost.any() or not pool.received.any():
@@ -251,29 +273,31 @@ def _hypotheses(pool: Pool) -> Iterator[Replay]:
 
 
 def _policies(pool: Pool, prefetch: int) -> Iterator[Replay]:
-    amid = _amid(pool, prefetch, np.ones(len(pool.arrive), bool))
+    bench = _bench(pool, prefetch)
+    amid = _amid(bench, np.ones(len(pool.arrive), bool))
     if len(amid.depths) < REPLAY_SURVIVORS_MIN:
         return
     depth, wait = int(np.median(amid.depths)), int(np.median(amid.waits))
     if depth >= QUEUE_DEPTH_MIN:
         for policy in (DROP_HEAD, REJECT_PUBLISH):
-            yield _climbed(pool, Hypothesis(policy, depth + 1, prefetch), max(depth // 16, 1), 1, amid.depths)
+            yield _climbed(bench, Hypothesis(policy, depth + 1, prefetch), max(depth // 16, 1), 1, amid.depths)
     ceiling = int(np.quantile(amid.waits, 0.9))
     if wait >= TTL_WAIT_RATIO_MIN * ceiling > 0:
-        found = _climbed(pool, Hypothesis(TTL, ceiling, prefetch), ceiling // 25, max(ceiling // 400, 1), amid.depths)
+        found = _climbed(bench, Hypothesis(TTL, ceiling, prefetch), ceiling // 25, max(ceiling // 400, 1), amid.depths)
         if wait >= TTL_WAIT_RATIO_MIN * found.hypothesis.bound and not _tail(found.hypothesis.bound):
             yield found
 
 
 def _prioritised(pool: Pool, first: tuple[str, str]) -> Iterator[Replay]:
     others = (pool.rows[first[0]] != first[1]).to_numpy()
-    amid = _amid(pool, _SIMPLE[1], others)
+    bench = _bench(pool, _SIMPLE[1])
+    amid = _amid(bench, others)
     if len(amid.depths) < REPLAY_SURVIVORS_MIN or np.median(amid.depths) < QUEUE_DEPTH_MIN:
         return
     limit = int(np.median(amid.depths)) + 1
     for policy in (DROP_HEAD, REJECT_PUBLISH):
         start = Hypothesis(policy, limit, _SIMPLE[1], first)
-        yield _climbed(pool, start, max(limit // 16, 1), 1, amid.depths)
+        yield _climbed(bench, start, max(limit // 16, 1), 1, amid.depths)
 
 
 def _kinds(pool: Pool) -> Iterator[tuple[str, str]]:
@@ -302,12 +326,12 @@ class _Amid:
     waits: NDArray[np.int64]
 
 
-def _amid(pool: Pool, prefetch: int, counted: NDArray[np.bool_]) -> _Amid:
-    came = np.flatnonzero(pool.received & counted)
-    order = came[np.argsort(pool.first[came], kind="stable")]
+def _amid(bench: _Bench, counted: NDArray[np.bool_]) -> _Amid:
+    pool = bench.pool
+    order = bench.came[counted[bench.came]]
     taken = pool.first[order]
-    if prefetch > 0 and counted.all():
-        taken = np.minimum(np.maximum(rooms(pool, prefetch), pool.arrive[order]), taken)
+    if bench.prefetch > 0 and counted.all():
+        taken = np.minimum(np.maximum(bench.room, pool.arrive[order]), taken)
     losses = pool.arrive[pool.lost]
     amid = (pool.arrive[order] >= losses[0]) & (pool.arrive[order] <= losses[-1])
     order, taken = order[amid], taken[amid]
@@ -316,13 +340,13 @@ def _amid(pool: Pool, prefetch: int, counted: NDArray[np.bool_]) -> _Amid:
     return _Amid(np.maximum(behind, 0), np.maximum(taken - pool.arrive[order], 0))
 
 
-def _climbed(pool: Pool, start: Hypothesis, step: int, finest: int, depths: NDArray[np.int64]) -> Replay:
+def _climbed(bench: _Bench, start: Hypothesis, step: int, finest: int, depths: NDArray[np.int64]) -> Replay:
     """The best bound from `start` on: steps that halve while no neighbour is better."""
     known: dict[int, Replay] = {}
 
     def at(bound: int) -> Replay:
         if bound not in known:
-            known[bound] = _scored(pool, replace(start, bound=bound), depths)
+            known[bound] = _scored(bench, replace(start, bound=bound), depths)
         return known[bound]
 
     best = at(start.bound)
@@ -336,25 +360,26 @@ def _climbed(pool: Pool, start: Hypothesis, step: int, finest: int, depths: NDAr
     return best
 
 
-def _scored(pool: Pool, hypothesis: Hypothesis, depths: NDArray[np.int64]) -> Replay:
-    outcome = _whole(pool, hypothesis)
+def _scored(bench: _Bench, hypothesis: Hypothesis, depths: NDArray[np.int64]) -> Replay:
+    pool = bench.pool
+    outcome = _whole(pool, hypothesis, bench.room)
     known = pool.lost | pool.received
     # What its sender knows to have failed never came to a queue that refuses nothing: that queue does not explain it.
     lost = outcome.lost & known & ~(pool.failed & (hypothesis.policy != REJECT_PUBLISH))
     either = int(((lost | pool.lost) & known).sum())
     both = int((lost & pool.lost).sum())
+    # Receipts whose message the model hands over at the same turn, give or take one.
+    slot = outcome.slot[bench.came]
+    order = float(((slot >= 0) & (np.abs(slot - np.arange(len(slot))) <= 1)).mean())
     told = (int(pool.lost.sum()), int(lost.sum()), both)
-    return Replay(pool, hypothesis, both / either if either else 0.0, _in_order(pool, outcome), depths, told)
+    return Replay(pool, hypothesis, both / either if either else 0.0, order, depths, told)
 
 
-def _whole(pool: Pool, hypothesis: Hypothesis) -> Run:
-    """The model over those messages that came to the queue."""
+def _whole(pool: Pool, hypothesis: Hypothesis, room: NDArray[np.int64]) -> Run:
+    """The model over those messages that came to the queue; the others were REFUSED."""
     comes = np.ones(len(pool.arrive), bool) if hypothesis.policy == REJECT_PUBLISH else ~pool.failed | pool.received
-    rank = None
-    if hypothesis.first is not None:
-        column, value = hypothesis.first
-        rank = (pool.rows[column] == value).fill_null(value=False).to_numpy().astype(np.int64)[comes]
-    outcome = run(pool.arrive[comes], rooms(pool, hypothesis.prefetch), hypothesis.queue, rank)
+    rank = ranks(pool, hypothesis)
+    outcome = run(pool.arrive[comes], room, hypothesis.queue, None if rank is None else rank[comes])
     if comes.all():
         return outcome
     fate = np.full(len(comes), REFUSED, np.int8)
@@ -363,13 +388,12 @@ def _whole(pool: Pool, hypothesis: Hypothesis) -> Run:
     return Run(fate, entered, left, slot, outcome.peak)
 
 
-def _in_order(pool: Pool, outcome: Run) -> float:
-    """Share of the receipts whose message the model hands over at the same turn, give or take one."""
-    came = np.flatnonzero(pool.received)
-    turn = np.empty(len(came), np.int64)
-    turn[np.argsort(pool.first[came], kind="stable")] = np.arange(len(came))
-    slot = outcome.slot[came]
-    return float(((slot >= 0) & (np.abs(slot - turn) <= 1)).mean())
+def ranks(pool: Pool, hypothesis: Hypothesis) -> NDArray[np.int64] | None:
+    """1 for messages of the kind with the higher priority, else 0; None where none has."""
+    if hypothesis.first is None:
+        return None
+    column, value = hypothesis.first
+    return (pool.rows[column] == value).fill_null(value=False).to_numpy().astype(np.int64)
 
 
 if __name__ == "__main__":

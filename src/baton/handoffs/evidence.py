@@ -8,14 +8,31 @@ from baton.handoffs.outages import told
 from baton.limits import SECOND_NS, SILENCE_TAIL_NS
 
 
-def sentences() -> pl.Expr:
-    """List(String): the sentences of the clause in `proof`, over the rows of `verdict.judge`."""
+def evidenced(rows: pl.DataFrame) -> pl.DataFrame:
+    """Adds `evidence` (List(String)): the sentences of the clause in `proof`, none where there is nothing to tell.
+
+    Most rows are plain deliveries: sentences are made of the others only, each clause's of its own rows.
+
+    Args:
+        rows: those of `verdict.judge`.
+    """
+    numbered = rows.with_row_index("_place").filter((pl.col("proof") != "received") | _remarkable())
     said = [
-        pl.when(pl.col("proof") == clause).then(sentence)
+        numbered.filter(pl.col("proof") == clause).select(
+            "_place", pl.concat_list(parts).list.drop_nulls().alias("evidence")
+        )
         for clause, parts in _by_clause().items()
-        for sentence in parts
     ]
-    return pl.concat_list(said).list.drop_nulls()
+    places = pl.select(_place=pl.int_range(rows.height, dtype=pl.UInt32))
+    evidence = places.join(pl.concat(said), on="_place", how="left", maintain_order="left")["evidence"]
+    return rows.with_columns(evidence.fill_null([]))
+
+
+def _remarkable() -> pl.Expr:
+    """Whether there is something to tell of a delivery: a sentence of "received" holds."""
+    told = ("mended", "again_well", "failed")
+    counted = (pl.col("deliveries") > 1) | (pl.col("duplicates") > 0) | (pl.col("received_ns") < pl.col("sent_ns"))
+    return pl.any_horizontal(*told, counted).fill_null(value=False)
 
 
 def seconds(duration_ns: pl.Expr) -> pl.Expr:

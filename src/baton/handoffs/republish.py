@@ -9,10 +9,7 @@ import numpy as np
 import polars as pl
 
 from baton.limits import MESSAGE_ID_WINDOW_NS, PARENT_CHAIN_MAX
-from baton.schema import SUBSCRIPTION
-
-RETRY = r"(?i)retry|retries|redeliver"
-"""How operators call the places where messages wait to be tried again."""
+from baton.schema import RETRY_NAME, SUBSCRIPTION
 
 _KEY = ["send", *SUBSCRIPTION]
 
@@ -41,7 +38,7 @@ def republished(rows: pl.DataFrame, spans: pl.DataFrame) -> pl.DataFrame:
             & (
                 (pl.col("again_channel") == pl.col("channel"))
                 | (pl.col("again_channel") == pl.col("place"))
-                | pl.col("again_channel").str.contains(RETRY)
+                | pl.col("again_channel").str.contains(RETRY_NAME)
             )
         )
         .group_by(_KEY)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import polars as pl
 
 from baton import sampling
-from baton.limits import IDLE_POLLS_MIN, ORPHAN_SERVERS_SHARE_MAX
+from baton.handoffs.delays import delays
+from baton.limits import IDLE_POLLS_MIN, INSTANT_NS_MAX, ORPHAN_SERVERS_SHARE_MAX
 from baton.schema import SUBSCRIPTION
 
 _KEY = ["send", *SUBSCRIPTION]
@@ -27,13 +28,27 @@ def signs(rows: pl.DataFrame, spans: pl.DataFrame, unnamed: pl.DataFrame) -> pl.
     counts = unnamed.rename({"sent": "unnamed_sent", "received": "unnamed_received"})
     missing = rows.filter(pl.col("row").is_null() & pl.col("subscription").is_not_null())
     return (
-        rows.join(
-            open_receipts(missing.select(*_KEY, "services", "sent_ns"), spans), on=_KEY, how="left", nulls_equal=True
-        )
+        _held(rows, delays(missing["send"].unique().sort(), spans))
+        .join(open_receipts(missing.select(*_KEY, "services", "sent_ns"), spans), on=_KEY, how="left", nulls_equal=True)
         .join(_idle(rows, spans), on=SUBSCRIPTION, how="left", nulls_equal=True)
         .join(counts, on="send", how="left")
         .join(_unsampled(missing, spans), on="send", how="left")
         .with_columns(pl.col("unsampled").fill_null(value=False))
+    )
+
+
+def _held(rows: pl.DataFrame, held: pl.DataFrame) -> pl.DataFrame:
+    """Puts the deadline of what the broker was to hold back after that; what overtook it meanwhile proves nothing."""
+    if held.is_empty():
+        return rows
+    until_ns = pl.col("held_until_ns").clip(upper_bound=INSTANT_NS_MAX)
+    return (
+        rows.join(held, on="send", how="left")
+        .with_columns(
+            pl.max_horizontal("deadline_at_ns", until_ns + pl.col("deadline_ns")).alias("deadline_at_ns"),
+            pl.when(pl.col("held_until_ns").is_null()).then("overtaken_ns").alias("overtaken_ns"),
+        )
+        .drop("held_until_ns")
     )
 
 

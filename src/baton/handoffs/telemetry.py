@@ -14,6 +14,9 @@ from baton.handoffs.outages import shadows
 from baton.limits import (
     ACKNOWLEDGE_NS_MAX,
     DURATION_NS_MAX,
+    GAP_LOCAL_NS_MIN,
+    GAP_LOCAL_RATIO,
+    GAP_LOCAL_SPANS,
     GAP_MESSAGES_MIN,
     GAP_NS_LONG,
     GAP_NS_MIN,
@@ -62,18 +65,31 @@ def watch(spans: pl.DataFrame) -> pl.DataFrame:
 
 
 def gaps(spans: pl.DataFrame) -> pl.DataFrame:
-    """INSTANCE columns, `gap_from_ns`, `gap_until_ns`: pauses in an instance's spans that are long, or long for it."""
+    """Pauses in an instance's spans that are long, long for it, or long for how busy it was before and after.
+
+    Args:
+        spans: SPANS and SIGHTINGS.
+
+    Returns:
+        INSTANCE columns, `gap_from_ns`, `gap_until_ns`, sorted by the first.
+    """
     quiet_since = pl.col("end_ns").cum_max().shift().over(INSTANCE)
     pause_ns = pl.col("start_ns") - pl.col("gap_from_ns")
     usual_ns = pl.col("pause_ns").filter(pl.col("pause_ns") > 0).quantile(GAP_USUAL_QUANTILE).over(INSTANCE)
     long_ns = (usual_ns * GAP_USUAL_RATIO).clip(GAP_NS_MIN, GAP_NS_LONG)
+    # What stands before and after the pause, the same number of spans on each side.
+    before_ns = pl.col("gap_from_ns") - pl.col("start_ns").shift(GAP_LOCAL_SPANS).over(INSTANCE)
+    after_ns = pl.col("start_ns").shift(-GAP_LOCAL_SPANS).over(INSTANCE) - pl.col("start_ns")
+    busy_ns = pl.max_horizontal("before_ns", "after_ns") / GAP_LOCAL_SPANS
+    local_ns = (busy_ns * GAP_LOCAL_RATIO).clip(lower_bound=GAP_LOCAL_NS_MIN)
+    both = pl.col("before_ns").is_not_null() & pl.col("after_ns").is_not_null()
     return (
         spans.lazy()
         .select(*INSTANCE, "start_ns", "end_ns")
         .sort("start_ns", "end_ns")
         .with_columns(quiet_since.alias("gap_from_ns"))
-        .with_columns(pause_ns.alias("pause_ns"))
-        .filter(pl.col("pause_ns") > long_ns)
+        .with_columns(pause_ns.alias("pause_ns"), before_ns.alias("before_ns"), after_ns.alias("after_ns"))
+        .filter((pl.col("pause_ns") > long_ns) | (both & (pl.col("pause_ns") > local_ns)))
         .select(*INSTANCE, "gap_from_ns", pl.col("start_ns").alias("gap_until_ns"))
         .sort("gap_from_ns")
         .collect()

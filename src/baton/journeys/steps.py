@@ -1,7 +1,7 @@
 """Steps: what a kind of journey nearly always does next, and which journeys did not.
 
-A step is a service's entry span (a call answered, a message received, or a root) by service and name. The one
-before it is the nearest that nearly all journeys with it came by.
+A step is a journey's entry into a service (`entries`) by service and span name. The one before it is the nearest that
+nearly all journeys with it came by.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from baton.journeys.entries import entries
 from baton.journeys.outcomes import goes_on, outcomes, telling, valued_by
 from baton.limits import (
     DEADLINE_DEFAULT_NS,
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _HOME = ["tenant", "environment"]
-_JOURNEY = [*_HOME, "journey_id"]
 _KIND = [*_HOME, "journey"]
 _AT = [*_KIND, "service", "name"]
 _TO = ["to_service", "to_name"]
@@ -53,12 +53,13 @@ def learn(spans: pl.DataFrame, journeys: pl.DataFrame, handed: pl.DataFrame, kno
         EXPECTATIONS of kind step, one row a (step, next step, outcome), without version and window.
     """
     sampling = known.filter("tossed")["services"].explode(empty_as_null=False).unique().to_list()
-    entered = _entered(spans, journeys).filter(~pl.col("service").is_in(sampling))
-    first = _first(entered).join(handed.lazy().unique("row", keep="any"), on="row", how="left").collect()
+    rows, kinds, places = entries(spans, journeys)
+    first = _first(rows.join(places.filter(~pl.col("service").is_in(sampling)), on="place").join(kinds, on="kind"))
+    first = first.join(handed.unique("row", keep="any"), on="row", how="left")
     first = first.join(_frequent(first), on=_AT, how="semi").sort("start_ns", "row")
     steps = first.partition_by(_AT, as_dict=True)
     ends_ns = spans["end_ns"].max()
-    rows: list[dict[str, Any]] = []
+    learned: list[dict[str, Any]] = []
     for link in _links(first).iter_rows(named=True):
         kind = tuple(link[name] for name in _KIND)
         ahead = steps[(*kind, link["to_service"], link["to_name"])]
@@ -66,9 +67,9 @@ def learn(spans: pl.DataFrame, journeys: pl.DataFrame, handed: pl.DataFrame, kno
         deadline_ns = _deadline_ns(passed)
         passed = passed.filter(pl.col("sent_ns").clip(upper_bound=INSTANT_NS_MAX) + deadline_ns <= ends_ns)
         said = outcomes(spans, passed.clear() if passed["went"].all() else passed)
-        rows += _learned({**link, "deadline_ns": deadline_ns, "via": _via(ahead)}, passed, said)
+        learned += _learned({**link, "deadline_ns": deadline_ns, "via": _via(ahead)}, passed, said)
     schema = {name: EXPECTATIONS.schema[name] for name in _LEARNED}
-    return pl.DataFrame(rows, schema=schema).sort("tenant", "environment", "channel", "subscription")
+    return pl.DataFrame(learned, schema=schema).sort("tenant", "environment", "channel", "subscription")
 
 
 def passages(spans: pl.DataFrame, journeys: pl.DataFrame, expectations: pl.DataFrame) -> pl.DataFrame:
@@ -87,83 +88,47 @@ def passages(spans: pl.DataFrame, journeys: pl.DataFrame, expectations: pl.DataF
     known = expectations.filter(pl.col("kind") == "step")
     if known.is_empty():
         return PASSAGES.empty()
-    known = _known(known)
-    ahead = _ahead(known)
-    places = pl.concat([known.select(*_AT), ahead.select(*_KIND, service="later_service", name="later_name")]).unique()
-    entered = _first(_entered(spans, journeys, places).join(places.lazy(), on=_AT, how="semi")).collect()
-    came = (
-        entered.lazy()
-        .select(*_JOURNEY, "journey", later_service="service", later_name="name", went_ns="start_ns")
-        .join(ahead.lazy(), on=[*_KIND, "later_service", "later_name"])
-        .group_by(*_JOURNEY, *_TO)
-        .agg(pl.col("went_ns").min())
-    )
-    passed = (
-        entered.lazy()
-        .filter(pl.col("status_code") != _FAILED)
-        .join(known.select(*_AT, *_TO, "outcome_key").unique().lazy(), on=_AT)
-        .join(came, on=[*_JOURNEY, *_TO], how="left")
-        .rename({"row": "send"})
-        .collect()
-    )
-    stopped = passed.filter(pl.col("went_ns").is_null())
-    counts = _with_outcome(spans, stopped, known).group_by("step").len().filter(pl.col("len") >= STEP_STOPS_MIN)
-    wanted = known.join(counts, on="step", how="semi")
-    if wanted.is_empty():
+    rows, kinds, places = entries(spans, journeys)
+    known = _numbered(_known(known), kinds, places)
+    links = known.select("link", "kind", "place", "to_place").unique()
+    at = rows.lazy().filter(pl.col("status_code") != _FAILED).join(links.lazy(), on=["kind", "place"])
+    came = rows.lazy().join(_ahead(links).lazy(), on=["kind", "place"])
+    # Names and outcomes are looked up only for those that stopped, and only then for the others.
+    missed = at.join(came, on=["key", "link"], how="anti").select("link", "key", "row", "start_ns").collect()
+    missed = missed.filter(pl.len().over("link") >= STEP_STOPS_MIN)
+    stopped = _with_outcome(spans, _first_of(missed), known)
+    many = stopped.group_by("step").len().filter(pl.col("len") >= STEP_STOPS_MIN)
+    known = known.join(many, on="step", how="semi")
+    if known.is_empty():
         return PASSAGES.empty()
-    passed = passed.join(wanted, on=[*_AT, *_TO], how="semi")
+    on = known.select("link").unique().lazy()
+    went = came.join(on, on="link", how="semi").group_by("link", "key").agg(pl.col("start_ns").min().alias("went_ns"))
+    passed = _first_of(at.join(on, on="link", how="semi").select("link", "key", "row", "start_ns").collect())
+    passed = _with_outcome(spans, passed.join(went.collect(), on=["link", "key"], how="left"), known)
     start_ns = pl.col("start_ns").clip(upper_bound=INSTANT_NS_MAX)
+    by_row = journeys if journeys["row"].is_sorted() else journeys.sort("row")
     return (
-        _with_outcome(spans, passed, wanted)
-        .with_columns(pl.col("start_ns").alias("sent_ns"), (start_ns + pl.col("deadline_ns")).alias("deadline_at_ns"))
+        passed.with_columns(
+            *by_row.select("journey_id", "journey_type")[passed["row"]].get_columns(),
+            spans["service_version"].gather(passed["row"]),
+            pl.col("row").alias("send"),
+            pl.col("start_ns").alias("sent_ns"),
+            (start_ns + pl.col("deadline_ns")).alias("deadline_at_ns"),
+        )
         .select(PASSAGES.names)
+        .cast(PASSAGES.schema)
         .sort("sent_ns", "send", "subscription")
     )
 
 
-def _entered(spans: pl.DataFrame, journeys: pl.DataFrame, places: pl.DataFrame | None = None) -> pl.LazyFrame:
-    """Entry spans and roots with `journey`, the kind of their journey; of the places only, where some are given."""
-    root, role = pl.col("parent_span_id").is_null(), pl.col("role")
-    # A send or a call is no step of its own: what became of it is said by the laws of messages and calls.
-    entry = role.is_in(["server", "receive"]).fill_null(value=False) | (root & role.is_null())
-    if places is not None:
-        entry &= pl.col("service").is_in(places["service"].unique().implode()) & pl.col("name").is_in(
-            places["name"].unique().implode()
-        )
-    entered = (
-        spans.lazy()
-        .filter(entry | root)
-        .select(
-            "row",
-            *_HOME,
-            "trace_id",
-            "service",
-            "service_version",
-            "name",
-            "start_ns",
-            "status_code",
-            root.alias("root"),
-            entry.alias("entry"),
-        )
-        .join(journeys.lazy().select("row", "journey_id", "journey_type"), on="row")
-    )
-    roots = (
-        entered.filter(pl.col("root") & (pl.col("trace_id") == pl.col("journey_id")))
-        .sort("start_ns", "row")
-        .unique(_JOURNEY, keep="first", maintain_order=True)
-        .select(*_JOURNEY, pl.concat_str("service", pl.lit(" "), "name").alias("of_root"))
-    )
-    return (
-        entered.join(roots, on=_JOURNEY, how="left")
-        .with_columns(pl.coalesce("journey_type", "of_root").alias("journey"))
-        .filter(pl.col("entry") & pl.col("journey").is_not_null())
-        .drop("of_root", "root", "entry", "trace_id")
-    )
-
-
-def _first(entered: pl.LazyFrame) -> pl.LazyFrame:
+def _first(rows: pl.DataFrame) -> pl.DataFrame:
     """Each step of a journey once: its first entry."""
-    return entered.sort("start_ns", "row").unique([*_JOURNEY, "service", "name"], keep="first", maintain_order=True)
+    return rows.sort("start_ns", "row").unique(["key", "kind", "place"], keep="first", maintain_order=True)
+
+
+def _first_of(rows: pl.DataFrame) -> pl.DataFrame:
+    """Each (link, journey) once."""
+    return rows.sort("start_ns", "row").unique(["link", "key"], keep="first", maintain_order=True)
 
 
 def _frequent(first: pl.DataFrame) -> pl.DataFrame:
@@ -183,14 +148,14 @@ def _links(first: pl.DataFrame) -> pl.DataFrame:
     number = pl.int_range(pl.len()).over(_KIND)
     sample = (
         first.lazy()
-        .unique([*_KIND, "journey_id"], keep="first", maintain_order=True)
+        .unique([*_KIND, "key"], keep="first", maintain_order=True)
         .filter(number % (pl.len().over(_KIND) // STEP_SAMPLE_MAX + 1) == 0)
     )
-    some = first.lazy().join(sample, on=[*_KIND, "journey_id"], how="semi")
-    some = some.select(*_AT, "journey_id", "start_ns").with_columns(pl.len().over(_AT).alias("journeys"))
+    some = first.lazy().join(sample, on=[*_KIND, "key"], how="semi")
+    some = some.select(*_AT, "key", "start_ns").with_columns(pl.len().over(_AT).alias("journeys"))
     wait_ns = pl.col("start_ns_right") - pl.col("start_ns")
     return (
-        some.join(some, on=[*_KIND, "journey_id"])
+        some.join(some, on=[*_KIND, "key"])
         .filter(pl.col("service") != pl.col("service_right"))
         .group_by(*_AT, to_service="service_right", to_name="name_right")
         .agg(
@@ -216,7 +181,7 @@ def _followed(step: pl.DataFrame, ahead: pl.DataFrame) -> pl.DataFrame:
     """`send`, `sent_ns`, `wait_ns` (null where the journey stopped), `went`, of those that ended the step well."""
     return (
         step.filter(pl.col("status_code") != _FAILED)
-        .join(ahead.select("journey_id", to_ns="start_ns"), on="journey_id", how="left", maintain_order="left")
+        .join(ahead.select("key", to_ns="start_ns"), on="key", how="left", maintain_order="left")
         .select(
             pl.col("row").alias("send"),
             pl.col("start_ns").alias("sent_ns"),
@@ -309,33 +274,48 @@ def _known(expectations: pl.DataFrame) -> pl.DataFrame:
     return known.with_columns(pl.Series("said", said, dtype=pl.String))
 
 
-def _ahead(known: pl.DataFrame) -> pl.DataFrame:
-    """(next step, it or one that comes after it): a journey that took either went on."""
-    after: dict[tuple[str, ...], set[tuple[str, ...]]] = {}
-    for *kind, service, name, to_service, to_name in known.select(*_AT, *_TO).iter_rows():
-        after.setdefault((*kind, service, name), set()).add((*kind, to_service, to_name))
-    places = sorted({place for next_ in after.values() for place in next_})
-    rows = [(*place, *later[len(_KIND) :]) for place in places for later in _reached(place, after)]
-    names = [*_KIND, *_TO, "later_service", "later_name"]
-    return pl.DataFrame(rows, schema=dict.fromkeys(names, pl.String), orient="row")
+def _numbered(known: pl.DataFrame, kinds: pl.DataFrame, places: pl.DataFrame) -> pl.DataFrame:
+    """The expectations whose step occurs here, with `kind`, `place`, `to_place` (null where none is) and `link`."""
+    next_ = places.rename({"place": "to_place", "service": "to_service", "name": "to_name"})
+    found = (
+        known.join(kinds, on="journey")
+        .join(places, on=[*_HOME, "service", "name"])
+        .join(next_, on=[*_HOME, *_TO], how="left")
+    )
+    links = found.select("kind", "place", *_TO).unique().sort(pl.all()).with_row_index("link")
+    return found.join(links, on=["kind", "place", *_TO])
 
 
-def _reached(place: tuple[str, ...], after: dict[tuple[str, ...], set[tuple[str, ...]]]) -> set[tuple[str, ...]]:
+def _ahead(links: pl.DataFrame) -> pl.DataFrame:
+    """(link, kind, place): the next step of a link, and all that come after it: a journey that took one went on."""
+    after: dict[tuple[int, int], set[int]] = {}
+    for kind, place, to_place in links.select("kind", "place", "to_place").drop_nulls().iter_rows():
+        after.setdefault((kind, place), set()).add(to_place)
+    rows = [
+        (link, kind, place)
+        for link, kind, to_place in links.select("link", "kind", "to_place").drop_nulls().iter_rows()
+        for place in sorted(_reached(kind, to_place, after))
+    ]
+    return pl.DataFrame(rows, schema=dict.fromkeys(("link", "kind", "place"), pl.UInt32), orient="row")
+
+
+def _reached(kind: int, place: int, after: dict[tuple[int, int], set[int]]) -> set[int]:
     """The place and all that come after it."""
     found, pending = {place}, [place]
     while pending:
-        pending = [one for here in pending for one in after.get(here, ()) if one not in found]
+        pending = [one for here in pending for one in after.get((kind, here), ()) if one not in found]
         found.update(pending)
     return found
 
 
 def _with_outcome(spans: pl.DataFrame, passed: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
-    """The passages whose outcome an expectation names, with what it says."""
+    """The (link, journey) whose outcome an expectation names, with what it says."""
+    passed = passed.join(known.select("link", "outcome_key").unique(), on="link")
     told = passed.filter(pl.col("outcome_key").is_not_null())
-    said = outcomes(spans, told.select("send").unique()).rename({"key": "outcome_key", "value": "outcome"})
-    on = [*_AT, *_TO, "outcome_key", "outcome"]
+    said = outcomes(spans, told.select(pl.col("row").alias("send")).unique())
+    said = said.rename({"send": "row", "key": "outcome_key", "value": "outcome"})
     return (
-        passed.join(said, on=["send", "outcome_key"], how="left")
+        passed.join(said, on=["row", "outcome_key"], how="left")
         .with_columns(pl.when(pl.col("outcome_key").is_not_null()).then(pl.col("outcome").fill_null("")))
-        .join(known, on=on, nulls_equal=True)
+        .join(known, on=["link", "outcome_key", "outcome"], nulls_equal=True)
     )

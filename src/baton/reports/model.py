@@ -193,3 +193,69 @@ class Who:
     journeys: tuple[tuple[str, int], ...]
     upstream: tuple[tuple[str, str, str | None, int], ...]
     rules: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Saving:
+    """What one alternative would have done to a queue.
+
+    Attributes:
+        alternative: in words.
+        setting: its limit, TTL or retries, in words.
+        lost: messages lost.
+        lost_critical: of them of the critical flow; None where none is known.
+        held: messages that a dead-letter place would hold.
+        late: messages received after their deadline; None where clocks differ.
+        peak: the most that ever waited.
+        wait_ns: the longest that a received message waited.
+    """
+
+    alternative: str
+    setting: str
+    lost: int
+    lost_critical: int | None
+    held: int
+    late: int | None
+    peak: int
+    wait_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class WhatIf:
+    """What would have saved the messages that a queue lost.
+
+    Attributes:
+        queue: its name: by facts or the receiver's word, else its channels.
+        team: its owner.
+        escalation: how to reach the owner of the change.
+        described: how it was set up, as far as a replay tells.
+        fit: of that replay.
+        messages: sent to it.
+        critical: of them of the critical flow.
+        flow: what the critical flow is, in words.
+        lost: of them lost in truth.
+        lost_critical: of these of the critical flow.
+        crowding: (service, team, share of the queue when it lost critical messages, else any), largest first.
+        agreement: of the losses in truth and in the model of the queue as it was (Jaccard).
+        savings: the alternatives, the queue as it was first.
+        best: the one that is recommended; None where none is.
+        why: in a sentence.
+        owner: who can make the change; None where nobody is known.
+    """
+
+    queue: str
+    team: str
+    escalation: str | None
+    described: str
+    fit: float
+    messages: int
+    critical: int
+    flow: str
+    lost: int
+    lost_critical: int
+    crowding: tuple[tuple[str, str, float], ...]
+    agreement: float
+    savings: tuple[Saving, ...]
+    best: str | None
+    why: str
+    owner: str | None

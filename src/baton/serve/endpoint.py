@@ -84,7 +84,7 @@ class _House(NamedTuple):
     writer: Writer
     owners: Path | None
     redactor: Redactor
-    watch: Watch | None
+    watch: Watch | None = None
 
 
 async def _serve(house: _House, access: Access, settle_anew: Callable[[], Access]) -> None:

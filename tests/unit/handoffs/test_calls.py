@@ -10,8 +10,9 @@ from baton.handoffs import calls as law
 from baton.handoffs.outages import came_live
 from baton.handoffs.telemetry import Watched, gaps, watch
 from baton.limits import OPEN_RECEIPT_NS_MAX, SECOND_NS
+from baton.ownership.catalog import Catalog, Service
 from baton.schema import EXPECTATIONS, OUTAGES
-from recording import CLIENT, SERVER, Recording, Span, ns, paired
+from recording import CLIENT, SERVER, Recording, Span, analysed, ns, of, paired
 
 AS_OF = 2000.0
 ABSENT = "f" * 16
@@ -215,3 +216,35 @@ def test_other_tenants_servers_vouch_for_nothing() -> None:
         for at in range(12, 100):
             recording.span("api", at, "beat", **elsewhere)
         assert judged(recording, call(recording, 50, error="x")) == ("silent", "unobserved")
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"error": "UNAVAILABLE: upstream connect error or disconnect/reset before headers"},
+        {"error": "UNAVAILABLE", "attributes": {**API, "rpc.service": "api", "http.response.status_code": 503}},
+        {"error": "UNAVAILABLE", "attributes": {**API, "http.response.header.x-envoy-overloaded": "true"}},
+    ],
+)
+def test_a_sidecars_answer_is_an_answer(said: dict[str, Any]) -> None:
+    """A proxy said so, not the caller who found nobody: what the server made of it is not known."""
+    recording = Recording()
+    for at in range(100, 300, 10):
+        call(recording, at, answered=True, attributes=said.get("attributes", API))
+    failed = call(recording, 205, **said)
+    assert judged(recording, failed) == ("answered", "unobserved")
+
+
+def test_a_service_sampled_by_tail_is_accused_of_no_call() -> None:
+    """A call to it that failed without an answer is unobserved, by its declaration."""
+    recording = Recording()
+    for at in range(100, 300, 10):
+        call(recording, at, answered=True)
+    failed = call(recording, 205, error="boom")
+    assert judged(recording, failed) == ("lost", "dropped")
+    catalog = Catalog(services=(Service(name="api", sampling="tail"),))
+    (row,) = of(analysed(recording, AS_OF, catalog=catalog).handoffs, failed)
+    assert (row["verdict"], row["evidence"]) == (
+        "unobserved",
+        ["traces of api are sampled by tail, so no single loss is named"],
+    )

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 import pytest
 
-from baton.handoffs.evidence import seconds, sentences
+from baton.handoffs.evidence import evidenced, seconds
 from baton.handoffs.verdict import law
 from recording import ns
 
@@ -193,7 +193,18 @@ CASES: list[tuple[dict[str, Any], list[str]]] = [
 @pytest.mark.parametrize(("row", "said"), CASES)
 def test_each_clause_says_its_figures(messages: Messages, row: dict[str, Any], said: list[str]) -> None:
     """The sentences of the clause that matched, with the row's figures, and none of another clause."""
-    assert messages(row).select(sentences()).to_series().to_list() == [said]
+    assert evidenced(messages(row))["evidence"].to_list() == [said]
+
+
+def test_sentences_stand_at_their_own_rows(messages: Messages) -> None:
+    """Of many rows each has its own, in their order; a plain delivery has none."""
+    rows = messages(*({"send": send, "proof": proof} for send, proof in enumerate(("early", "received", "resent"))))
+    assert evidenced(rows)["evidence"].to_list() == [
+        ["its deadline has not passed"],
+        [],
+        ["the sender's own retry of it was delivered"],
+    ]
+    assert evidenced(rows.head(0)).schema["evidence"] == pl.List(pl.String)
 
 
 def test_every_clause_of_the_law_has_its_sentence() -> None:

@@ -104,6 +104,19 @@ def test_a_long_span_fills_its_own_time() -> None:
     assert gaps(mended(recording)).is_empty()
 
 
+def test_what_is_usual_at_night_hides_no_gap_in_a_flood() -> None:
+    """Twenty times the mean distance of fifty spans on both sides: a second in a flood, though nights pause for two."""
+    night, flood = every(2, 0, 200), every(0.05, 200, 204)
+    assert paused([*night, *flood, *(at + 5.1 for at in flood), *(at + 210 for at in night)]) == [(204, 205.1)]
+    assert paused([*night, *flood, *(at + 4.9 for at in flood), *(at + 210 for at in night)]) == []
+
+
+def test_a_flood_that_ends_leaves_no_gap() -> None:
+    """Where one side is calm, the calm side's distances count; and so do fewer spans than fifty."""
+    assert paused([*every(0.05, 0, 10), *every(2, 12, 200)]) == []
+    assert paused([*every(2, 0, 200), *every(0.05, 200, 202), *every(0.05, 203.9, 205), *every(2, 206, 400)]) == []
+
+
 def test_one_instances_spans_fill_no_others_gap() -> None:
     """Pauses are an instance's own."""
     recording = Recording()
@@ -209,7 +222,7 @@ def test_not_overtaken_the_deadline_has_to_be_passed(messages: Messages) -> None
 
 
 def test_reordering_and_processing_widen_the_stretch(messages: Messages) -> None:
-    """Three times the largest reordering, twice the longest receipt, after being overtaken; the first before it too."""
+    """Three times the reordering, twice the longest receipt, after being overtaken; the reordering before it too."""
     slow = {**MISSING, "reorder_ns": 2 * SECOND_NS, "processing_ns": 5 * SECOND_NS}
     for last, moved in ((118, True), (117.9, False)):
         (row,) = vouched(messages, BEFORE, slow, telemetry=heard(("1", last)))

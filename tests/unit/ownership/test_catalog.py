@@ -35,6 +35,8 @@ journey_types:
 channels:
   - {name: wealth.events, deadline: 2s, environment: prod}
   - {name: wealth.events, deadline: 500ms}
+services:
+  - {name: "promo-*", sampling: tail}
 journey_keys: [trade.id]
 grouping_keys: [session.id]
 """
@@ -66,6 +68,9 @@ def test_every_key_is_read(catalog: Callable[[str], Catalog]) -> None:
     assert [(channel.environment, channel.deadline_ns) for channel in read.channels] == [
         ("prod", 2 * limits.SECOND_NS),
         ("*", limits.SECOND_NS // 2),
+    ]
+    assert [(service.name, service.environment, service.sampling) for service in read.services] == [
+        ("promo-*", "*", "tail")
     ]
     assert (read.journey_keys, read.grouping_keys) == (("trade.id",), ("session.id",))
 
@@ -130,6 +135,14 @@ def test_durations_refused(written: str | None) -> None:
         ("teams: [{name: unowned}]", "teams[0].name: ", "'unowned'", "name the team otherwise"),
         ("teams: [{name: a}, {name: b}, {name: a}]", "teams[2].name: ", "'a'", "already declared at teams[0]"),
         ("teams: [{contact: x}]", "teams[0].name ", "", "is required; write it"),
+        ("queues: [{name: q, max: 5}]", "queues[0].max: ", "'5'", "correct its spelling"),
+        ("queues: [{name: q, limit: many}]", "queues[0].limit: ", "'many'", "write 50"),
+        ("queues: [{name: q, limit: 99999999999999999999}]", "queues[0].limit: ", "'99999999999999999999'", "write 50"),
+        ("queues: [{name: q, ttl: soon}]", "queues[0].ttl: ", "'soon'", 'write "500ms"'),
+        ("queues: [{name: q, limit: 5, overflow: drop}]", "queues[0].overflow: ", "'drop'", "'drop-head'"),
+        ("queues: [{name: q, overflow: drop-head}]", "queues[0]: ", "{'name': 'q'", "add limit or bytes"),
+        ("queues: [{name: q, from: [{key: k}]}]", "queues[0].from[0].exchange ", "", "is required; write it"),
+        ("queues: [{name: q}, {name: q}]", "queues[1]: ", "'q, any'", "already declared at queues[0]"),
         (
             "teams: [{name: a}]\njourney_types: [{name: t, entry: {service: s}, owner: b}]",
             "journey_types[0].owner: ",
@@ -161,6 +174,13 @@ def test_durations_refused(written: str | None) -> None:
             "already declared at channels[0]",
         ),
         ("channels: [{name: c}]", "channels[0].deadline ", "", "is required"),
+        ("services: [{name: s, sampling: head}]", "services[0].sampling: ", "'head'", "'tail'"),
+        (
+            "services: [{name: s, sampling: tail}, {name: s, sampling: tail}]",
+            "services[1]: ",
+            "'s, *'",
+            "already declared at services[0]",
+        ),
         ("journey_keys: ['trade.*']", "journey_keys[0]: ", "'trade.*'", "write the whole name"),
         ("teams: [{name: a, name: b}]", "line 1, column 19: ", "'name'", "keep one"),
     ],

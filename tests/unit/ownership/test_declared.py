@@ -6,7 +6,8 @@ import polars as pl
 
 from baton.limits import SECOND_NS
 from baton.ownership.catalog import EMPTY, Catalog
-from baton.ownership.declared import deadlines, entries, measures
+from baton.ownership.declared import deadlines, entries, facts, measures, tail_sampled
+from baton.schema import FACTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -96,3 +97,50 @@ def test_measures_are_named_by_journey_type() -> None:
         ("deal", "customer.id", None, "nominal", "ccy"),
     ]
     assert measures(Catalog()).rows() == [(None, None, None, None, None)]
+
+
+def test_declared_queues_are_facts_that_always_hold(catalog: Callable[[str], Catalog]) -> None:
+    """Limits and routes of every tenant, of any broker; without a word on overflow a limit drops the head."""
+    declared = catalog(
+        """
+        queues:
+          - name: notify-q
+            limit: 1_000
+            ttl: 5m
+            priorities: 9
+            dead_letter: dlx
+            from: [{exchange: wealth.events, key: "trade.#"}, {exchange: audit}]
+            environment: prod
+          - {name: orders, bytes: 4096, overflow: reject-publish}
+          - {name: open}
+        """
+    )
+    known = facts(declared, ["a", "b"])
+    assert known.schema == FACTS.schema
+    assert known.select("at_ns", "broker", "source").unique().rows() == [(0, "", "declared")]
+    queues = known.filter(tenant="b", fact="queue")
+    columns = ["environment", "name", "messages_max", "bytes_max", "overflow", "ttl_ns", "priorities", "dead_letter"]
+    assert queues.select(columns).rows() == [
+        ("prod", "notify-q", 1000, None, "drop-head", 300 * SECOND_NS, 9, "dlx"),
+        (None, "orders", None, 4096, "reject-publish", None, None, None),
+        (None, "open", None, None, None, None, None, None),
+    ]
+    routes = known.filter(tenant="a", fact="route", to="notify-q")
+    assert routes.select("environment", "name", "kind", "routing_key", "to_kind").rows() == [
+        ("prod", "", "default", "notify-q", "queue"),
+        ("prod", "wealth.events", "topic", "trade.#", "queue"),
+        ("prod", "audit", "topic", None, "queue"),
+    ]
+    assert facts(EMPTY, ["a"]).equals(FACTS.empty())
+
+
+def test_services_are_sampled_by_tail_where_declared(catalog: Callable[[str], Catalog]) -> None:
+    """By name and environment, both globs; without a declaration nobody is."""
+    services = pl.LazyFrame(
+        [("promo-mail", "prod"), ("promo-mail", "test"), ("trade", "prod"), (None, None)],
+        schema={"service": pl.String, "environment": pl.String},
+        orient="row",
+    )
+    declared = catalog('services: [{name: "promo-*", environment: prod, sampling: tail}]')
+    assert tail_sampled(services, declared).collect()["tail"].to_list() == [True, False, False, False]
+    assert not tail_sampled(services, EMPTY).collect()["tail"].any()
