@@ -66,6 +66,8 @@ def learn(spans: pl.DataFrame, journeys: pl.DataFrame, handed: pl.DataFrame, kno
         passed = _followed(steps[(*kind, link["service"], link["name"])], ahead)
         deadline_ns = _deadline_ns(passed)
         passed = passed.filter(pl.col("sent_ns").clip(upper_bound=INSTANT_NS_MAX) + deadline_ns <= ends_ns)
+        # A step that came later does not indict what was before it.
+        passed = passed.filter(pl.col("sent_ns") >= pl.col("sent_ns").filter(pl.col("went")).min())
         said = outcomes(spans, passed.clear() if passed["went"].all() else passed)
         learned += _learned({**link, "deadline_ns": deadline_ns, "via": _via(ahead)}, passed, said)
     schema = {name: EXPECTATIONS.schema[name] for name in _LEARNED}
@@ -258,6 +260,7 @@ def _known(expectations: pl.DataFrame) -> pl.DataFrame:
             *_HOME,
             "subscription",
             "deadline_ns",
+            "first_ns",
             "sends",
             "pairs",
             pl.col("services").list.first().alias("to_service"),
@@ -314,4 +317,5 @@ def _with_outcome(spans: pl.DataFrame, passed: pl.DataFrame, known: pl.DataFrame
         passed.join(said, on=["row", "outcome_key"], how="left")
         .with_columns(pl.when(pl.col("outcome_key").is_not_null()).then(pl.col("outcome").fill_null("")))
         .join(known, on=["link", "outcome_key", "outcome"], nulls_equal=True)
+        .filter(pl.col("start_ns") >= pl.col("first_ns"))
     )

@@ -135,3 +135,14 @@ def test_a_service_that_hands_over_and_is_unheard_leaves_it_open() -> None:
             recording.receive("desk", at + 0.6, under=recording.send("relay", at + 0.5, under=relay))
     found = rows(recording, checks)
     assert {row["verdict"] for each in found for row in each} == {"unobserved"}
+
+
+def test_a_step_that_came_later_does_not_indict_what_was_before() -> None:
+    """A desk that is new, beside one that was there: journeys of before are held to nothing."""
+    recording = Recording()
+    for at in range(UNTIL):
+        send = recording.send(at=at)
+        recording.receive("desk", at + 0.1, under=send)
+        if at >= END:
+            recording.receive("audit", at + 0.2, under=send)
+    assert judged(recording).filter(kind="step").is_empty()
