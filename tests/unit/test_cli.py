@@ -117,7 +117,7 @@ def test_import_is_light() -> None:
 def test_the_issue_names_every_command() -> None:
     """The commands are those promised, no more and no fewer."""
     promised = ["boundaries", "compact", "demo", "drops", "forget", "handoffs", "journey", "load", "report", "serve"]
-    promised += ["who"]
+    promised += ["whatif", "who"]
     assert promised == COMMANDS
 
 
