@@ -18,6 +18,7 @@ $(STAMP): requirements.lock pyproject.toml
 	@$(BIN)/pip install -qq --disable-pip-version-check --require-hashes --requirement requirements.lock
 	@$(BIN)/pip install -qq --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@$(BIN)/python -m baton.wire.warm
+	@$(BIN)/python -m baton.findings.replay
 	@touch $@
 
 $(CLIENTS_STAMP): $(CLIENTS)/package.json $(CLIENTS)/package-lock.json $(CLIENTS)/.npmrc

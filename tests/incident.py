@@ -35,6 +35,7 @@ OVERFLOW = Finding(
     confidence="inferred",
     count=27,
     handoffs=60,
+    during=32,
     journeys=27,
     from_team="trading",
     to_team="notification",
@@ -44,16 +45,29 @@ OVERFLOW = Finding(
     channel_team="messaging",
     queue="notify-q",
     accountable_team="messaging",
+    accountable_why=(
+        "messaging owns notify-q: its limit and its isolation decide what is lost; it was filled by market-data "
+        "(market-data) 93%, trade-execution (trading) 7%"
+    ),
     next_to_ask=None,
     escalation="#messaging-oncall",
     first_at=START_NS + 1_250_000_000,
     last_at=START_NS + 4_380_000_000,
+    ongoing=False,
+    since=28,
     exemplars=TRACES[:3],
     evidence=EVIDENCE,
     crowding=(("market-data", "market-data", 0.934), ("trade-execution", "trading", 0.066)),
     journey_types=(("trade-confirmation", "wealth", 27),),
+    customers=19,
+    segments=(("retail", 21), ("private", 6)),
+    amounts=(("EUR", "1234567.89", 20), ("USD", "50", 4), (None, "12.5", 1)),
+    unreadable=1,
+    unpriced=1,
+    duplicates=4,
     dispositions={"gone": 27},
     resubmitted=4,
+    changed=("market-data's rate rose from 10/s to 198/s 3.0 s before the first loss",),
 )
 
 SMS_DOWN = replace(
@@ -64,6 +78,7 @@ SMS_DOWN = replace(
     confidence="confirmed",
     count=1,
     handoffs=33,
+    during=1,
     journeys=1,
     from_team="notification",
     to_team=None,
@@ -73,16 +88,26 @@ SMS_DOWN = replace(
     channel_team=None,
     queue=None,
     accountable_team=None,
+    accountable_why=None,
     next_to_ask="notification: its client span names the SMS gateway, which sends no spans",
     escalation=None,
     first_at=START_NS + 2_100_000_000,
     last_at=START_NS + 2_100_000_000,
+    ongoing=True,
+    since=0,
     exemplars=TRACES[40:41],
     evidence=("The client span ended with an error after 10.0 s: DEADLINE_EXCEEDED.",),
     crowding=(),
     journey_types=(("trade-confirmation", "wealth", 1),),
+    customers=None,
+    segments=(),
+    amounts=(),
+    unreadable=0,
+    unpriced=1,
+    duplicates=0,
     dispositions={"unknown": 1},
     resubmitted=0,
+    changed=(),
 )
 
 REPORT = Report(
@@ -244,4 +269,59 @@ BOUNDARIES = pl.DataFrame(
         "p50_ms": [1020.4, 1013.0, 38.25, 2.5],
         "p99_ms": [6200.0, 1150.9, 61.0, 4.125],
     }
+)
+
+
+def finding_row(finding: Finding) -> dict[str, object]:
+    """A finding as a row of FINDINGS."""
+    own = {name: getattr(finding, name) for name in schema.FINDINGS.names if hasattr(finding, name)}
+    structs = {
+        "crowding": ("service", "team", "share"),
+        "journey_types": ("journey_type", "owner", "count"),
+        "segments": ("segment", "journeys"),
+        "amounts": ("currency", "amount", "journeys"),
+    }
+    own |= {name: [dict(zip(parts, one, strict=True)) for one in own[name]] for name, parts in structs.items()}
+    return own | {
+        "tenant": "default",
+        "environment": "prod",
+        "dispositions": [{"disposition": word, "count": count} for word, count in finding.dispositions.items()],
+        "as_of": AS_OF_NS,
+    }
+
+
+FINDINGS = pl.DataFrame([finding_row(OVERFLOW), finding_row(SMS_DOWN)], schema=schema.FINDINGS.schema)
+
+RECOVERY = pl.DataFrame(
+    [
+        {
+            "sent_at": START_NS + number * SECOND_NS,
+            "keys": [f"trade.id=T-10{number:02}"],
+            "message_id": f"m-{number}",
+            "correlation_id": f"T-10{number:02}",
+            "customer": customer,
+            "amount": amount,
+            "currency": "EUR" if amount else None,
+            "from_service": "trade-execution",
+            "channel": "wealth.events",
+            "to_service": "notification",
+            "verdict": "dropped",
+            "disposition": "dead_lettered" if replay == "check" else "gone",
+            "held_at": "notify-dlq" if replay == "check" else None,
+            "replay": replay,
+            "why": why,
+            "notify": ["messaging #messaging-oncall", "wealth"],
+            "journey_id": TRACES[number],
+            "trace_id": TRACES[number],
+            "handoff_id": f"{number:032x}",
+        }
+        for number, (customer, amount, replay, why) in enumerate(
+            (
+                ("C-007", "1234.50", "yes", "nobody received it, and nothing stands in its stead"),
+                ('=HYPERLINK("http://evil")', None, "no", "the customer's own resubmission was delivered"),
+                (None, "99", "check", "it lies in notify-dlq: move it from there, for a new send makes two of it"),
+            )
+        )
+    ],
+    schema=schema.RECOVERY.schema,
 )

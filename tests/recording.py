@@ -205,7 +205,7 @@ def analysed(
 ) -> Analysis:
     """The whole analysis as of `at`, by what the recording itself teaches unless `expectations` are given."""
     known = paired(recording, at, catalog, outages)
-    return analyze(known, expect(known) if expectations is None else expectations, catalog, keys, ns(at))
+    return analyze(known, expect(known, catalog, keys) if expectations is None else expectations, catalog, keys, ns(at))
 
 
 def judged(recording: Recording, at: float = LATER, **rest: Any) -> pl.DataFrame:  # noqa: ANN401 - as of `analysed`

@@ -17,7 +17,7 @@ import pytest
 import yaml
 
 from baton.findings.causes import documentation
-from baton.schema import HANDOFFS
+from baton.schema import FINDINGS, HANDOFFS, Frame
 from baton.serve.tokens import load_tokens
 from baton.settings import load_settings
 
@@ -70,12 +70,17 @@ def generated(folder: Path) -> dict[str, str]:
     found |= {
         "commands": _commands(),
         "boundaries": shell(folder, f"baton boundaries {owners}"),
+        "findings": shell(folder, f"baton findings {owners} {as_of}"),
+        "finding": shell(folder, f"baton finding {first['finding_id'][:12]} {owners} {as_of}"),
+        "recover": _cut(shell(folder, f"baton recover {first['finding_id'][:12]} {owners} {as_of} --format markdown")),
         "journey": shell(folder, f"baton journey {first['correlation_id']} {owners}"),
         "who": shell(folder, f"baton who wealth.events {owners}"),
+        "whatif": shell(folder, f"baton whatif {owners} {as_of}"),
         "drops": "```json\n" + json.dumps(first, indent=1) + "\n```\n",
         "ownership": "```yaml\n" + (ROOT / RECORDING / "ownership.yaml").read_text() + "```\n",
         "causes": documentation(),
-        "row": _row(),
+        "row": _row(HANDOFFS),
+        "finding-row": _row(FINDINGS),
         "make-test": _make_test(),
     }
     return found
@@ -91,10 +96,16 @@ def _commands() -> str:
     return "\n".join(lines) + "\n"
 
 
-def _row() -> str:
+def _row(frame: Frame) -> str:
     lines = ["| field | meaning |", "| --- | --- |"]
-    lines += [f"| `{column.name}` | {column.meaning} |" for column in HANDOFFS.columns]
+    lines += [f"| `{column.name}` | {column.meaning} |" for column in frame.columns]
     return "\n".join(lines) + "\n"
+
+
+def _cut(shown: str) -> str:
+    """A command, and the first three rows of the Markdown table that it prints, as a table."""
+    fence, command, *table = shown.splitlines()[:7]
+    return "\n".join([fence, command, "```", "", *table]) + "\n"
 
 
 def _make_test() -> str:
@@ -104,7 +115,8 @@ def _make_test() -> str:
     return "```console\n$ make test\n" + "\n".join(steps) + "\n```\n"
 
 
-NAMES = ["load", "commands", "boundaries", "journey", "who", "drops", "ownership", "causes", "row", "make-test"]
+NAMES = ["load", "commands", "boundaries", "findings", "finding", "recover", "journey", "who", "whatif", "drops"]
+NAMES += ["ownership", "causes", "row", "finding-row", "make-test"]
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -10,13 +10,18 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from baton.brokers.settle import settle
+from baton.findings import impact, recover
 from baton.findings.accountable import hold
 from baton.findings.causes import convict
+from baton.findings.changes import changes
 from baton.findings.crowded import crowded
-from baton.findings.queues import crowding, limits
+from baton.findings.group import group
+from baton.findings.replayed import Replayed, replayed
 from baton.findings.rows import public
 from baton.findings.told import told
 from baton.handoffs import calls as call_law
+from baton.handoffs import steps as step_law
 from baton.handoffs import verdict as message_law
 from baton.handoffs.deadline import deadlines
 from baton.handoffs.estimates import estimated
@@ -28,16 +33,18 @@ from baton.handoffs.republish import republished
 from baton.handoffs.signs import signs
 from baton.handoffs.telemetry import Watched, gaps, vouch, watch
 from baton.handoffs.unlisted import unlisted
+from baton.journeys import steps
 from baton.journeys.stitch import stitch
 from baton.ownership import declared
 from baton.ownership.assign import assign, owners
+from baton.ownership.catalog import EMPTY
 from baton.pairs.calls import calls
-from baton.pairs.learn import learn
+from baton.pairs.learn import learn, versioned
 from baton.pairs.pair import pair
 from baton.pairs.pressure import pressed, pressure
 from baton.pairs.receipts import receipts
 from baton.pairs.sends import sends
-from baton.schema import OUTAGES, SUBSCRIPTION
+from baton.schema import FACTS, FINDINGS, JOURNEY_KEYS, OUTAGES, SUBSCRIPTION
 from baton.spans.conventions import normalise
 from baton.spans.repair import repair
 
@@ -82,7 +89,11 @@ class Analysis:
         journeys: JOURNEYS.
         hot: hot journey keys, see `journeys.stitch.stitch`.
         crowding: see `findings.queues.crowding`.
+        facts: FACTS, as a history.
         estimates: see `handoffs.estimates.estimated`.
+        replayed: what queue replays say.
+        unnamed: `trace_id`, `span_id` (String, hex) of sends that share a correlation id with others and nothing finer,
+            `missing` (Float64): each one's part of the receipts that are fewer than the sends.
         version: of the expectations used; null where there were none.
     """
 
@@ -91,7 +102,10 @@ class Analysis:
     journeys: pl.DataFrame
     hot: pl.DataFrame
     crowding: pl.DataFrame
+    facts: pl.DataFrame
     estimates: pl.DataFrame
+    replayed: Replayed
+    unnamed: pl.DataFrame
     version: str | None
 
 
@@ -111,13 +125,44 @@ def pair_up(spans: pl.LazyFrame, catalog: Catalog, as_of_ns: int, outages: pl.Da
     return Paired(mended, sent, pairs, unnamed, receipts(mended, pairs), calls(mended), outages)
 
 
-def expect(paired: Paired) -> pl.DataFrame:
-    """EXPECTATIONS, learned from all that was paired."""
-    return learn(paired.sends, paired.receipts, paired.calls)
+def expect(paired: Paired, catalog: Catalog = EMPTY, journey_keys: tuple[str, ...] = JOURNEY_KEYS) -> pl.DataFrame:
+    """EXPECTATIONS, learned from all that was paired, and from the steps of the journeys that it makes.
+
+    Args:
+        paired: the frames of `pair_up`.
+        catalog: the ownership file, for the types of journeys.
+        journey_keys: attributes that join traces.
+    """
+    known = learn(paired.sends, paired.receipts, paired.calls)
+    journeys, _ = stitch(paired.spans, paired.pairs, journey_keys)
+    typed = _typed(paired.spans, journeys, catalog)
+    stepped = steps.learn(paired.spans, typed, _handed(paired), known)
+    window = (paired.spans["start_ns"].min(), paired.spans["start_ns"].max())
+    stepped = stepped.with_columns(
+        pl.lit(edge, dtype=pl.Int64).alias(name) for name, edge in zip(("from_ns", "until_ns"), window, strict=True)
+    )
+    return versioned(pl.concat([known, stepped], how="diagonal"))
 
 
-def analyze(
-    paired: Paired, expectations: pl.DataFrame, catalog: Catalog, journey_keys: tuple[str, ...], as_of_ns: int
+def _handed(paired: Paired) -> pl.DataFrame:
+    """Rows of spans that a send or a call of another service reached, with that service (`via`)."""
+    sent = paired.pairs.select("send", pl.col("receive").alias("row")).join(
+        paired.sends.select("send", pl.col("service").alias("via")), on="send"
+    )
+    called = paired.calls.filter(pl.col("receive").is_not_null()).select(
+        pl.col("receive").alias("row"), pl.col("service").alias("via")
+    )
+    return pl.concat([sent.select("row", "via"), called])
+
+
+def analyze(  # noqa: PLR0913 - what it judges, and each thing it judges by
+    paired: Paired,
+    expectations: pl.DataFrame,
+    catalog: Catalog,
+    journey_keys: tuple[str, ...],
+    as_of_ns: int,
+    *,
+    facts: pl.DataFrame | None = None,
 ) -> Analysis:
     """Stitches journeys and judges every handoff.
 
@@ -127,6 +172,7 @@ def analyze(
         catalog: the ownership file.
         journey_keys: attributes that join traces.
         as_of_ns: event time of the judgement.
+        facts: FACTS, as a history; None where no broker was asked.
     """
     journeys, hot = stitch(paired.spans, paired.pairs, journey_keys)
     journeys = _typed(paired.spans, journeys, catalog)
@@ -144,24 +190,92 @@ def analyze(
     rows = republished(unlisted(thinned(rows, paired.spans), paired.spans), paired.spans)
     rows, estimates = estimated(rows, watched.tails, as_of_ns)
     rows = message_law.judge(rows, as_of_ns)
+    rows = settle(rows, _facts(paired, catalog, facts), as_of_ns)
     called = paired.calls.join(came, on="send", how="left")
     answered = call_law.judge(called, expectations, paired.spans, watched, as_of_ns)
     answered = _in_journeys(answered, journeys)
+    stopped = _stopped(pl.concat([rows, answered], how="diagonal"), paired.spans, journeys, expectations, watched)
 
-    fits = limits(pressures, _services(rows))
-    crowds = crowding(rows, fits)
-    names = _owners(rows, answered, catalog)
-    rows = told(pl.concat([rows, answered], how="diagonal"), paired.spans, *names)
-    rows = hold(convict(crowded(rows, fits, crowds, names[0])))
+    critical = {kind.name for kind in catalog.journey_types if kind.criticality == "critical"}
+    found = replayed(rows, pressures, _services(rows), critical)
+    names = _owners(rows, answered, stopped, catalog)
+    rows = told(pl.concat([rows, answered, stopped], how="diagonal"), paired.spans, *names)
+    rows = hold(convict(crowded(rows, found.fits, found.crowding, found.moments, names[0])))
     return Analysis(
         handoffs=public(rows, paired.spans, as_of_ns),
         spans=paired.spans,
         journeys=journeys.select("row", "journey_id"),
         hot=hot,
-        crowding=crowds,
+        crowding=found.crowding,
+        facts=FACTS.empty() if facts is None else facts,
         estimates=estimates,
+        replayed=found,
+        unnamed=_unnamed(paired),
         version=None if expectations.is_empty() else expectations["version"][0],
     )
+
+
+def _facts(paired: Paired, catalog: Catalog, told: pl.DataFrame | None) -> pl.DataFrame:
+    """What brokers said of themselves, and what the ownership file says of their queues."""
+    facts = FACTS.empty() if told is None else told
+    if not catalog.queues:
+        return facts
+    return pl.concat([facts, declared.facts(catalog, paired.sends["tenant"].unique().to_list())])
+
+
+def _unnamed(paired: Paired) -> pl.DataFrame:
+    """See `Analysis.unnamed`."""
+    few = paired.unnamed.filter(pl.col("received") < pl.col("sent"))
+    ids = paired.spans[few["send"]].select(pl.col("trace_id", "span_id").bin.encode("hex"))
+    return ids.with_columns(1 - few["received"] / few["sent"]).rename({"received": "missing"})
+
+
+def _stopped(
+    rows: pl.DataFrame, spans: pl.DataFrame, journeys: pl.DataFrame, expectations: pl.DataFrame, watched: Watched
+) -> pl.DataFrame:
+    """The steps that journeys nearly always take next, and did not."""
+    passed = steps.passages(spans, journeys, expectations)
+    return step_law.judge(passed, rows, spans, journeys, watched)
+
+
+def find(rows: pl.DataFrame, analysis: Analysis, catalog: Catalog) -> pl.DataFrame:
+    """FINDINGS among some of the handoffs, worst first.
+
+    Args:
+        rows: HANDOFFS of the analysis, or those of them that are asked about, in their order.
+        analysis: the answer.
+        catalog: the ownership file.
+    """
+    lost = rows.filter(pl.col("finding_id").is_not_null())
+    if lost.is_empty():
+        return FINDINGS.empty()
+    measured = _measured(lost, analysis, catalog)
+    kinds = pl.DataFrame(
+        [(kind.name, kind.owner, kind.criticality) for kind in catalog.journey_types],
+        schema=dict.fromkeys(("journey_type", "owner", "criticality"), pl.String()),
+        orient="row",
+    )
+    teams = dict(analysis.spans.select("service", "team").unique().sort(pl.all()).iter_rows())
+    found = group(rows, impact.cost(lost, measured), analysis.crowding, teams, kinds)
+    return changes(found, rows, analysis.spans, analysis.facts)
+
+
+def repairs(lost: pl.DataFrame, analysis: Analysis, catalog: Catalog, journey_keys: tuple[str, ...]) -> pl.DataFrame:
+    """RECOVERY: the work list of some lost HANDOFFS of the analysis; arguments as of `analyze` and `find`."""
+    owners = {kind.name: kind.owner for kind in catalog.journey_types}
+    owned = pl.col("journey_type").replace_strict(owners, default=None, return_dtype=pl.String)
+    bearing = lost.filter(pl.col("journey_id").is_not_null())
+    return recover.recover(
+        lost.with_columns(owned.alias("journey_owner")),
+        analysis.handoffs,
+        _measured(lost, analysis, catalog),
+        recover.business_keys(bearing, analysis.spans, analysis.journeys, journey_keys),
+        {team.name: team.escalation for team in catalog.teams if team.escalation is not None},
+    )
+
+
+def _measured(lost: pl.DataFrame, analysis: Analysis, catalog: Catalog) -> pl.DataFrame:
+    return impact.measured(lost, analysis.spans, analysis.journeys, declared.measures(catalog))
 
 
 def _typed(spans: pl.DataFrame, journeys: pl.DataFrame, catalog: Catalog) -> pl.DataFrame:
@@ -184,8 +298,9 @@ def _typed(spans: pl.DataFrame, journeys: pl.DataFrame, catalog: Catalog) -> pl.
             ).alias("journey_deadline_ns"),
         )
     )
-    placed = journeys.lazy().join(homes.select("row", "tenant", "environment"), on="row")
-    return placed.join(first, on=journey, how="left").drop("tenant", "environment").collect()
+    placed = journeys.lazy().join(homes.select("row", "tenant", "environment"), on="row", maintain_order="left")
+    typed = placed.join(first, on=journey, how="left", maintain_order="left")
+    return typed.drop("tenant", "environment").collect()
 
 
 def _in_journeys(rows: pl.DataFrame, journeys: pl.DataFrame) -> pl.DataFrame:
@@ -205,10 +320,12 @@ def _tails(spans: pl.DataFrame, catalog: Catalog) -> pl.DataFrame:
 
 
 def _owners(
-    rows: pl.DataFrame, answered: pl.DataFrame, catalog: Catalog
+    rows: pl.DataFrame, answered: pl.DataFrame, stopped: pl.DataFrame, catalog: Catalog
 ) -> tuple[dict[str, str], dict[str, str], dict[str, str]]:
     """Team by service, by channel, by queue or place, of every name that occurs."""
-    services = pl.concat([rows["service"], *(frame["services"].explode() for frame in (rows, answered))]).drop_nulls()
+    services = pl.concat(
+        [rows["service"], *(frame["services"].explode() for frame in (rows, answered, stopped))]
+    ).drop_nulls()
     channels, queues = rows["channel"], pl.concat([rows["place"], rows["queue"]]).drop_nulls()
     return (
         owners(services.unique().to_list(), "service", catalog),

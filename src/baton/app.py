@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from baton.errors import BatonError, InputError
+from baton.errors import BatonError, InputError, NotFoundError
 from baton.journal.record import Record
 from baton.limits import LOAD_SPANS_MAX, REQUEST_BYTES_MAX
 from baton.schema import DEFAULT_TENANT, SPANS
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from baton.brokers.document import Place
+    from baton.brokers.snapshot import Source
     from baton.serve.options import Options
     from baton.store.writer import Forgotten, Writer
     from baton.wire.redaction import Redactor
@@ -35,7 +37,8 @@ def serve(store: Path, owners: Path | None, options: Options) -> None:
         options: where to listen, and who may come in.
 
     Raises:
-        UsageError: an address is no HOST:PORT, TLS options are incomplete, or a door would stand open to others.
+        UsageError: an address is no HOST:PORT, the broker's URL is none, TLS options are incomplete, or a door would
+            stand open to others.
         InputError: a file of certificates or tokens, baton.toml or the redaction key has a fault.
         StoreError: the store is in use, of another format or damaged.
         AddressError: an address cannot be listened on.
@@ -192,18 +195,23 @@ class CompactResult:
 def compact(store: Path) -> CompactResult:
     """Drains the journal, puts small files of a store together, deletes what is kept no longer, and all old files.
 
+    Facts of brokers that were true when what is kept begins stay.
+
     Raises:
         NotFoundError: there is no store.
         StoreError: the store is in use (being served, say), of another format or damaged, or the disk refused.
         InputError: baton.toml has a fault.
     """
     from baton.settings import load_settings
+    from baton.store.facts import Facts
     from baton.store.writer import Writer, existing
 
     kept_from_ns = load_settings(store).kept_from_ns(time.time_ns())
     with Writer(existing(store)) as writer:
         writer.drain_all()
         done = writer.compact(kept_from_ns)
+        if kept_from_ns is not None:
+            Facts(store).forget(kept_from_ns)
         deleted = writer.vacuum(0)
     return CompactResult(
         len(done.removed),
@@ -244,6 +252,69 @@ def forget(store: Path, key: str, value: str, tenant: str | None, owners: Path |
             _learn(writer, owners)
             writer.vacuum(0)
     return forgotten
+
+
+def broker_snapshot(store: Path, source: Source) -> FactsResult:
+    """Asks a broker what it is, and keeps what it says; creates the store if there is none.
+
+    Beside `serve` and whatever else uses the store, this may run at any time.
+
+    Raises:
+        BrokerError: it cannot be asked.
+        InputError: a value in its answers does not fit.
+        StoreError: the store is of another format or damaged, or the disk refused.
+    """
+    return _keep(store, source.look(time.time_ns()))
+
+
+def broker_load(store: Path, file: Path, place: Place) -> FactsResult:
+    """Keeps what a saved file says of a broker; the same file again adds nothing. Creates the store if there is none.
+
+    Raises:
+        InputError: the file cannot be read or does not fit, or nobody says when it held.
+        StoreError: as `broker_snapshot`.
+    """
+    from baton.brokers.document import load
+
+    return _keep(store, load(file, place))
+
+
+@dataclass(frozen=True, slots=True)
+class FactsResult:
+    """What one snapshot said.
+
+    Attributes:
+        queues: how many queues and topics it told of.
+        routes: bindings and such.
+        subscriptions: consumer groups' places on topics.
+        counters: of the node.
+        added: rows that say what was not known; the snapshot's own mark among them.
+    """
+
+    queues: int
+    routes: int
+    subscriptions: int
+    counters: int
+    added: int
+
+
+def _keep(store: Path, snapshot: pl.DataFrame) -> FactsResult:
+    from baton.store.facts import Facts
+    from baton.store.writer import Writer, existing
+
+    try:
+        existing(store)
+    except NotFoundError:
+        with Writer(store):
+            pass
+    count = dict(snapshot.get_column("fact").value_counts().iter_rows())
+    return FactsResult(
+        queues=count.get("queue", 0),
+        routes=count.get("route", 0),
+        subscriptions=count.get("subscription", 0),
+        counters=count.get("counter", 0),
+        added=Facts(store).append(snapshot) if len(snapshot) else 0,
+    )
 
 
 def demo(store: Path | None) -> int:

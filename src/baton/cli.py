@@ -23,7 +23,14 @@ import click
 
 from baton import __version__
 from baton.errors import BatonError, UsageError
-from baton.limits import TEXT_WIDTH_DEFAULT, TEXT_WIDTH_MAX, TEXT_WIDTH_MIN
+from baton.limits import (
+    BROKER_INTERVAL_S,
+    BROKER_INTERVAL_S_MAX,
+    BROKER_INTERVAL_S_MIN,
+    TEXT_WIDTH_DEFAULT,
+    TEXT_WIDTH_MAX,
+    TEXT_WIDTH_MIN,
+)
 from baton.reports.text import clean
 from baton.reports.times import ACCEPTED, parse
 
@@ -32,6 +39,8 @@ if TYPE_CHECKING:
 
     import polars as pl
 
+    from baton.app import FactsResult
+    from baton.brokers.snapshot import Source
     from baton.queries import Question
 
 _EXIT_CHECK = 1
@@ -67,6 +76,15 @@ class _Options(TypedDict):
     tls_client_ca: Path | None
     tokens: Path | None
     insecure: bool
+    broker_interval_s: float
+
+
+class _Placed(TypedDict):
+    """What the options say of a broker."""
+
+    tenant: str
+    environment: str | None
+    address: str | None
 
 
 def _time(_ctx: click.Context, param: click.Parameter, value: str | None) -> int | None:
@@ -118,14 +136,41 @@ _OWNERS = click.option(
     metavar="FILE",
     help="The ownership file; else ownership.yaml in the store or the working folder.",
 )
+_JUDGED = _options(
+    click.option("--as-of", callback=_time, metavar="TIME", help="Judge as of this time; default now."),
+    click.option("--tenant", metavar="NAME", help="Only this tenant's telemetry; default every tenant's."),
+)
+_KNOWN = _options(_STORE, _OWNERS, _JUDGED)
 _WINDOW = _options(
     _STORE,
     _OWNERS,
     click.option("--since", callback=_time, metavar="TIME", help=f"Handoffs sent at or after: {ACCEPTED}."),
     click.option("--until", callback=_time, metavar="TIME", help="Handoffs sent before."),
-    click.option("--as-of", callback=_time, metavar="TIME", help="Judge as of this time; default now."),
-    click.option("--tenant", metavar="NAME", help="Only this tenant's telemetry; default every tenant's."),
+    _JUDGED,
 )
+
+
+def _placed(prefix: str) -> Callable[[_Command], _Command]:
+    """The options that say of a broker what it does not know of itself."""
+    return _options(
+        click.option(
+            f"--{prefix}tenant",
+            "tenant",
+            default="default",
+            show_default=True,
+            metavar="NAME",
+            help="Whose broker it is.",
+        ),
+        click.option(
+            f"--{prefix}environment", "environment", metavar="NAME", help="Where it is, as spans name it; default any."
+        ),
+        click.option(
+            f"--{prefix}address", "address", metavar="HOST:PORT", help="The broker as spans name it; default any."
+        ),
+    )
+
+
+_METRICS = "its node's counters in Prometheus's format, such as http://HOST:15692/metrics; asked without a login."
 _NARROW = _options(
     click.option("--journey-type", metavar="NAME", help="Only this declared journey type."),
     click.option("--team", metavar="TEAM", help="Only where this team sends, receives, owns the channel or answers."),
@@ -163,6 +208,10 @@ class _Serve(click.Command):
         ("The store", ("store", "owners")),
         ("Where to listen", ("grpc", "http")),
         ("Who may come in", ("tls_cert", "tls_key", "tls_client_ca", "tokens", "insecure")),
+        (
+            "The broker to look at",
+            ("broker", "broker_metrics", "broker_interval_s", "tenant", "environment", "address"),
+        ),
     )
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -200,7 +249,31 @@ _FILE = click.Path(path_type=Path)
     "--tokens", type=_FILE, metavar="FILE", help="YAML file of bearer tokens and tenants; else $BATON_TOKENS."
 )
 @click.option("--insecure", is_flag=True, help="Listen beyond this machine without TLS or tokens.")
-def serve(store: str | None, owners: Path | None, **options: Unpack[_Options]) -> None:
+@click.option(
+    "--broker", metavar="URL", help="RabbitMQ's management API: look at it again and again; see `baton broker`."
+)
+@click.option("--broker-metrics", metavar="URL", help=f"And at {_METRICS}")
+@click.option(
+    "--broker-interval",
+    "broker_interval_s",
+    type=click.FloatRange(BROKER_INTERVAL_S_MIN, BROKER_INTERVAL_S_MAX),
+    default=BROKER_INTERVAL_S,
+    show_default=True,
+    metavar="SECONDS",
+    help="How often.",
+)
+@_placed("broker-")
+def serve(  # noqa: PLR0913 # options of the command line
+    store: str | None,
+    owners: Path | None,
+    *,
+    broker: str | None,
+    broker_metrics: str | None,
+    tenant: str,
+    environment: str | None,
+    address: str | None,
+    **options: Unpack[_Options],
+) -> None:
     """Take spans by OTLP until interrupted.
 
     Listening on anything but this machine's loopback needs TLS and tokens.
@@ -209,7 +282,11 @@ def serve(store: str | None, owners: Path | None, **options: Unpack[_Options]) -
     from baton.serve.options import Options
 
     folder = settings.store_path(store)
-    app.serve(folder, settings.owners_path(owners, folder), Options(**options))
+    if broker is None and broker_metrics is not None:
+        raise UsageError("--broker-metrics without --broker: name the broker's management API too")
+    placed: _Placed = {"tenant": tenant, "environment": environment, "address": address}
+    source = None if broker is None else _source(broker, broker_metrics, placed)
+    app.serve(folder, settings.owners_path(owners, folder), Options(broker=source, **options))
 
 
 @cli.command()
@@ -233,6 +310,60 @@ def load(ctx: click.Context, paths: tuple[Path, ...], store: str | None, owners:
     _write(f"Loaded {_counted(result.files, 'file')} with {result.spans:,} spans into {clean(str(folder))}.\n")
     if result.bad:
         ctx.exit(_EXIT_INPUT)
+
+
+@cli.group()
+def broker() -> None:
+    """Keep what brokers say of themselves, and show it.
+
+    Limits, bindings, consumers and counters, which spans never name. The login for a broker is $BATON_BROKER_USER and
+    $BATON_BROKER_PASSWORD, or the line user:password in the file that $BATON_BROKER_CREDENTIALS names.
+    """
+
+
+@broker.command()
+@click.argument("url", metavar="URL")
+@click.option("--metrics", metavar="URL", help=f"Also {_METRICS}")
+@_STORE
+@_placed("")
+def snapshot(url: str, metrics: str | None, store: str | None, **placed: Unpack[_Placed]) -> None:
+    """Ask RabbitMQ's management API at URL, and keep the answer.
+
+    URL is its root, such as http://HOST:15672, without a user or password.
+    """
+    from baton import app, settings
+
+    folder = settings.store_path(store)
+    _kept(app.broker_snapshot(folder, _source(url, metrics, placed)), folder)
+
+
+@broker.command("load")
+@click.argument("file", metavar="FILE", type=_FILE)
+@click.option("--at", callback=_time, metavar="TIME", help=f"When it held; else the file's own word. {ACCEPTED}.")
+@_STORE
+@_placed("")
+def load_facts(file: Path, at: int | None, store: str | None, **placed: Unpack[_Placed]) -> None:
+    """Keep what a saved FILE says of a broker.
+
+    Answers of RabbitMQ's management API, a definitions export, metrics in Prometheus's format, or the document of
+    docs/facts.md, the door for every other broker; each may be gzipped.
+    """
+    from baton import app, settings
+    from baton.brokers.document import Place
+
+    folder = settings.store_path(store)
+    _kept(app.broker_load(folder, file, Place(at_ns=at, **placed)), folder)
+
+
+@broker.command()
+@_STORE
+@click.option("--tenant", metavar="NAME", help="Only this tenant's; default every tenant's.")
+def show(store: str | None, tenant: str | None) -> None:
+    """Show the queues of brokers, by the newest word on each."""
+    from baton import queries, settings
+    from baton.reports import facts
+
+    _write(facts.as_table(queries.broker_queues(settings.store_path(store), tenant), **_screen()))
 
 
 @cli.command()
@@ -281,6 +412,69 @@ def drops(output: str, **asked: Unpack[_Asked]) -> None:
 
 
 @cli.command()
+@_WINDOW
+@_NARROW
+@_format("table", "json", "ndjson", "csv", "markdown")
+def findings(output: str, **asked: Unpack[_Asked]) -> None:
+    """List findings, worst first: one a boundary, cause and episode.
+
+    The table and Markdown show the columns that people need; every other format has them all.
+    """
+    from baton import queries
+    from baton.reports import findings, rows
+
+    question = _question(asked)
+    frame = queries.findings(question)
+    if output == "table":
+        _write(findings.as_table(queries.told(question, frame), **_screen()))
+    elif output == "markdown":
+        _write(findings.as_markdown(queries.told(question, frame)).encode())
+    else:
+        _write({"json": rows.as_json, "ndjson": rows.as_ndjson, "csv": rows.as_csv}[output](frame).encode())
+
+
+@cli.command()
+@click.argument("finding_id", metavar="ID")
+@_KNOWN
+@_format("text", "markdown", "json")
+def finding(finding_id: str, output: str, **asked: Unpack[_Asked]) -> None:
+    """Tell one finding whole: cost, cause, who is accountable and why.
+
+    ID is its id, or the first digits of it, six or more.
+    """
+    from baton import queries
+    from baton.reports import report, report_markdown, rows
+
+    question = _question(asked)
+    frame = queries.finding(question, finding_id)
+    if output == "json":
+        _write(rows.as_json(frame).encode())
+        return
+    (told,) = queries.told(question, frame)
+    if output == "markdown":
+        _write(report_markdown.finding_as_markdown(told, question.store))
+    else:
+        _write(report.finding_as_text(told, question.store, **_screen()))
+
+
+@cli.command()
+@click.argument("finding_id", metavar="FINDING")
+@_KNOWN
+@_format("csv", "json", "markdown")
+def recover(finding_id: str, output: str, **asked: Unpack[_Asked]) -> None:
+    """List what a finding lost, to replay or repair: a row a message.
+
+    It says where each is now, whether to send it again (never yes where that may make two of it) and whom to tell.
+    """
+    from baton import queries
+    from baton.reports import recovery, rows
+
+    frame = queries.recovery(_question(asked), finding_id)
+    writers = {"csv": recovery.as_csv, "json": rows.as_json, "markdown": recovery.as_markdown}
+    _write(writers[output](frame).encode())
+
+
+@cli.command()
 @click.argument("journey_id", metavar="ID")
 @_WINDOW
 def journey(journey_id: str, **asked: Unpack[_Asked]) -> None:
@@ -321,6 +515,28 @@ def boundaries(output: str, **asked: Unpack[_Asked]) -> None:
     if output == "table":
         _write(boundaries.as_table(frame, **_screen()))
     else:
+        _write({"json": rows.as_json, "csv": rows.as_csv, "markdown": rows.as_markdown}[output](frame).encode())
+
+
+@cli.command()
+@_WINDOW
+@_NARROW
+@click.option("--queue", metavar="NAME", help="Only this queue, or the one that this channel leads to.")
+@click.option("--finding", metavar="ID", help="Only queues that lost messages of this finding.")
+@_format("text", "json", "csv", "markdown")
+def whatif(output: str, queue: str | None, finding: str | None, **asked: Unpack[_Asked]) -> None:
+    """Say what would have saved the messages that queues lost.
+
+    The same sends are replayed, at the pace that the receivers showed, through other limits, policies and queues.
+    """
+    from baton import queries, savings
+    from baton.reports import rows, whatif
+
+    answers = queries.what_if(_question(asked), queue, finding)
+    if output == "text":
+        _write(whatif.as_text(answers, **_screen()))
+    else:
+        frame = savings.frame(answers)
         _write({"json": rows.as_json, "csv": rows.as_csv, "markdown": rows.as_markdown}[output](frame).encode())
 
 
@@ -438,12 +654,33 @@ def _counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}" + ("" if number == 1 else "s")
 
 
+def _source(url: str, metrics: str | None, placed: _Placed) -> Source:
+    """The broker that the options name, with the login of the environment."""
+    from baton.brokers.document import Place
+    from baton.brokers.login import login
+    from baton.brokers.snapshot import Source
+
+    return Source(url, metrics, login(os.environ), Place(at_ns=None, **placed))
+
+
+def _kept(result: FactsResult, folder: Path) -> None:
+    """Says what a snapshot told."""
+    told = [
+        _counted(result.queues, "queue"),
+        _counted(result.routes, "route"),
+        *([_counted(result.subscriptions, "subscription")] if result.subscriptions else []),
+        _counted(result.counters, "counter"),
+    ]
+    news = f"{_counted(result.added, 'row')} new" if result.added else "nothing new"
+    _write(f"Read {', '.join(told)} into {clean(str(folder))}: {news}.\n")
+
+
 def _question(asked: _Asked, verdicts: tuple[str, ...] = ()) -> Question:
     """The options as a question to `baton.queries`."""
     from baton import queries, settings
 
     store = settings.store_path(asked["store"])
-    since, until = asked["since"], asked["until"]
+    since, until = asked.get("since"), asked.get("until")
     if since is not None and until is not None and since >= until:
         raise UsageError("--since is not before --until, so no handoff can match: give an earlier --since")
     return queries.Question(

@@ -24,6 +24,9 @@ Model = TypeVar("Model", bound=BaseModel)
 _REPR = reprlib.Repr()
 _REPR.maxstring = _REPR.maxother = limits.TEXT_WIDTH_MAX
 
+# A group may read a file of secrets: Kubernetes gives a mounted one to the pod's.
+_OTHERS = 0o007
+
 # What Pydantic finds -> what to tell the person who wrote it.
 _PROBLEMS: dict[str, str] = {
     "extra_forbidden": "is no key that Baton knows; correct its spelling or remove it",
@@ -63,7 +66,7 @@ def quote(value: object) -> str:
     return _REPR.repr(value)[: limits.TEXT_WIDTH_MAX]
 
 
-def fault(path: Path, place: str, value: object, problem: str) -> InputError:
+def fault(path: Path | str, place: str, value: object, problem: str) -> InputError:
     """The error that says where in a file which value is wrong, and what to do.
 
     Args:
@@ -94,13 +97,27 @@ def read_text(path: Path) -> str:
         raise InputError(f"{path}: byte {error.start} is not UTF-8; save the file as UTF-8") from error
 
 
-def validate(model: type[Model], data: object, path: Path, *, secret: bool = False) -> Model:
+def refuse_if_open(path: Path) -> None:
+    """Refuses a file of secrets that everybody on the machine may read or change.
+
+    Raises:
+        InputError: they may, or it cannot be looked at.
+    """
+    try:
+        mode = path.stat().st_mode
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}; name a file that can be read") from error
+    if mode & _OTHERS:
+        raise InputError(f"{path}: holds secrets, and others may use it (mode {mode & 0o777:o}); `chmod o= {path}`")
+
+
+def validate(model: type[Model], data: object, path: Path | str, *, secret: bool = False) -> Model:
     """The file's parsed content as a model.
 
     Args:
         model: what it should be.
         data: what was parsed.
-        path: where it was read, for messages.
+        path: where it was read, a file or an address, for messages.
         secret: whether values are secrets, which no message may repeat.
 
     Raises:

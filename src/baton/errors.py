@@ -96,5 +96,12 @@ class StoreError(BatonError):
     grpc_code = 14
 
 
+class BrokerError(BatonError):
+    """A broker that cannot be asked: it is away, refuses, or what answers is no broker."""
+
+    http_status = 502
+    grpc_code = 14
+
+
 class AddressError(BatonError):
     """An address that cannot be listened on: in use, not of this machine, not permitted."""

@@ -139,6 +139,23 @@ LOAD_SPANS_MAX = 200_000
 # One file is loaded whole or not at all, so its spans are held together: 1 GiB of OTLP is 1 to 10 million of them.
 LOAD_FILE_BYTES_MAX = 1024 * 1024 * 1024
 
+# --- brokers -------------------------------------------------------------------------------------------------------
+
+# One answer of a broker, or a saved one: with the columns that are asked for, a queue takes some 700 bytes, and brokers
+# with 50,000 queues are known.
+BROKER_BYTES_MAX = 64 * 1024 * 1024
+# Its answers must all be there after this: management databases under load take seconds for thousands of queues.
+BROKER_ANSWER_S_MAX = 30.0
+# A connection must stand after this, TLS and all: what is this far away is away.
+BROKER_CONNECT_S_MAX = 5.0
+# How often `serve --broker` looks: RabbitMQ's statistics are 5 s old anyway, and each look costs the broker some work.
+BROKER_INTERVAL_S = 10.0
+BROKER_INTERVAL_S_MIN = 1.0
+BROKER_INTERVAL_S_MAX = 3600.0
+# Whoever writes facts holds their lock for milliseconds, and for a second or two when files are folded.
+FACTS_LOCK_S_MAX = 30.0
+FACTS_LOCK_LOOK_S = 0.02
+
 # --- ids and times -------------------------------------------------------------------------------------------------
 
 TRACE_ID_BYTES = 16
@@ -287,6 +304,115 @@ OVERFLOW_SPREAD_MAX = 0.05
 # Under a TTL the waits are as even as the depths; a full queue's depths are this much more even than its waits.
 OVERFLOW_EVENNESS_RATIO_MAX = 0.5
 
+# --- broker facts --------------------------------------------------------------------------------------------------
+
+# Exchanges bound to exchanges: real topologies have two or three; circles are allowed by the broker.
+EXCHANGE_HOPS_MAX = 8
+# Routing keys of one channel that are held against its bindings one by one; of more (an order number in each key) the
+# key counts as unknown.
+ROUTING_KEYS_MAX = 1000
+# Changes of a broker's bindings that are told apart in time: a topology changes with releases, not by the minute.
+ROUTE_CHANGES_MAX = 1000
+# RabbitMQ's management statistics lag by up to 5 s (`collect_statistics_interval`): counters are at rest once nothing
+# was sent or received for that long.
+STATISTICS_LAG_NS = 5 * SECOND_NS
+# A limit or TTL read this long before or after a message may have been another one then: its age is said.
+FACT_AGE_NS_FRESH = 3600 * SECOND_NS
+# --- steps ---------------------------------------------------------------------------------------------------------
+
+# A step says something of its next one once this many journeys took it: with fewer, three standard deviations of no
+# stop at all reach 15 %.
+STEP_JOURNEYS_MIN = 50
+# "Nearly always takes next": at most this part of the journeys stops there, outside its episodes.
+STEP_STOPS_SHARE_MAX = 0.1
+# An episode has at least this many journeys that stopped; a handful is told apart from chance only by luck.
+STEP_STOPS_MIN = 10
+# The next step is looked for among the steps of this part of the journeys that reach it: a side path (a manual check)
+# is not what leads there.
+STEP_MAIN_SHARE = 0.8
+# Two spans may begin in the other order for clocks that differ; beyond this part, they have no order.
+STEP_ORDER_SHARE_MIN = 0.98
+# A next step that this part or more was handed over to (a send, a call) always is: its absence is then the sender's.
+STEP_HANDED_SHARE_MIN = 0.98
+# Steps of one kind of journey that are looked at, the most frequent first: real journeys have 5 to 20 services.
+STEPS_MAX = 40
+# Journeys of one kind whose delays are compared pair by pair, evenly over the time learned from.
+STEP_SAMPLE_MAX = 5_000
+# Episodes of one step in what is learned from, beyond which stopping there in bursts is its habit, not an episode.
+STEP_EPISODES_MAX = 3
+# Values of an attribute that tells how a step came out (approved, declined, ...); more name instances, not outcomes.
+OUTCOMES_MAX = 16
+# ... it must part those that stopped from those that went on by this much, beside 2 a value: the likelihood ratio is as
+# chi-squared where it has nothing to do with it, and goes beyond that with a chance of about 1e-5.
+OUTCOME_G_MIN = 20.0
+# The chance of one false episode in one question, whatever it scans.
+EPISODE_CHANCE = 1e-4
+# Single journeys of an episode are `inferred` where its step's own stops make at most this part of them.
+EPISODE_BASELINE_SHARE_MAX = 0.05
+# A step that is late now may be later still: this many times the longest delay among this many that came last.
+STEP_LATE_RATIO = 2.0
+STEP_LATE_COUNT = 20
+# Journeys that went on, with which those that stopped are compared: what nearly all do, this many show.
+STEP_PEERS = 200
+# A version that came this shortly before an episode, or with its first journey, may be what began it.
+EPISODE_CHANGE_NS = 60 * SECOND_NS
+# Bursts: the usual rate is never held to be under this (a step that never stopped in 10,000 journeys may yet),
+BURST_USUAL_MIN = 0.02
+# ... nor under the upper bound at this many standard deviations,
+BURST_Z = 3.0
+# ... and a stretch is looked for as one of so many times the usual rate, and at least of this rate: a sharp one shows
+# in few journeys, a mild one in many.
+BURST_RATIO_MILD = 2.0
+BURST_RATIO_SHARP = 4.0
+BURST_RATE_MIN = 0.2
+# A usual rate above this leaves no room for an unusual one.
+BURST_SHARE_MAX = 0.5
+# Blocks of which the calmest shows what is usual: a night's incident in a day is a third of it, at most half.
+BURST_BLOCKS_MAX = 16
+# Bursts found in one sequence: the strongest; a step that has more has no usual rate.
+BURSTS_MAX = 8
+
+# --- queue replay ----------------------------------------------------------------------------------------------------
+
+# A replay must lose so many messages to tell a queue from chance.
+REPLAY_LOST_MIN = 10
+# ... and so many must have come through meanwhile: their depths and waits are what limits and TTLs are read from.
+REPLAY_SURVIVORS_MIN = 10
+# Messages of one pool that hypotheses are tried on: one over 100,000 takes 10 ms, and there are up to some hundred.
+REPLAY_MESSAGES_MAX = 100_000
+# Messages before the first loss, from which the model queue fills.
+REPLAY_LEAD = 20_000
+# Fit (see `findings.replay`) from which a replay convicts. Eleven recordings of a real RabbitMQ fit by 0.93 to 1.00,
+# what is wrong by at most 0.87.
+REPLAY_FIT_MIN = 0.88
+# The best hypothesis of another policy must miss at least so many times as much as the one that convicts.
+REPLAY_RIVAL_RATIO_MIN = 1.5
+# Where a replay does not convict, the even depths of the survivors may still tell a limit, unless it fits worse than
+# this: then the losses are not a full queue's.
+REPLAY_SUPPORT_MIN = 0.5
+# Kinds of message (channel, routing key, sender) of which each is tried as the one with the higher priority.
+REPLAY_KINDS_MAX = 8
+# Under a TTL that bites, what comes through waited nearly as long: the median at least this part of the TTL.
+TTL_WAIT_RATIO_MIN = 0.8
+# Tail samplers cut the spans that come after their decision: a ceiling within this part of a usual one is no TTL.
+TAIL_DECISION_RATIO = 0.05
+# Kinds of message (sender, journey type) counted among the occupants of a queue.
+OCCUPANTS_MAX = 16
+# Moments at which a queue's depth is told: an hour by seconds; a longer story by longer steps.
+DEPTH_POINTS_MAX = 3600
+# The model of the queue as it was must lose what was lost to this part (Jaccard) before anything is recommended; the
+# recordings reach 0.90 to 1.00.
+WHATIF_AGREEMENT_MIN = 0.8
+# A limit this many times larger is no longer a limit but another way to lose time: it is shown, not recommended.
+WHATIF_LIMIT_RATIO_MAX = 10
+# Senders that retry: so often, first after this, then twice as long each time; 6.3 s in all.
+RETRIES_MAX = 6
+RETRY_FIRST_NS = SECOND_NS // 10
+# Clocks are set by what receivers show that had been idle: by at least so many receipts, if they are off by more than
+# the way through a broker takes.
+ALIGN_RECEIPTS_MIN = 3
+ALIGN_NS_MIN = SECOND_NS // 20
+
 # --- files that people write -----------------------------------------------------------------------------------------
 
 # ownership.yaml and baton.toml: 500 teams with three rules each take 64 KB, a bank has some thousand.
@@ -306,6 +432,45 @@ REDACTION_KEY_BYTES_MAX = 4096
 WAITING_MESSAGES_MIN = 3
 # Senders named in one queue's crowding.
 SENDERS_MAX = 8
+
+# --- findings ------------------------------------------------------------------------------------------------------
+
+# An episode of losses is over once none followed for this long,
+EPISODE_PAUSE_NS = 10 * 60 * SECOND_NS
+# ... and so many handoffs of the boundary came through meanwhile: where one in a hundred is lost, chance makes such a
+# stretch once in twenty times (ONSET_RATIO over a hundredth).
+EPISODE_CLEAN_MIN = 300
+# Digits of a finding's id that name it: with a thousand findings two share six digits once in thirty stores, and then
+# Baton asks for more.
+FINDING_DIGITS_MIN = 6
+# Digits of it that reports show: none of a million findings shares them with another (chance 0.2 %).
+FINDING_DIGITS_SHOWN = 12
+# What changed this long before an episode's first loss is told beside it: deployments roll within minutes, queues fill
+# within them.
+CHANGE_WINDOW_NS = 5 * 60 * SECOND_NS
+# A sender's rate changed if it is so many times what it was, and what the busiest stretch of the same length had,
+CHANGE_RATE_RATIO_MIN = 2.0
+# ... and by at least so many messages.
+CHANGE_SENDS_MIN = 10
+# ... and a Poisson process makes such a change by chance once in e^10 (22,000) places; a window has some thousand.
+CHANGE_LIKELIHOOD_MIN = 10.0
+# Business keys told of one journey in a work list; a journey has one or two.
+RECOVERY_KEYS_MAX = 8
+# Findings beside which changes are told, the worst first: as many as anybody reads.
+CHANGE_FINDINGS_MAX = 100
+# Changes told of one episode.
+CHANGES_MAX = 6
+# What expired is held against its receiver if so many times more came than it took: then a third or more had to be lost
+# whatever the limit of time,
+EXPIRED_SLOW_RATIO_MIN = 1.5
+# ... of at least so many that came.
+EXPIRED_ARRIVALS_MIN = 20
+# An amount of money: up to a trillion times a thousand, and crypto-currencies count to 18 places.
+AMOUNT_DIGITS_MAX = 15
+AMOUNT_PLACES_MAX = 18
+# A currency: three letters by ISO 4217; tokens have up to eight.
+CURRENCY_CHARS_MIN = 3
+CURRENCY_CHARS_MAX = 8
 
 # --- reports -------------------------------------------------------------------------------------------------------
 

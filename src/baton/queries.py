@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from baton import summaries
-from baton.analysis import Analysis, Paired, analyze, expect, pair_up
+from baton import savings, summaries
+from baton.analysis import Analysis, analyze, expect, find, pair_up, repairs
 from baton.errors import NotFoundError, UsageError
-from baton.limits import LEARN_SPANS_MAX, MATCHES_SHOWN_MAX, NAMES_MAX, TIME_NS_MAX
+from baton.limits import FINDING_DIGITS_MIN, LEARN_SPANS_MAX, MATCHES_SHOWN_MAX, NAMES_MAX, TIME_NS_MAX
 from baton.ownership.catalog import EMPTY, Catalog, load_catalog
 from baton.settings import keys, load_settings
 from baton.store.reader import Store
@@ -20,7 +20,7 @@ from baton.store.reader import Store
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from baton.reports.model import Journey, Report, Who
+    from baton.reports.model import Finding, Journey, Report, WhatIf, Who
 
 _TEAMS = ("from_team", "to_team", "channel_team", "accountable_team")
 
@@ -78,6 +78,65 @@ def report(question: Question) -> Report:
     rows = _asked(answer.analysis.handoffs, question)
     scope = summaries.Scope(question.store, question.since_ns, question.until_ns, answer.as_of_ns)
     return summaries.report(rows, answer.analysis, answer.catalog, scope)
+
+
+def findings(question: Question) -> pl.DataFrame:
+    """FINDINGS, worst first, counted among the handoffs that are asked about; raises as `handoffs`."""
+    answer = _answer(question)
+    return find(_asked(answer.analysis.handoffs, question), answer.analysis, answer.catalog)
+
+
+def finding(question: Question, finding_id: str) -> pl.DataFrame:
+    """One finding, whole: FINDINGS with one row.
+
+    Args:
+        question: its window is not heard: a finding is told whole.
+        finding_id: its id, or at least FINDING_DIGITS_MIN digits that begin no other.
+
+    Raises:
+        UsageError: too few digits, or several findings begin so.
+        NotFoundError: there is none.
+        StoreError, InputError: as `handoffs`.
+    """
+    answer = _answer(question)
+    wanted = _finding_id(answer.analysis.handoffs, finding_id)
+    found = find(answer.analysis.handoffs, answer.analysis, answer.catalog)
+    return found.filter(pl.col("finding_id") == wanted)
+
+
+def recovery(question: Question, finding_id: str) -> pl.DataFrame:
+    """RECOVERY: the work list of a finding; arguments and errors as of `finding`."""
+    answer = _answer(question)
+    rows = answer.analysis.handoffs
+    lost = rows.filter(pl.col("finding_id") == _finding_id(rows, finding_id))
+    return repairs(lost, answer.analysis, answer.catalog, keys(answer.catalog, load_settings(question.store)).journey)
+
+
+def told(question: Question, found: pl.DataFrame) -> tuple[Finding, ...]:
+    """FINDINGS of this question as people's reports read them.
+
+    Raises:
+        InputError: as `handoffs`.
+    """
+    return summaries.findings(found, _catalog(question.owners))
+
+
+def _finding_id(rows: pl.DataFrame, digits: str) -> str:
+    """The id that these digits name."""
+    name = digits.strip().lower()
+    if len(name) < FINDING_DIGITS_MIN or set(name) - set("0123456789abcdef"):
+        raise UsageError(f"{digits!r} is no finding's id: give {FINDING_DIGITS_MIN} or more of its hex digits")
+    known = rows["finding_id"].drop_nulls().unique().sort()
+    ids = known.filter(known.str.starts_with(name)).to_list()
+    if not ids:
+        raise NotFoundError(
+            f"no finding's id begins with {digits!r}: `baton findings` lists those that are there; an id changes when "
+            f"an earlier loss comes to light or the cause is told otherwise"
+        )
+    if len(ids) > 1:
+        shown = ", ".join(ids[:MATCHES_SHOWN_MAX])
+        raise UsageError(f"{digits!r} begins the ids of {len(ids)} findings; give more digits of one: {shown}")
+    return str(ids[0])
 
 
 def journey(question: Question, name: str) -> Journey:
@@ -142,6 +201,51 @@ def boundaries(question: Question) -> pl.DataFrame:
     return summaries.boundaries(_asked(_answer(question).analysis.handoffs, question))
 
 
+def broker_queues(store: Path, tenant: str | None) -> pl.DataFrame:
+    """What is known of brokers' queues now, the newest word on each, by name.
+
+    Args:
+        store: the store's folder.
+        tenant: only this tenant's; null for all.
+
+    Returns:
+        FACTS's columns, its rows of queues that are there, and `looked_ns` (Int64): when they were looked at last.
+
+    Raises:
+        NotFoundError: there is no store.
+        StoreError: it is damaged.
+    """
+    from baton.brokers.history import held, latest  # noqa: PLC0415 - only this question needs it
+
+    place, names = (
+        ["tenant", "environment", "broker", "source", "vhost"],
+        ["tenant", "environment", "broker", "vhost", "name"],
+    )
+    known = Store(store).facts()
+    if tenant is not None:
+        known = known.filter(pl.col("tenant") == tenant)
+    looked = latest(known).filter(pl.col("fact") == "snapshot", pl.col("name") == "queue")
+    return (
+        held(known, TIME_NS_MAX)
+        .filter(pl.col("fact") == "queue")
+        .join(looked.select(*place, looked_ns="at_ns"), on=place, how="left", nulls_equal=True)
+        .sort("looked_ns", maintain_order=True)
+        .unique(names, keep="last")
+        .sort(names)
+    )
+
+
+def what_if(question: Question, queue: str | None = None, finding: str | None = None) -> list[WhatIf]:
+    """What would have saved the messages that full queues lost, or queues whose messages expired; worst first.
+
+    Empty where no replay explains a loss. Raises as `handoffs`, and NotFoundError if nothing is known of that queue or
+    finding.
+    """
+    answer = _answer(question)
+    rows = _asked(answer.analysis.handoffs, question)
+    return savings.savings(answer.analysis, answer.catalog, rows, queue, finding)
+
+
 def learn(store: Path, owners: Path | None) -> bytes:
     """EXPECTATIONS learned from the newest spans of the store, as an Arrow IPC file.
 
@@ -152,7 +256,8 @@ def learn(store: Path, owners: Path | None) -> bytes:
         StoreError, InputError: as `handoffs`.
     """
     catalog = _catalog(owners)
-    learned = expect(pair_up(_newest(Store(store).spans()), catalog, TIME_NS_MAX))
+    joining = keys(catalog, load_settings(store)).journey
+    learned = expect(pair_up(_newest(Store(store).spans()), catalog, TIME_NS_MAX), catalog, joining)
     buffer = io.BytesIO()
     learned.write_ipc(buffer)
     return buffer.getvalue()
@@ -179,8 +284,10 @@ def _answer(question: Question) -> _Answer:
         spans = _of_tenant(spans, question.tenant)
         expectations = None if expectations is None else expectations.filter(pl.col("tenant") == question.tenant)
     paired = pair_up(spans, catalog, as_of_ns, store.outages())
-    known = _expected(expectations, paired)
-    return _Answer(analyze(paired, known, catalog, joining, as_of_ns), catalog, as_of_ns)
+    # A store that has never learned is learned from on the spot.
+    known = expect(paired, catalog, joining) if expectations is None else expectations
+    facts = store.facts(as_of_ns)
+    return _Answer(analyze(paired, known, catalog, joining, as_of_ns, facts=facts), catalog, as_of_ns)
 
 
 def _of_tenant(spans: pl.LazyFrame, tenant: str) -> pl.LazyFrame:
@@ -194,11 +301,6 @@ def _of_tenant(spans: pl.LazyFrame, tenant: str) -> pl.LazyFrame:
         shown = ", ".join(tenants[:NAMES_MAX]) + (" and others" if len(tenants) > NAMES_MAX else "")
         raise NotFoundError(f"no span is of tenant {tenant!r}; there are spans of {shown}")
     return spans.filter(pl.col("tenant") == tenant)
-
-
-def _expected(expectations: pl.DataFrame | None, paired: Paired) -> pl.DataFrame:
-    """What was learned last; a store that has never learned is learned from on the spot."""
-    return expect(paired) if expectations is None else expectations
 
 
 def _asked(rows: pl.DataFrame, question: Question) -> pl.DataFrame:

@@ -87,6 +87,22 @@ EVENT = pl.Struct({"name": pl.String(), "time_ns": pl.Int64(), "attributes": ATT
 
 KEY = pl.Struct({"key": pl.String(), "value": pl.String()})
 
+STEP = pl.Struct(
+    {
+        "journey": pl.String(),
+        "service": pl.String(),
+        "name": pl.String(),
+        "outcome_key": pl.String(),
+        "outcome": pl.String(),
+        "to_name": pl.String(),
+        "via": STRINGS,
+    }
+)
+"""What a journey's step is, and what comes next. `journey`: the declared type, else service and name of its root;
+`service`, `name`: of the step's entry span; `outcome_key`, `outcome`: the attribute that tells how it came out and its
+value, empty where the span bears none (both null where no attribute does); `to_name`: name of the next step's entry
+span; `via`: the services whose sends or calls reach the next step, null where not all of it is reached by one."""
+
 JOURNEY_KEYS: tuple[str, ...] = (
     "order.id",
     "order_id",
@@ -408,12 +424,12 @@ EXPECTATIONS = Frame(
         Column("version", STRING, "Hash of the rows' content: names the profile that a verdict used."),
         Column("from_ns", I64, "Start of the window it was learned from."),
         Column("until_ns", I64, "End of the window it was learned from."),
-        Column("kind", STRING, "message or call."),
+        Column("kind", STRING, "message, call or step."),
         Column("tenant", STRING, "Tenant."),
         Column("environment", STRING, "Environment."),
-        Column("broker", STRING, "Broker address of the channel; of a call empty."),
-        Column("channel", STRING, "Channel; of a call the calling service and its target."),
-        Column("subscription", STRING, "Who takes from it: queue, group, or services and destination."),
+        Column("broker", STRING, "Broker address of the channel; of a call or step empty."),
+        Column("channel", STRING, "Channel; of a call the calling service and its target; of a step it in words."),
+        Column("subscription", STRING, "Who takes from it: queue, group, or services and destination; the next step."),
         Column("takers", STRINGS, "Labels of those seen receiving for it."),
         Column("services", STRINGS, "Their services."),
         Column("destination", STRING, "The destination as the receivers say it."),
@@ -427,6 +443,7 @@ EXPECTATIONS = Frame(
         Column("reorder_ns", I64, "Largest delay between being overtaken and being received all the same."),
         Column("processing_ns", I64, "Longest receipt, start to end."),
         Column("tossed", BOOL, "Its receipts look like coin tosses: it samples or filters."),
+        Column("step", STEP, "Of a step: which, and which comes next; `sends` took it, `pairs` went on."),
         Column("redelivery_ns", I64, "Longest time from a failed delivery's end to the next one; null if never seen."),
         Column("threshold", I64, "Its samplers drop traces of less randomness; 0 where they say none."),
         Column("home", STRING, "The receivers' environment; null where there are several, and of a call."),
@@ -434,6 +451,30 @@ EXPECTATIONS = Frame(
         Column("shunned", STRINGS, "Kinds, as sender and span name, of which it never took one of many; null if none."),
     ),
 )
+
+PASSAGES = Frame(
+    "passages",
+    (
+        Column("send", ROW, "Row of the step's entry span."),
+        Column("tenant", STRING, "Tenant."),
+        Column("environment", STRING, "Environment."),
+        Column("journey_id", BINARY, "Journey."),
+        Column("journey_type", STRING, "Its declared type."),
+        Column("step", ROW, "Numbers the expectation."),
+        Column("subscription", STRING, "The next step."),
+        Column("sent_ns", I64, "Start of the step's entry span."),
+        Column("went_ns", I64, "Start of the next step's; null where the journey never took it."),
+        Column("deadline_at_ns", I64, "When it should have been taken."),
+        Column("service", STRING, "The step's service."),
+        Column("service_version", STRING, "Its version; null where none is stated."),
+        Column("to_service", STRING, "The next step's service."),
+        Column("via", STRINGS, "See STEP."),
+        Column("said", STRING, "The step in words, with its outcome."),
+        Column("sends", I64, "Journeys that took the step with that outcome, outside of episodes."),
+        Column("pairs", I64, "Of them those that went on."),
+    ),
+)
+"""One row a journey that took a step and ended it well, of steps that some journeys stopped after."""
 
 OUTAGES = Frame(
     "outages",
@@ -458,7 +499,9 @@ FACTS = Frame(
         Column("environment", STRING, "Environment; null is any."),
         Column("broker", STRING, "Broker address as spans say it; empty is any."),
         Column("source", STRING, "management, definitions, declared or neutral: where it comes from."),
-        Column("fact", STRING, "queue, route, subscription or counter: which of the columns below it fills."),
+        Column(
+            "fact", STRING, "queue, route, subscription or counter, or what `FACTS` says: which columns below it fills."
+        ),
         Column("vhost", STRING, "Namespace within the broker; empty where there is none."),
         Column(
             "name", STRING, "Queue or topic; of a route what is sent to; of a subscription its group; of a counter."
@@ -490,7 +533,14 @@ FACTS = Frame(
         Column("value", I64, "Counter: its value."),
     ),
 )
-"""What brokers say of themselves, one row a fact. Counters rise from the queue's, or the node's, start."""
+"""What brokers say of themselves, one row a fact. Counters rise from the queue's, or the node's, start.
+
+In the store it is a history: a row holds from its time on, until another row of the same thing, or one that says that
+the thing is gone (fact `queue_gone`, `route_gone`, `subscription_gone`: the row as it was last, at the time when it was
+missed). What did not change is not repeated; rows with fact `snapshot` say when it was looked at: `name` is the fact
+(queue, route, subscription, counter) of which the snapshot told all there was in the `vhost`. `brokers.history.held`
+gives the state at a time.
+"""
 
 HANDOFFS = Frame(
     "handoffs",
@@ -531,12 +581,92 @@ HANDOFFS = Frame(
         Column(
             "expected_by", STRING, "Whence the expectation: learned, declared or bound; null where nothing is expected."
         ),
-        Column("finding_id", STRING, "Groups the rows of one boundary and cause; null unless dropped or stuck."),
+        Column(
+            "finding_id", STRING, "Groups the rows of one boundary, cause and episode; null unless dropped or stuck."
+        ),
         Column("as_of", TIME, "Event time at which it was judged."),
         Column("evidence", STRINGS, "Sentences with the figures that convict."),
     ),
 )
 """The public row: one a handoff, the same at every door."""
+
+AMOUNTS = pl.List(pl.Struct({"currency": pl.String(), "amount": pl.String(), "journeys": pl.Int64()}))
+SEGMENTS = pl.List(pl.Struct({"segment": pl.String(), "journeys": pl.Int64()}))
+SHARES = pl.List(pl.Struct({"service": pl.String(), "team": pl.String(), "share": pl.Float64()}))
+DISPOSITIONS = pl.List(pl.Struct({"disposition": pl.String(), "count": pl.Int64()}))
+JOURNEY_TYPES = pl.List(pl.Struct({"journey_type": pl.String(), "owner": pl.String(), "count": pl.Int64()}))
+
+FINDINGS = Frame(
+    "findings",
+    (
+        Column("finding_id", STRING, "32 hex digits; `findings.episodes` says what it is made of."),
+        Column("kind", STRING, "message, call or step."),
+        Column("tenant", STRING, "Tenant."),
+        Column("environment", STRING, "Environment; empty where none is stated."),
+        Column("verdict", STRING, "dropped or stuck."),
+        Column("cause", STRING, "A row of the table of causes; unknown where none is known."),
+        Column("confidence", STRING, "confirmed, inferred or suspected: the weakest of its rows."),
+        Column("from_team", STRING, "Owner of the senders; unowned where nobody is."),
+        Column("from_services", STRINGS, "Senders, the most frequent first."),
+        Column("channel", STRING, "Channel; null for calls."),
+        Column("channel_team", STRING, "The queue's owner if known and owned, else the channel's; null for calls."),
+        Column("queue", STRING, "The queue by broker facts or the receiver's word; null where unknown."),
+        Column("to_team", STRING, "Owner of the receivers; null where none is known."),
+        Column("to_services", STRINGS, "Receivers, the most frequent first."),
+        Column("count", I64, "Handoffs of this finding: lost, or stuck."),
+        Column("handoffs", I64, "All handoffs of the boundary: what `count` is a part of."),
+        Column("during", I64, "Of them those sent between the first and the last of this finding."),
+        Column("first_at", TIME, "First send among them."),
+        Column("last_at", TIME, "Last send among them."),
+        Column("ongoing", BOOL, "Nothing shows that it ended: too few handoffs came through since, or they are stuck."),
+        Column("since", I64, "Handoffs of the boundary that came through since the last one."),
+        Column("journeys", I64, "Distinct journeys hit."),
+        Column("journey_types", JOURNEY_TYPES, "Declared types hit, their owners and handoffs, most first."),
+        Column("customers", I64, "Distinct customers among the journeys hit; null where no span names one."),
+        Column("segments", SEGMENTS, "Journeys hit by the customers' segment, most first."),
+        Column("amounts", AMOUNTS, "Money at risk: exact sums by currency, each journey once; currency null: unknown."),
+        Column("unreadable", I64, "Journeys hit whose amount is no amount."),
+        Column("unpriced", I64, "Journeys hit of which no span names an amount."),
+        Column("duplicates", I64, "Handoffs that were processed twice, or made good by a resubmission."),
+        Column("resubmitted", I64, "Of its losses those that the customer's own resubmission made good."),
+        Column("accountable_team", STRING, "Who can most effectively prevent it; null when suspected or unknown."),
+        Column("accountable_why", STRING, "Why they, and what part the others have in it."),
+        Column("next_to_ask", STRING, "Whom to ask and why, where nobody is accountable yet."),
+        Column("dispositions", DISPOSITIONS, "Where they are now, most first."),
+        Column("crowding", SHARES, "Of an overflow who held the queue, largest first."),
+        Column("changed", STRINGS, "What changed just before the first of them."),
+        Column("exemplars", STRINGS, "Trace ids."),
+        Column("evidence", STRINGS, "Sentences with the figures that convict: those of the most telling row."),
+        Column("as_of", TIME, "Event time at which it was judged."),
+    ),
+)
+"""One row a finding: all handoffs of one boundary, verdict, cause and episode. Worst first."""
+
+RECOVERY = Frame(
+    "recovery",
+    (
+        Column("sent_at", TIME, "When it was sent."),
+        Column("keys", STRINGS, "The journey's business keys: name=value."),
+        Column("message_id", STRING, "Message id."),
+        Column("correlation_id", STRING, "Correlation id."),
+        Column("customer", STRING, "Customer; null where no span names one."),
+        Column("amount", STRING, "Amount; null where no span names one that can be read."),
+        Column("currency", STRING, "Its currency; null where unknown."),
+        Column("from_service", STRING, "Who sent it, and would send it again."),
+        Column("channel", STRING, "Where it was sent; null for calls."),
+        Column("to_service", STRING, "Who should have received it."),
+        Column("verdict", STRING, "dropped or stuck."),
+        Column("disposition", STRING, "gone, waiting, dead_lettered, parked or unknown."),
+        Column("held_at", STRING, "Where it is held, if dead-lettered, parked or waiting at a known place."),
+        Column("replay", STRING, "yes, no, or check: whether to send it again; never yes where that may duplicate."),
+        Column("why", STRING, "Why so."),
+        Column("notify", STRINGS, "Whom to tell: who is accountable, the journey's owner, the receiver."),
+        Column("journey_id", STRING, "Hex: the journey."),
+        Column("trace_id", STRING, "Hex: its trace."),
+        Column("handoff_id", STRING, "The handoff."),
+    ),
+)
+"""One row a message to replay or repair, by the time it was sent."""
 
 VERDICTS: tuple[str, ...] = ("delivered", "retried", "dropped", "unobserved", "pending", "stuck")
 
@@ -545,6 +675,16 @@ DEFAULT_TENANT = "default"
 
 UNSAID = "? "
 """What the channel of a send begins with that says no destination: sender and span name stand for it."""
+
+ONWARD_NAME = (
+    r"(?i)(^|[^a-z])(d[-_. ]?l[-_. ]?[qxet]|dead|dead[-_. ]?letter(s|ed|ing)?|park(ed|ing)?([-_. ]?lot)?|poison(ed)?|"
+    r"quarantined?|undeliver(ed|able)|unrout(ed|able)|alternate|reject(s|ed)?|fail(ed|ures?)|errors?|retry|retries)"
+    r"([^a-z]|$)"
+)
+"""Names that operators give to places a message goes after or instead of its usual one."""
+
+RETRY_NAME = r"(?i)retry|retries|redeliver"
+"""Names of those from which it is taken again."""
 
 SEVERAL = " | "
 """Stands between names of which one is meant and nobody can tell which."""

@@ -5,13 +5,13 @@ All functions are pure; `queries` gives them an analysis.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from baton.analysis import find
 from baton.errors import NotFoundError
-from baton.limits import EXEMPLARS_MAX
 from baton.ownership.assign import service_facts
 from baton.ownership.rules import compile_rules
 from baton.reports.model import Finding, Journey, Report, SpanLine, Who
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from baton.ownership.catalog import Catalog, Team
 
 _BOUNDARY = ("tenant", "environment", "from_team", "from_service", "to_team", "to_service", "channel", "channel_team")
-_URGENCY = ("critical", "high", "normal", "low")
 _STATUS = {0: "unset", 1: "ok", 2: "error"}
 
 
@@ -49,92 +48,29 @@ def report(rows: pl.DataFrame, analysis: Analysis, catalog: Catalog, scope: Scop
         since_ns=scope.since_ns,
         until_ns=scope.until_ns,
         store=scope.store,
-        findings=_findings(rows, analysis, catalog),
+        findings=findings(find(rows, analysis, catalog), catalog),
         counts={verdict: counts.get(verdict, 0) for verdict in VERDICTS},
         late=int(rows["late"].sum()),
-        blind=tuple(_blind(rows)) + tuple(_hot(analysis.hot)),
+        blind=(*_blind(rows), *_counted(rows, analysis.unnamed), *_hot(analysis.hot)),
         unowned=tuple(_unowned(rows)),
         profile=analysis.version,
     )
 
 
-def _findings(rows: pl.DataFrame, analysis: Analysis, catalog: Catalog) -> tuple[Finding, ...]:
-    """Worst first: the most critical journey type hit, then dropped before stuck, then the most rows."""
-    rows = _between(rows)
-    totals = {key: len(part) for key, part in rows.group_by(_BOUNDARY)}
-    urgency = {kind.name: _URGENCY.index(kind.criticality) for kind in catalog.journey_types}
-    ranked = []
-    for (finding_id,), part in rows.filter(pl.col("finding_id").is_not_null()).group_by(["finding_id"]):
-        first = part.row(0, named=True)
-        total = totals[tuple(first[name] for name in _BOUNDARY)]
-        finding = _finding(str(finding_id), part, total, analysis, catalog)
-        worst = min((urgency.get(name, len(_URGENCY)) for name, _, _ in finding.journey_types), default=len(_URGENCY))
-        ranked.append(((worst, finding.verdict, -finding.count, finding.finding_id), finding))
-    return tuple(finding for _, finding in sorted(ranked, key=lambda pair: pair[0]))
+def findings(found: pl.DataFrame, catalog: Catalog) -> tuple[Finding, ...]:
+    """FINDINGS for people, in their order."""
+    physical = found.with_columns(pl.col("first_at", "last_at").to_physical())
+    return tuple(_finding(row, catalog) for row in physical.iter_rows(named=True))
 
 
-def _finding(finding_id: str, rows: pl.DataFrame, handoffs: int, analysis: Analysis, catalog: Catalog) -> Finding:
-    first = rows.row(0, named=True)
-    sent = rows["sent_at"].dt.timestamp("ns").sort().to_list()
-    owner = {kind.name: kind.owner for kind in catalog.journey_types}
-    return Finding(
-        finding_id=finding_id,
-        kind=first["kind"],
-        verdict=first["verdict"],
-        cause=first["cause"] or "unknown",
-        confidence=_weakest(rows["confidence"]),
-        count=rows.height,
-        handoffs=handoffs,
-        journeys=rows["journey_id"].n_unique(),
-        from_team=first["from_team"],
-        to_team=first["to_team"],
-        from_services=_frequent(rows["sender"]),
-        to_services=_frequent(rows["receiver"]),
-        channel=first["channel"],
-        channel_team=first["channel_team"],
-        queue=first["queue"],
-        accountable_team=first["accountable_team"],
-        next_to_ask=first["next_to_ask"],
-        escalation=_escalation(first["accountable_team"], catalog),
-        first_at=sent[0],
-        last_at=sent[-1],
-        exemplars=tuple(rows["trace_id"].unique(maintain_order=True).head(EXEMPLARS_MAX)),
-        evidence=_said(rows),
-        crowding=_crowding(first, analysis) if first["cause"] == "overflow" else (),
-        journey_types=tuple(
-            (name, owner.get(name, UNOWNED), count)
-            for name, count in rows["journey_type"].drop_nulls().value_counts(sort=True).iter_rows()
-        ),
-        dispositions=dict(rows["disposition"].drop_nulls().value_counts(sort=True).iter_rows()),
-        resubmitted=rows["resubmitted_by"].count(),
-    )
-
-
-def _weakest(confidences: pl.Series) -> str:
-    return next(word for word in ("suspected", "inferred", "confirmed") if (confidences == word).any())
-
-
-def _frequent(names: pl.Series) -> tuple[str, ...]:
-    return tuple(
-        names.drop_nulls().value_counts(sort=True).sort("count", names.name, descending=[True, False])[names.name]
-    )
-
-
-def _said(rows: pl.DataFrame) -> tuple[str, ...]:
-    """The evidence of the most telling row; sentences that all rows share are the finding's."""
-    return tuple(rows.sort(pl.col("evidence").list.len(), "sent_at", descending=[True, False])["evidence"][0])
-
-
-def _crowding(first: dict[str, Any], analysis: Analysis) -> tuple[tuple[str, str, float], ...]:
-    teams = dict(analysis.spans.select("service", "team").unique().iter_rows())
-    shares = analysis.crowding.filter(
-        (pl.col("tenant") == first["tenant"])
-        & (pl.col("environment") == first["environment"])
-        & (pl.col("channel") == first["channel"])
-    )
-    return tuple(
-        (name, teams.get(name, UNOWNED), share) for name, share in shares.select("sender", "share").iter_rows()
-    )
+def _finding(row: dict[str, Any], catalog: Catalog) -> Finding:
+    lists = ("from_services", "to_services", "exemplars", "evidence", "changed")
+    structs = ("crowding", "journey_types", "segments", "amounts")
+    row |= {name: tuple(row[name]) for name in lists}
+    row |= {name: tuple(tuple(one.values()) for one in row[name]) for name in structs}
+    row["dispositions"] = {one["disposition"]: one["count"] for one in row["dispositions"]}
+    row["escalation"] = _escalation(row["accountable_team"], catalog)
+    return Finding(**{field.name: row[field.name] for field in fields(Finding)})
 
 
 def _team(name: str | None, catalog: Catalog) -> Team | None:
@@ -159,6 +95,25 @@ def _blind(rows: pl.DataFrame) -> Iterator[str]:
         way = f" over {channel}" if channel else ""
         to = receiver or "an unknown receiver"
         yield f"{count:,} from {sender} to {to}{way}: {why}"
+
+
+def _counted(rows: pl.DataFrame, unnamed: pl.DataFrame) -> Iterator[str]:
+    """One sentence a place where messages were lost that nothing names."""
+    lost = (
+        rows.filter((pl.col("verdict") == "unobserved") & (pl.col("deadline_at") <= pl.col("as_of")))
+        .unique(["trace_id", "span_id"], keep="any")
+        .join(unnamed, on=["trace_id", "span_id"])
+        .group_by("from_service", "channel")
+        .agg(pl.len().alias("count"), pl.col("missing").sum().round(0).cast(pl.Int64))
+        .filter(pl.col("missing") > 0)
+        .sort("missing", "from_service", "channel", descending=[True, False, False])
+    )
+    for sender, channel, count, missing in lost.iter_rows():
+        over = f" over {channel}" if channel else ""
+        yield (
+            f"{missing:,} of {count:,} from {sender}{over} have no receipt: they share correlation ids and nothing "
+            f"finer, so no single one is named"
+        )
 
 
 def _hot(hot: pl.DataFrame) -> Iterator[str]:
@@ -194,11 +149,11 @@ def _between(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def boundaries(rows: pl.DataFrame) -> pl.DataFrame:
-    """See `queries.boundaries`."""
+    """See `queries.boundaries`; a step that was not taken crossed none."""
     latency_ms = (pl.col("received_at") - pl.col("sent_at")).dt.total_nanoseconds() / 1_000_000
     verdicts = [(pl.col("verdict") == verdict).sum().alias(verdict) for verdict in VERDICTS]
     return (
-        _between(rows)
+        _between(rows.filter(pl.col("kind") != "step"))
         .lazy()
         .with_columns(latency_ms.alias("latency_ms"))
         .group_by(_BOUNDARY)
@@ -302,6 +257,8 @@ def _depth(row: int, parents: dict[int, int | None], depths: dict[int, int]) -> 
 def _stop(row: dict[str, Any]) -> str:
     way = f" over {row['channel']}" if row["channel"] else ""
     cause = f", {row['cause']} ({row['confidence']})" if row["cause"] else ""
+    if row["kind"] == "step":
+        return f"after {row['from_service']}, {row['to_service']} never began: {row['verdict']}{cause}"
     return f"{row['from_service']} to {row['to_service'] or 'an unknown receiver'}{way}: {row['verdict']}{cause}"
 
 

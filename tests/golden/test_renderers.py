@@ -7,14 +7,18 @@ from typing import TYPE_CHECKING
 import pytest
 
 import incident
-from baton.reports import boundaries, handoffs, journey, report, report_markdown, rows, who
+from baton.reports import boundaries, findings, handoffs, journey, recovery, report, report_markdown, rows, who
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     Golden = Callable[[str, str], None]
 
+FOUND = incident.REPORT.findings
+
 TERMINALS = {
+    "findings": lambda **screen: findings.as_table(FOUND, **screen),
+    "finding": lambda **screen: report.finding_as_text(FOUND[0], incident.REPORT.store, **screen),
     "report": lambda **screen: report.as_text(incident.REPORT, **screen),
     "report-calm": lambda **screen: report.as_text(incident.CALM, **screen),
     "report-empty": lambda **screen: report.as_text(incident.EMPTY, **screen),
@@ -26,6 +30,13 @@ TERMINALS = {
 }
 
 FILES = {
+    "findings.md": lambda: findings.as_markdown(FOUND),
+    "findings.json": lambda: rows.as_json(incident.FINDINGS),
+    "findings.csv": lambda: rows.as_csv(incident.FINDINGS),
+    "finding.md": lambda: report_markdown.finding_as_markdown(FOUND[0], incident.REPORT.store),
+    "recover.csv": lambda: recovery.as_csv(incident.RECOVERY),
+    "recover.json": lambda: rows.as_json(incident.RECOVERY),
+    "recover.md": lambda: recovery.as_markdown(incident.RECOVERY),
     "report.md": lambda: report_markdown.as_markdown(incident.REPORT),
     "report-calm.md": lambda: report_markdown.as_markdown(incident.CALM),
     "boundaries.md": lambda: rows.as_markdown(incident.BOUNDARIES),

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from baton.limits import SERVER_STOP_S_MAX
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
 READY_S_MAX = 120.0
@@ -34,18 +34,21 @@ class Server:
         process: the process.
     """
 
-    def __init__(self, store: Path, grpc: str = ANY_PORT, http: str = ANY_PORT, **limits: float) -> None:
+    def __init__(
+        self, store: Path, grpc: str = ANY_PORT, http: str = ANY_PORT, options: Sequence[str] = (), **limits: float
+    ) -> None:
         """Starts it.
 
         Args:
             store: its store.
             grpc: where its gRPC door shall listen.
             http: where its HTTP door shall.
+            options: further options of the command line.
             limits: bounds of `baton.limits` that this process shall have instead, so that what takes minutes takes
                 moments. Users have no such switch.
         """
         changes = "".join(f"limits.{name} = {value!r}; " for name, value in limits.items())
-        serve = ["serve", "--store", str(store), "--grpc", grpc, "--http", http]
+        serve = ["serve", "--store", str(store), "--grpc", grpc, "--http", http, *options]
         self.store = store
         self._errors = tempfile.TemporaryFile("a+")  # noqa: SIM115 - as long as the process; a full pipe would stop it
         self.process = subprocess.Popen(

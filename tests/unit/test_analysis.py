@@ -9,6 +9,7 @@ import pytest
 from baton.analysis import analyze, expect, pair_up
 from baton.ownership.catalog import EMPTY, Catalog
 from baton.schema import EXPECTATIONS, HANDOFFS, JOURNEY_KEYS, OUTAGES, SPANS
+from model_queue import Flow, Slow, flooded
 from recording import CLIENT, LATER, PRODUCER, SERVER, Recording, Span, analysed, judged, ns, of, paired
 
 if TYPE_CHECKING:
@@ -228,19 +229,22 @@ def test_of_a_conversation_nobody_is_named() -> None:
 
 
 def test_a_full_queue_is_told_with_its_crowd() -> None:
-    """Drop-head at 10, by hand: every other message is lost, and each survivor had nine sent behind it."""
+    """Drop-head at 40: each message that was evicted, by name, the limit, the fit, and who held the queue."""
     recording = Recording()
-    sends: dict[int, Span] = {}
-    for tick in range(200):
-        sends[tick] = recording.send("trades" if tick % 5 == 0 else "ticks", tick * 0.1, "events")
-        if tick % 2 == 1 or tick < 20:
-            wait = 0.1 if tick < 20 else 0.95 + 0.04 * (tick % 7) / 7
-            recording.receive(at=tick * 0.1 + wait, channel="events", under=sends[tick])
-    lost = [row for row in judged(recording).to_dicts() if row["cause"] == "overflow"]
-    assert lost
+    flows = [Flow("trades", 10), Flow("ticks", 120, 5, 12)]
+    fates = flooded(recording, flows, Slow(limit=40))
+    rows = judged(recording)
+    lost = rows.filter(pl.col("cause") == "overflow").to_dicts()
+    assert {row["span_id"] for row in lost} == {span.id for span in fates["evicted"]}
     assert {row["verdict"] for row in lost} == {"dropped"}
-    assert any("it holds 10;" in sentence for sentence in lost[0]["evidence"])
-    assert "the queue then held: ticks 80 %, trades 20 %" in lost[0]["evidence"]
+    assert any(
+        sentence.startswith(
+            "replayed through a queue that holds 40 and evicts its oldest (drop-head), the same sends lose 468 of the "
+            "468 that are missing and 0 that are not (fit 1.00; runner-up: a queue that holds "
+        )
+        for sentence in lost[0]["evidence"]
+    )
+    assert "the queue then held: ticks 92 %, trades 8 %" in lost[0]["evidence"]
 
 
 def test_a_call_nobody_answered_is_lost() -> None:

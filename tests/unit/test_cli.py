@@ -78,6 +78,10 @@ def asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[Question]:
         journey=answer(incident.JOURNEY),
         who=answer(incident.WHO),
         boundaries=answer(incident.BOUNDARIES),
+        findings=answer(incident.FINDINGS),
+        finding=answer(incident.FINDINGS.head(1)),
+        recovery=answer(incident.RECOVERY),
+        told=lambda _, found: (incident.OVERFLOW, incident.SMS_DOWN)[: found.height],
     )
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("BATON_STORE", raising=False)
@@ -101,8 +105,9 @@ def raising(error: BaseException) -> Callable[..., object]:
 
 
 def parameters() -> Iterator[tuple[str, click.Option]]:
-    """Every option of every command, and of the group."""
-    for name, command in {"baton": cli.cli, **cli.cli.commands}.items():
+    """Every option of every command, and of the groups."""
+    of_broker = {f"broker {name}": command for name, command in cli.broker.commands.items()}
+    for name, command in {"baton": cli.cli, **cli.cli.commands, **of_broker}.items():
         yield from ((name, option) for option in command.params if isinstance(option, click.Option))
 
 
@@ -116,8 +121,19 @@ def test_import_is_light() -> None:
 
 def test_the_issue_names_every_command() -> None:
     """The commands are those promised, no more and no fewer."""
-    promised = ["boundaries", "compact", "demo", "drops", "forget", "handoffs", "journey", "load", "report", "serve"]
-    promised += ["who"]
+    promised = [
+        "boundaries",
+        "broker",
+        "compact",
+        "demo",
+        "drops",
+        "finding",
+        "findings",
+        "forget",
+        "handoffs",
+        "journey",
+    ]
+    promised += ["load", "recover", "report", "serve", "who"]
     assert promised == COMMANDS
 
 
@@ -298,6 +314,29 @@ def test_row_formats(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
 def test_boundary_formats(form: str, start: str, capsys: pytest.CaptureFixture[str]) -> None:
     """Boundaries come in four formats."""
     assert cli.main(["boundaries", "--format", form]) == 0
+    assert capsys.readouterr().out.startswith(start)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "start"),
+    [
+        (["findings"], "finding "),
+        (["findings", "--format", "json"], '[\n{"finding_id"'),
+        (["findings", "--format", "ndjson"], '{"finding_id"'),
+        (["findings", "--format", "csv"], "finding_id,"),
+        (["findings", "--format", "markdown"], "| finding |"),
+        (["finding", "7d1c0a"], "27 of 60 handoffs"),
+        (["finding", "7d1c0a", "--format", "markdown"], "# 27 of 60 handoffs"),
+        (["finding", "7d1c0a", "--format", "json"], '[\n{"finding_id"'),
+        (["recover", "7d1c0a"], "sent_at,"),
+        (["recover", "7d1c0a", "--format", "json"], '[\n{"sent_at"'),
+        (["recover", "7d1c0a", "--format", "markdown"], "| sent at |"),
+    ],
+)
+@pytest.mark.usefixtures("asked")
+def test_finding_formats(arguments: list[str], start: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Findings, one of them and its work list come in the forms that were promised, people's first."""
+    assert cli.main(arguments) == 0
     assert capsys.readouterr().out.startswith(start)
 
 

@@ -10,6 +10,7 @@ from baton.errors import NotFoundError
 from baton.limits import EXEMPLARS_MAX
 from baton.ownership.catalog import Catalog
 from baton.schema import VERDICTS
+from model_queue import Flow, Slow, flooded
 from recording import CLIENT, LATER, SERVER, Recording, Span, analysed, ns
 
 if TYPE_CHECKING:
@@ -87,11 +88,8 @@ def test_an_overflow_names_who_crowded_its_own_channel() -> None:
     """Sender, team and share, of that channel's queue and of no other's; other causes name nobody."""
     recording = Recording()
     for channel, flood in (("orders", "trading"), ("other", "ticks")):
-        for number in range(200):
-            at, wait = number * 0.1, 0.1 if number < 20 else 0.95 + 0.04 * (number % 7) / 7
-            send = recording.send("slow" if number % 5 == 0 else flood, at, channel)
-            if number % 2 == 1 or number < 20:
-                recording.receive(f"{channel}-reader", at + wait, channel, under=send)
+        flows = [Flow(sender, rate, 5, 12, channel=channel) for sender, rate in (("slow", 24), (flood, 96))]
+        flooded(recording, [Flow("slow", 10, channel=channel), *flows], Slow(limit=40), taker=f"{channel}-reader")
     recording.send(channel="orders", error="nack", at=30)
     found = {one.channel: one for one in reported(recording).findings if one.cause == "overflow"}
     told = {
@@ -99,8 +97,8 @@ def test_an_overflow_names_who_crowded_its_own_channel() -> None:
         for name, finding in found.items()
     }
     assert told == {
-        "orders": [("trading", "trade", 0.8), ("slow", "unowned", 0.2)],
-        "other": [("ticks", "unowned", 0.8), ("slow", "unowned", 0.2)],
+        "orders": [("trading", "trade", 0.7), ("slow", "unowned", 0.3)],
+        "other": [("ticks", "unowned", 0.7), ("slow", "unowned", 0.3)],
     }
     assert not any(one.crowding for one in reported(recording).findings if one.cause != "overflow")
 

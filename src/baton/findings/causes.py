@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from baton.limits import WAITING_MESSAGES_MIN
+from baton.limits import FACT_AGE_NS_FRESH, OVERFLOW_SPREAD_MAX, WAITING_MESSAGES_MIN
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,18 +33,50 @@ class Cause:
     sentence: pl.Expr
 
 
+_BY_BROKER = {
+    **dict.fromkeys(("fact_cause", "fact_told", "limit_overflow", "limit_policy"), pl.String()),
+    **dict.fromkeys(("limit_max", "limit_age_ns"), pl.Int64()),
+    **dict.fromkeys(("fact_sure", "unlimited", "no_letters"), pl.Boolean()),
+}
+"""What broker facts say of a row (`brokers.reckon`): without facts the rows have no such columns."""
+
 _PROOF = pl.col("proof")
-_LOST = _PROOF.is_in(["overtaken", "drained"]) | ((_PROOF == "sidelined") & pl.col("row").is_null())
+_LOST = _PROOF.is_in(["overtaken", "drained", "counted"]) | ((_PROOF == "sidelined") & pl.col("row").is_null())
+_LIMIT = pl.coalesce("limit", pl.col("depth").round(0).cast(pl.Int64) + 1)
+# The broker's limit and the survivors' agree within the fit's own slack: one message, or a twentieth.
+_AGREED = (_LIMIT - pl.col("limit_max")).abs() <= pl.max_horizontal(
+    pl.lit(1.0), pl.col("limit_max") * OVERFLOW_SPREAD_MAX
+)
+_POLICY = (
+    pl.when(pl.col("limit_policy").is_not_null()).then(pl.format(", policy {}", "limit_policy")).otherwise(pl.lit(""))
+)
+_AGE = (
+    pl.when(pl.col("limit_age_ns") > FACT_AGE_NS_FRESH)
+    .then(pl.format(", {} hours apart from this message", (pl.col("limit_age_ns") / 3.6e12).round(1)))
+    .otherwise(pl.lit(""))
+)
+_BROKER_SAYS = (
+    pl.when(pl.col("limit_max").is_not_null())
+    .then(pl.format("; the broker says {}{}{}", "limit_max", _POLICY, _AGE))
+    .otherwise(pl.lit(""))
+)
+_REPLAYED = pl.col("moment_ns").is_not_null() & (
+    _LOST | ((_PROOF == "failed") & (pl.col("policy") == "reject-publish").fill_null(value=False))
+)
 _FULL = pl.format(
     "the queue stood at its limit: the {} messages that came through while others were lost had {} sent behind them "
-    "(interquartile range {}), so it holds {}; it {}",
+    "(interquartile range {}), so it holds {}; it evicts its oldest (drop-head){}",
     "survivors",
     pl.col("depth").round(0).cast(pl.Int64),
     pl.col("depth_iqr").round(1),
-    pl.col("depth").round(0).cast(pl.Int64) + 1,
-    pl.when(pl.col("failed"))
-    .then(pl.lit("refuses what comes (reject-publish)"))
-    .otherwise(pl.lit("evicts its oldest (drop-head)")),
+    _LIMIT,
+    _BROKER_SAYS,
+)
+# A limit told from spans that the broker's own word speaks against convicts nobody.
+_UNDISPUTED = (
+    ~pl.col("unlimited").fill_null(value=False)
+    & _AGREED.fill_null(value=True)
+    & ~(pl.col("failed") & (pl.col("limit_overflow") == "drop-head")).fill_null(value=False)
 )
 
 _UNTAKEN = (_PROOF == "waiting") & ~(pl.col("last_receipt_ns") > pl.col("deadline_at_ns")).fill_null(value=False)
@@ -53,8 +85,22 @@ _DOWN = pl.format(
     pl.col("services").list.join(", "),
     pl.when(pl.col("waiting") == 1).then(pl.lit("1 message waits")).otherwise(pl.format("{} messages wait", "waiting")),
 )
+_FITTED = pl.when(pl.col("depth").is_not_null() & _AGREED).then(pl.format("; the survivors say {}", _LIMIT))
+_BY_FACTS = pl.concat_str(pl.col("fact_told"), _FITTED.otherwise(pl.lit("")))
+
+
+def _told(cause: str, *, sure: bool = True) -> pl.Expr:
+    return (pl.col("fact_cause") == cause) & (pl.col("fact_sure") == sure)
+
 
 CAUSES: tuple[Cause, ...] = (
+    Cause(
+        "unroutable",
+        "The broker knows no binding that takes its key.",
+        _PROOF == "unbound",
+        "confirmed",
+        pl.lit(None, dtype=pl.String),
+    ),
     Cause(
         "unroutable",
         "The send says that the broker returned it: no binding takes its key.",
@@ -71,18 +117,85 @@ CAUSES: tuple[Cause, ...] = (
     ),
     Cause(
         "rejected",
+        "It was received, then went to a dead-letter place, and the broker counted no acknowledgement for it.",
+        (_PROOF == "sidelined") & pl.col("row").is_not_null() & _told("rejected"),
+        "confirmed",
+        pl.col("fact_told"),
+    ),
+    Cause(
+        "rejected",
         "It was received, then went to a dead-letter place.",
         (_PROOF == "sidelined") & pl.col("row").is_not_null(),
         "inferred",
         pl.lit(None, dtype=pl.String),
     ),
     Cause(
+        "expired",
+        "The broker's counters miss as many as have no receipt, and of its queue they allow nothing but its TTL.",
+        _LOST & _told("expired"),
+        "confirmed",
+        pl.col("fact_told"),
+    ),
+    Cause(
+        "expired",
+        "The same while others still wait in it, or the counters may lag: which are lost is told from overtaking.",
+        _LOST & _told("expired", sure=False),
+        "inferred",
+        pl.col("fact_told"),
+    ),
+    Cause(
         "overflow",
-        "The queue stood at its limit when this message was evicted or refused: the depth of the survivors is even, "
-        "and evener than their waits.",
-        (_LOST | (_PROOF == "failed")) & pl.col("depth").is_not_null(),
+        "The broker's counters miss as many as have no receipt, or as many as the sender saw refused, and of its queue "
+        "they allow nothing but its limit.",
+        (_LOST | (_PROOF == "failed")) & _told("overflow"),
+        "confirmed",
+        _BY_FACTS,
+    ),
+    Cause(
+        "overflow",
+        "The same while others still wait in it, or the counters may lag: which are lost is told from overtaking.",
+        (_LOST | (_PROOF == "failed")) & _told("overflow", sure=False),
+        "inferred",
+        _BY_FACTS,
+    ),
+    Cause(
+        "expired",
+        "A queue replay above the stated fit: with a TTL, and with no other policy, the same sends lose what is "
+        "missing, this message among them.",
+        _REPLAYED & (pl.col("policy") == "ttl"),
+        "inferred",
+        pl.col("replayed"),
+    ),
+    Cause(
+        "overflow",
+        "A queue replay above the stated fit: with a limit, and with no other policy, the same sends lose what is "
+        "missing, and the queue stood at its limit when this message was evicted or refused. Where the broker says "
+        "another limit, or none, it is not convicted.",
+        _REPLAYED & (pl.col("policy") != "ttl") & _UNDISPUTED,
+        "inferred",
+        pl.format("{}{}", "replayed", _BROKER_SAYS),
+    ),
+    Cause(
+        "overflow",
+        "Where no replay decides, with the same proviso: the depth of survivors is even, and evener than their waits.",
+        _LOST & pl.col("policy").is_null() & pl.col("depth").is_not_null() & _UNDISPUTED,
         "inferred",
         _FULL,
+    ),
+    Cause(
+        "broker_lost",
+        "As many as have no receipt waited in the queue, by the broker's counters, when it was restarted or deleted; "
+        "or they miss as many, and the queue, without limit or TTL, was emptied at a stroke: a purge.",
+        _LOST & _told("broker_lost"),
+        "confirmed",
+        pl.col("fact_told"),
+    ),
+    Cause(
+        "receiver_down",
+        "The broker says that the queue has no consumer, and that as many messages wait in it as have no receipt.",
+        (_PROOF == "held") & _told("receiver_down"),
+        "confirmed",
+        pl.col("fact_told"),
     ),
     Cause(
         "receiver_down",
@@ -114,6 +227,22 @@ CAUSES: tuple[Cause, ...] = (
         pl.lit(None, dtype=pl.String),
     ),
     Cause(
+        "silent_stop",
+        "Journeys ended after a step that ended well and nearly always leads on, in an episode: many more than its own "
+        "usual rate, by outcome. Whoever hands over to the next step was heard and did not, or later journeys went on.",
+        _PROOF == "stopped",
+        "inferred",
+        pl.lit(None, dtype=pl.String),
+    ),
+    Cause(
+        "silent_stop",
+        "The same where usual stops are more than a twentieth of them, a release that stayed came with it, or nothing "
+        "went on since.",
+        _PROOF.is_in(["stopped perhaps", "halted"]),
+        "suspected",
+        pl.lit(None, dtype=pl.String),
+    ),
+    Cause(
         "unknown",
         "Proof that it was dropped, none why.",
         _LOST,
@@ -130,14 +259,13 @@ def convict(rows: pl.DataFrame) -> pl.DataFrame:
     """Adds `cause`, `confidence`, `disposition` and the cause's sentences to `evidence`.
 
     Args:
-        rows: judged rows (`verdict.judge` or `calls.judge`) with the columns of a queue's fit (`depth`, `depth_iqr`,
-            `survivors`, `shares`, null without one) and `last_receipt_ns`, `waiting`
-            (of the subscription).
+        rows: judged rows (`verdict.judge` or `calls.judge`) with what `crowded.crowded` adds.
 
     Returns:
         The rows; the new columns are null unless dropped or stuck, and `cause` of a stuck one where none is known.
     """
     accused = pl.col("verdict").is_in(["dropped", "stuck"])
+    unknown = [pl.lit(None, dtype=dtype).alias(name) for name, dtype in _BY_BROKER.items() if name not in rows.columns]
     holds = [pl.when(accused & cause.when.fill_null(value=False)) for cause in CAUSES]
     first = pl.coalesce(*(hold.then(pl.lit(number)) for number, hold in enumerate(holds)))
     named = pl.col("_cause").replace_strict(_NAMES, default=None, return_dtype=pl.String)
@@ -155,39 +283,43 @@ def convict(rows: pl.DataFrame) -> pl.DataFrame:
         *(pl.when(pl.col("_cause") == number).then(cause.sentence) for number, cause in enumerate(CAUSES))
     )
     return (
-        rows.with_columns(first.alias("_cause"))
+        rows.with_columns(unknown)
+        .with_columns(first.alias("_cause"))
         .with_columns(
             pl.col("_cause").replace_strict(_NAMES, default=None, return_dtype=pl.String).alias("cause"),
             pl.when(accused)
             .then(pl.col("_cause").replace_strict(confidences, default="suspected", return_dtype=pl.String))
             .alias("confidence"),
-            _disposition().alias("disposition"),
-            pl.concat_list("evidence", sentence, _shares(), runner_up).list.drop_nulls().alias("evidence"),
+            pl.when(accused).then(_disposition()).alias("disposition"),
+            pl.concat_list("evidence", sentence, _shares("shares"), _shares("mixed"), runner_up)
+            .list.drop_nulls()
+            .alias("evidence"),
         )
         .drop("_cause")
     )
 
 
-def _shares() -> pl.Expr:
-    return pl.when(pl.col("_cause").replace_strict(_NAMES, default=None, return_dtype=pl.String) == "overflow").then(
-        "shares"
-    )
+def _shares(said: str) -> pl.Expr:
+    """A sentence about who held the queue, where it was full."""
+    named = pl.col("_cause").replace_strict(_NAMES, default=None, return_dtype=pl.String)
+    return pl.when(named == "overflow").then(said)
 
 
 def _disposition() -> pl.Expr:
-    """Where it is now, as far as spans tell.
+    """Where it is now, as far as spans and the broker tell.
 
-    A send that failed never entered; what was lost within may lie in a place that nobody reads.
+    A send that failed never entered; what was lost within may lie in a place that nobody reads, unless the broker says
+    that its queue has no dead-letter exchange.
     """
     parked = pl.col("held_at").str.contains(r"(?i)park|alternate|unrout")
     return (
-        pl.when(~pl.col("verdict").is_in(["dropped", "stuck"]))
-        .then(None)
-        .when(pl.col("held_at").is_not_null() & parked)
+        pl.when(pl.col("proof") == "held")
+        .then(pl.lit("waiting"))
+        .when(pl.col("held_at").is_not_null() & (parked | (pl.col("proof") == "unbound")))
         .then(pl.lit("parked"))
         .when(pl.col("held_at").is_not_null())
         .then(pl.lit("dead_lettered"))
-        .when(pl.col("proof") == "failed")
+        .when(pl.col("proof").is_in(["failed", "unbound"]) | (pl.col("fact_sure") & pl.col("no_letters")))
         .then(pl.lit("gone"))
         .otherwise(pl.lit("unknown"))
     )

@@ -7,16 +7,19 @@ import polars as pl
 from baton.schema import SUBSCRIPTION, UNOWNED
 
 
-def crowded(rows: pl.DataFrame, fits: pl.DataFrame, crowds: pl.DataFrame, teams: dict[str, str]) -> pl.DataFrame:
+def crowded(
+    rows: pl.DataFrame, fits: pl.DataFrame, crowds: pl.DataFrame, moments: pl.DataFrame, teams: dict[str, str]
+) -> pl.DataFrame:
     """Adds what a queue's fit and a subscription's receipts say of each row.
 
-    That is `depth`, `depth_iqr`, `survivors`, `shares` (a sentence), `crowder`, `crowder_team`, and of the subscription
-    `last_receipt_ns` and `waiting` (how many of its messages do).
+    That is FITS less `scope`, `shares` (a sentence), `crowder`, `crowder_team`, `moment_ns` (when a replay lost it),
+    and of the subscription `last_receipt_ns` and `waiting` (how many of its messages do).
 
     Args:
         rows: judged rows of messages and calls; calls get nulls.
-        fits: the frame of `queues.limits`.
+        fits: replayed.FITS.
         crowds: the frame of `queues.crowding`.
+        moments: the frame of `occupants.moments`.
         teams: service -> team.
     """
     sentence = pl.format("{} {} %", "sender", (pl.col("share") * 100).round(0).cast(pl.Int64))
@@ -27,6 +30,7 @@ def crowded(rows: pl.DataFrame, fits: pl.DataFrame, crowds: pl.DataFrame, teams:
     return (
         rows.join(fits.drop("scope"), on=SUBSCRIPTION, how="left")
         .join(shares, on=SUBSCRIPTION, how="left")
+        .join(moments, on=["send", *SUBSCRIPTION], how="left")
         .with_columns(
             pl.col("crowder").replace_strict(teams, default=UNOWNED, return_dtype=pl.String).alias("crowder_team"),
             pl.col("first_ns").max().over(SUBSCRIPTION).alias("last_receipt_ns"),

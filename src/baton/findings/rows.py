@@ -2,18 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
-from typing import TYPE_CHECKING
-
 import polars as pl
 
-from baton.schema import HANDOFFS, UNOWNED, UNSAID
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-_ID_HEX = 32
-_FINDING = ("tenant", "environment", "kind", "from_party", "to_party", "channel", "channel_team", "verdict", "cause")
+from baton.findings.episodes import digests, identify
+from baton.schema import HANDOFFS, UNSAID
 
 
 def public(rows: pl.DataFrame, spans: pl.DataFrame, as_of_ns: int) -> pl.DataFrame:
@@ -31,22 +23,11 @@ def public(rows: pl.DataFrame, spans: pl.DataFrame, as_of_ns: int) -> pl.DataFra
     rows = rows.join(ids.rename({"row": "send"}), on="send").join(
         ids.select(pl.all().name.prefix("receive_")).rename({"receive_row": "row"}), on="row", how="left"
     )
-    rows = rows.with_columns(
-        _hashed(rows, ("kind", "trace_id", "span_id", "subscription")).alias("handoff_id"),
-        pl.when(pl.col("verdict").is_in(["dropped", "stuck"]))
-        .then(_hashed(rows.with_columns(_party("from"), _party("to")), _FINDING))
-        .alias("finding_id"),
-    )
-    rows = _resubmitted(rows).with_columns(*_places(), *_times(as_of_ns), pl.col("step").alias("receipt"))
+    rows = rows.with_columns(digests(rows, ("kind", "trace_id", "span_id", "subscription")).alias("handoff_id"))
+    rows = _resubmitted(identify(rows)).with_columns(*_places(), *_times(as_of_ns), pl.col("step").alias("receipt"))
     return rows.select(pl.col(column.name).cast(column.dtype) for column in HANDOFFS.columns).sort(
         "sent_at", "handoff_id"
     )
-
-
-def _party(side: str) -> pl.Expr:
-    """A side of a boundary: the team; where nobody owns the service, the service itself."""
-    team, service = pl.col(f"{side}_team"), pl.col(f"{side}_service")
-    return pl.when(team == UNOWNED).then(service).otherwise(team).alias(f"{side}_party")
 
 
 def _places() -> tuple[pl.Expr, ...]:
@@ -71,15 +52,6 @@ def _times(as_of_ns: int) -> tuple[pl.Expr, ...]:
         late.fill_null(value=False).alias("late"),
         pl.lit(as_of_ns).cast(utc).alias("as_of"),
     )
-
-
-def _hashed(rows: pl.DataFrame, columns: Iterable[str]) -> pl.Series:
-    """SHA-256 of the columns joined by unit separators, null as nothing."""
-    text = rows.select(
-        pl.concat_str([pl.col(name).cast(pl.String).fill_null("") for name in columns], separator="\x1f")
-    ).to_series()
-    digests = [hashlib.sha256(one.encode()).hexdigest()[:_ID_HEX] for one in text.to_list()]
-    return pl.Series(digests, dtype=pl.String)
 
 
 def _resubmitted(rows: pl.DataFrame) -> pl.DataFrame:

@@ -18,7 +18,7 @@ def told(
 
     Args:
         rows: judged rows with `send`, `row` (the receipt's, null without one), `receiver`, `services`, and of messages
-            `channel`, `place`.
+            `channel`, `queue`, `place`.
         spans: `row` and `team` of all spans.
         services: service -> team, by the ownership file.
         channels: channel -> team.
@@ -40,6 +40,7 @@ def told(
         .agg(pl.col("to_teams").unique().sort().str.join(SEVERAL))
     )
     channel_team = pl.coalesce(
+        _owned(pl.col("queue"), queues),
         _owned(pl.col("place"), queues),
         _owned(pl.col("channel"), channels),
         pl.when(pl.col("channel").is_not_null()).then(pl.lit(UNOWNED)),

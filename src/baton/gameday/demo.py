@@ -99,6 +99,7 @@ def _closing(folder: Path, result: Score, *, kept: bool) -> str:
         *result.lines(),
         "",
         "Try next:",
+        f"  baton findings --store {at}",
         f"  baton drops --store {at}",
         f"  baton boundaries --store {at}",
         f"  baton who {CHANNEL} --store {at}",

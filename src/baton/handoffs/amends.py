@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import polars as pl
 
-from baton.handoffs.republish import RETRY
-from baton.limits import HOP_LAG_NS_MAX, HOP_LEAD_NS_MAX, MESSAGE_ID_WINDOW_NS
-from baton.schema import CHANNEL, SUBSCRIPTION
+from baton.limits import CORRELATION_WINDOW_NS, HOP_LAG_NS_MAX, HOP_LEAD_NS_MAX, MESSAGE_ID_WINDOW_NS
+from baton.schema import CHANNEL, RETRY_NAME, SUBSCRIPTION
 
 _KEY = ["send", *SUBSCRIPTION]
 
@@ -18,7 +17,7 @@ def sidelined(rows: pl.DataFrame) -> pl.DataFrame:
     subscription that has no receipt; where all have one, against the one that failed it, or the only one. Where several
     could have sent it there, none is named. A receipt that began after the onward hop made up for it.
     """
-    retried = pl.col("place").str.contains(RETRY) & ~pl.col("lapsed")
+    retried = pl.col("place").str.contains(RETRY_NAME) & ~pl.col("lapsed")
     hops = (
         rows.filter((pl.col("relation") == "onward") & pl.col("row").is_not_null())
         .sort("first_ns", "subscription")
@@ -26,6 +25,7 @@ def sidelined(rows: pl.DataFrame) -> pl.DataFrame:
         .agg(
             pl.coalesce("queue", "destination").last().alias("held_at"),
             pl.col("first_ns").first().alias("hop_ns"),
+            pl.col("first_ns").last().alias("last_hop_ns"),
             pl.col("receiver").filter(retried).alias("_retriers"),
         )
     )
@@ -57,8 +57,19 @@ def sidelined(rows: pl.DataFrame) -> pl.DataFrame:
     hopped = (
         rows.join(hops, on="send")
         .with_columns(named.fill_null(value=False).alias("sidelined"), mended.alias("mended"))
-        .filter(pl.col("sidelined") | pl.col("mended"))
-        .select(*_KEY, "sidelined", "mended", pl.when("sidelined").then("held_at").alias("held_at"))
+        # A hop that failed in its turn went on as well, to the last one.
+        .with_columns(
+            ((pl.col("relation") == "onward") & pl.col("lapsed") & (pl.col("first_ns") < pl.col("last_hop_ns"))).alias(
+                "_went_on"
+            )
+        )
+        .filter(pl.any_horizontal("sidelined", "mended", "_went_on"))
+        .select(
+            *_KEY,
+            "sidelined",
+            "mended",
+            pl.when(pl.any_horizontal("sidelined", "_went_on")).then("held_at").alias("held_at"),
+        )
     )
     return rows.join(hopped, on=_KEY, how="left", nulls_equal=True).with_columns(
         pl.col("sidelined", "mended").fill_null(value=False)
@@ -69,7 +80,8 @@ def made_good(rows: pl.DataFrame) -> pl.DataFrame:
     """Adds `made_good`: a later delivered send of the same message.
 
     Same message id; else same channel, span name and correlation id, where that id was delivered once (an id that a
-    whole session shares names no message). Without either, a failed send and a later one under the same span.
+    whole session shares names no message) within a day's talk (ids recur). Without either, a failed
+    send and a later one under the same span.
     """
     good = rows.filter(pl.col("row").is_not_null() & ~pl.col("lapsed").fill_null(value=False) & ~pl.col("sidelined"))
     bad = rows.filter((pl.col("relation") == "expected") & (pl.col("failed") | pl.col("row").is_null()))
@@ -79,7 +91,7 @@ def made_good(rows: pl.DataFrame) -> pl.DataFrame:
     found = pl.concat(
         [
             _later(bad, good, [*CHANNEL, "message_id"]),
-            _later(bad.filter(pl.col("unnamed_sent").is_null()), good.filter(once), talk),
+            _later(bad.filter(pl.col("unnamed_sent").is_null()), good.filter(once), talk, CORRELATION_WINDOW_NS),
             _later(bad.filter(nameless & pl.col("failed")), good, [*CHANNEL, "service", "span_name", "under"]),
         ]
     )
@@ -87,7 +99,7 @@ def made_good(rows: pl.DataFrame) -> pl.DataFrame:
     return rows.join(first, on=_KEY, how="left", nulls_equal=True)
 
 
-def _later(bad: pl.DataFrame, good: pl.DataFrame, by: list[str]) -> pl.DataFrame:
+def _later(bad: pl.DataFrame, good: pl.DataFrame, by: list[str], within_ns: int = MESSAGE_ID_WINDOW_NS) -> pl.DataFrame:
     later = good.filter(pl.col(by[-1]).is_not_null()).select(
         *by, pl.col("sent_ns").alias("made_good_ns"), pl.col("send").alias("made_good")
     )
@@ -100,7 +112,7 @@ def _later(bad: pl.DataFrame, good: pl.DataFrame, by: list[str]) -> pl.DataFrame
             right_on="made_good_ns",
             by=by,
             strategy="forward",
-            tolerance=MESSAGE_ID_WINDOW_NS,
+            tolerance=within_ns,
             allow_exact_matches=False,
             check_sortedness=False,
         )

@@ -9,10 +9,7 @@ import numpy as np
 import polars as pl
 
 from baton.limits import MESSAGE_ID_WINDOW_NS, PARENT_CHAIN_MAX
-from baton.schema import SUBSCRIPTION
-
-RETRY = r"(?i)retry|retries|redeliver"
-"""How operators call the places where messages wait to be tried again."""
+from baton.schema import RETRY_NAME, SUBSCRIPTION
 
 _KEY = ["send", *SUBSCRIPTION]
 
@@ -25,7 +22,7 @@ def republished(rows: pl.DataFrame, spans: pl.DataFrame) -> pl.DataFrame:
         spans: SPANS and SIGHTINGS.
 
     Returns:
-        The rows with `again_well` (Boolean: a new send of it was delivered) and `again_due_ns` (Int64: until when one
+        The rows with `again_well` (Boolean: a new send of it was taken well, by the same service) and `again_due_ns` (Int64: until when one
         may be), null where the receipt did not fail, or nothing was sent again.
     """
     lapsed = rows.filter((pl.col("relation") == "expected") & pl.col("lapsed").fill_null(value=False))
@@ -41,7 +38,7 @@ def republished(rows: pl.DataFrame, spans: pl.DataFrame) -> pl.DataFrame:
             & (
                 (pl.col("again_channel") == pl.col("channel"))
                 | (pl.col("again_channel") == pl.col("place"))
-                | pl.col("again_channel").str.contains(RETRY)
+                | pl.col("again_channel").str.contains(RETRY_NAME)
             )
         )
         .group_by(_KEY)
@@ -51,8 +48,11 @@ def republished(rows: pl.DataFrame, spans: pl.DataFrame) -> pl.DataFrame:
 
 
 def _resends(rows: pl.DataFrame, lapsed: pl.DataFrame) -> pl.DataFrame:
-    """What the services that failed something sent, and whether it was delivered."""
-    well = pl.col("row").is_not_null() & ~pl.col("lapsed").fill_null(value=False)
+    """What the services that failed something sent, and whether they took it well themselves in the end.
+
+    What another takes is handed over: whoever should have done the work still has not.
+    """
+    well = (pl.col("receiver") == pl.col("service")) & ~pl.col("lapsed").fill_null(value=False)
     return (
         rows.filter((pl.col("relation") == "expected") & ~pl.col("failed"))
         .join(
@@ -63,7 +63,7 @@ def _resends(rows: pl.DataFrame, lapsed: pl.DataFrame) -> pl.DataFrame:
             pl.col("tenant", "service", "message_id", "under").first(),
             pl.col("sent_ns").first().alias("again_ns"),
             pl.col("channel").first().alias("again_channel"),
-            well.any().alias("again_well"),
+            well.fill_null(value=False).any().alias("again_well"),
             pl.col("deadline_at_ns").max().alias("again_due_ns"),
         )
         .rename({"send": "again"})

@@ -22,6 +22,7 @@ import polars as pl
 
 from baton.handoffs.amends import made_good, sidelined
 from baton.handoffs.evidence import evidenced
+from baton.handoffs.sent_on import sent_on
 from baton.limits import INSTANT_NS_MAX, OPEN_RECEIPT_NS_MAX, REDELIVERY_MARGIN
 
 
@@ -48,7 +49,7 @@ def judge(rows: pl.DataFrame, as_of_ns: int) -> pl.DataFrame:
     back_ns = pl.col("done_ns").clip(upper_bound=INSTANT_NS_MAX) + (pl.col("redelivery_ns") * REDELIVERY_MARGIN).cast(
         pl.Int64
     )
-    rows = made_good(sidelined(rows)).with_columns(
+    rows = made_good(sent_on(sidelined(rows))).with_columns(
         pl.max_horizontal(back_ns, "again_due_ns").alias("back_by_ns"), _duplicates().alias("duplicates")
     )
     clauses = law(as_of_ns)

@@ -1,11 +1,11 @@
-"""ownership.yaml: teams and what they own, journey types, declared deadlines. The reference is docs/ownership.md."""
+"""ownership.yaml: teams and what they own, journey types, deadlines, queues. The reference is docs/ownership.md."""
 
 from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from baton import limits
 from baton.documents import AttributeKey, Text, fault, quote, read_text, validate
@@ -76,14 +76,27 @@ class Entry(_Part):
     span: Text = "*"
 
 
+class Impact(_Part):
+    """The span attributes that say whom a lost journey hit, and how much money it moved."""
+
+    customer: AttributeKey | None = None
+    segment: AttributeKey | None = None
+    amount: AttributeKey | None = None
+    currency: AttributeKey | None = None
+
+
 class JourneyType(_Part):
-    """A declared kind of journey. `deadline_ns` runs from the journey's entry to its last handoff."""
+    """A declared kind of journey. `deadline_ns` runs from the journey's entry to its last handoff.
+
+    What its `impact` leaves out, the file's own says.
+    """
 
     name: Text
     entry: Entry
     owner: Text
     criticality: Literal["critical", "high", "normal", "low"] = "normal"
     deadline_ns: Duration | None = Field(default=None, alias="deadline")
+    impact: Impact = Impact()
 
 
 class Channel(_Part):
@@ -92,6 +105,52 @@ class Channel(_Part):
     name: Text
     environment: Text = "*"
     deadline_ns: Duration = Field(alias="deadline")
+
+
+def _number(value: object) -> object:
+    """The file's scalars are text: a number as written, `50` or `1_000`."""
+    if not (isinstance(value, str) and re.fullmatch(r"[0-9_]{1,19}", value)):
+        raise ValueError("is no whole number; write 50, or leave its key out where there is no limit")
+    return value
+
+
+Number = Annotated[int, BeforeValidator(_number), Field(le=limits.TIME_NS_MAX)]
+
+
+class Source(_Part):
+    """What a queue takes: what is sent to this exchange (or topic) with a key that matches; null takes every key."""
+
+    exchange: Text
+    key: Text | None = None
+
+
+class Queue(_Part):
+    """A queue as its owner declares it, where no broker is asked: its limits, and what is routed to it.
+
+    Attributes:
+        limit: messages.
+        size: bytes.
+        ttl_ns: a message that waits longer expires.
+        priorities: the highest; without it the queue knows none.
+        dead_letter: the exchange that what it evicts, expires or rejects goes to.
+        sources: what is sent to it by exchange and key; by the default exchange its own name always is.
+    """
+
+    name: Text
+    environment: Text | None = None
+    limit: Number | None = None
+    size: Number | None = Field(default=None, alias="bytes")
+    overflow: Literal["drop-head", "reject-publish", "reject-publish-dlx"] | None = None
+    ttl_ns: Duration | None = Field(default=None, alias="ttl")
+    priorities: Number | None = None
+    dead_letter: Text | None = None
+    sources: tuple[Source, ...] = Field(default=(), alias="from")
+
+    @model_validator(mode="after")
+    def _bounded(self) -> Queue:
+        if self.overflow is not None and self.limit is None and self.size is None:
+            raise ValueError("has an overflow and nothing that overflows; add limit or bytes, or take it out")
+        return self
 
 
 class Service(_Part):
@@ -109,9 +168,11 @@ class Catalog(_Part):
     teams: tuple[Team, ...] = ()
     journey_types: tuple[JourneyType, ...] = ()
     channels: tuple[Channel, ...] = ()
+    queues: tuple[Queue, ...] = ()
     services: tuple[Service, ...] = ()
     journey_keys: tuple[AttributeKey, ...] | None = None
     grouping_keys: tuple[AttributeKey, ...] | None = None
+    impact: Impact = Impact()
 
 
 EMPTY = Catalog()
@@ -140,6 +201,7 @@ def _faults(catalog: Catalog) -> Iterator[tuple[str, object, str]]:
     yield from _twins("teams", [(name,) for name in teams], ".name")
     yield from _twins("journey_types", [(declared.name,) for declared in catalog.journey_types], ".name")
     yield from _twins("channels", [(channel.name, channel.environment) for channel in catalog.channels], "")
+    yield from _twins("queues", [(queue.name, queue.environment or "any") for queue in catalog.queues], "")
     yield from _twins("services", [(service.name, service.environment) for service in catalog.services], "")
     for number, declared in enumerate(catalog.journey_types):
         if declared.owner not in teams:

@@ -1,4 +1,4 @@
-"""What the ownership file declares: where a journey type begins, how long a handoff over a channel may take."""
+"""What the ownership file declares: where a journey type begins, how long a handoff may take, what queues hold."""
 
 from __future__ import annotations
 
@@ -8,8 +8,11 @@ import polars as pl
 
 from baton.ownership.rules import compile_rules
 from baton.ownership.unique import per_unique
+from baton.schema import FACTS
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from baton.ownership.catalog import Catalog
 
 
@@ -72,3 +75,64 @@ def deadlines(channels: pl.LazyFrame, catalog: Catalog) -> pl.LazyFrame:
         return max((declared_ns[claimant] for claimant in claimants), default=None)
 
     return channels.with_columns(declared_ns=per_unique(("channel", "environment"), deadline_ns, pl.Int64()))
+
+
+def measures(catalog: Catalog) -> pl.DataFrame:
+    """The attributes that say what a lost journey cost, by journey type.
+
+    Returns:
+        `journey_type` (null: of every journey without a type), `customer`, `segment`, `amount`, `currency`: attribute
+        names, null where none is named.
+    """
+
+    def rows() -> Iterator[dict[str, str | None]]:
+        general = catalog.impact.model_dump()
+        yield {"journey_type": None, **general}
+        for kind in catalog.journey_types:
+            own = kind.impact.model_dump(exclude_none=True)
+            yield {"journey_type": kind.name, **general, **own}
+
+    names = ("journey_type", "customer", "segment", "amount", "currency")
+    return pl.DataFrame(list(rows()), schema=dict.fromkeys(names, pl.String()))
+
+
+def facts(catalog: Catalog, tenants: Sequence[str]) -> pl.DataFrame:
+    """The declared queues and what is routed to them, as facts that always hold, of any broker.
+
+    Args:
+        catalog: the ownership file, which is every tenant's.
+        tenants: whose facts they are.
+
+    Returns:
+        FACTS's columns: rows of queues and routes, source declared, `at_ns` 0. Of a declared queue nothing but its
+        limits is known; one with a limit and no word on overflow drops its head, as RabbitMQ does.
+    """
+    rows = [{**row, "tenant": tenant} for tenant in tenants for row in _facts(catalog)]
+    return pl.DataFrame(rows, schema=FACTS.schema)
+
+
+def _facts(catalog: Catalog) -> Iterator[dict[str, str | int | None]]:
+    for queue in catalog.queues:
+        shared: dict[str, str | int | None] = {
+            "at_ns": 0,
+            "environment": queue.environment,
+            "broker": "",
+            "source": "declared",
+            "vhost": "",
+        }
+        limited = queue.limit is not None or queue.size is not None
+        yield {
+            **shared,
+            "fact": "queue",
+            "name": queue.name,
+            "messages_max": queue.limit,
+            "bytes_max": queue.size,
+            "overflow": queue.overflow or ("drop-head" if limited else None),
+            "ttl_ns": queue.ttl_ns,
+            "priorities": queue.priorities,
+            "dead_letter": queue.dead_letter,
+        }
+        route: dict[str, str | int | None] = {**shared, "fact": "route", "to": queue.name, "to_kind": "queue"}
+        yield {**route, "name": "", "kind": "default", "routing_key": queue.name}
+        for source in queue.sources:
+            yield {**route, "name": source.exchange, "kind": "topic", "routing_key": source.key}

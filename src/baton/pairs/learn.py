@@ -47,8 +47,20 @@ def learn(sent: pl.DataFrame, receipts: pl.DataFrame, calls: pl.DataFrame) -> pl
     rows = pl.concat([messages, calls]).with_columns(
         pl.lit(sent["sent_ns"].min(), dtype=pl.Int64).alias("from_ns"),
         pl.lit(sent["sent_ns"].max(), dtype=pl.Int64).alias("until_ns"),
+        pl.lit(None, dtype=EXPECTATIONS.schema["step"]).alias("step"),
     )
-    rows = rows.sort("kind", *SUBSCRIPTION)
+    return versioned(rows)
+
+
+def versioned(rows: pl.DataFrame) -> pl.DataFrame:
+    """EXPECTATIONS, sorted, with the version that names their content.
+
+    Args:
+        rows: EXPECTATIONS of all kinds, with or without a version.
+    """
+    if rows.is_empty():
+        return EXPECTATIONS.empty()
+    rows = rows.drop("version", strict=False).sort("kind", *SUBSCRIPTION)
     version = hashlib.sha256(rows.write_json().encode()).hexdigest()[:12]
     return rows.with_columns(pl.lit(version).alias("version")).select(EXPECTATIONS.names).cast(EXPECTATIONS.schema)
 
@@ -265,4 +277,4 @@ _LIVES = ("threshold", "retired_ns")
 _OF_MESSAGES = ("redelivery_ns", "home", "retired_ns", "shunned")
 """Columns of EXPECTATIONS that a call has no use for."""
 
-_LEARNED = [name for name in EXPECTATIONS.names if name not in ("version", "from_ns", "until_ns")]
+_LEARNED = [name for name in EXPECTATIONS.names if name not in ("version", "from_ns", "until_ns", "step")]

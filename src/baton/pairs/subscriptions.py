@@ -17,17 +17,12 @@ from typing import TYPE_CHECKING, NamedTuple
 import polars as pl
 
 from baton.limits import FAN_OUT_SHARE_MIN, FAN_OUT_WHOLE_SHARE, TAKERS_MAX
-from baton.schema import CHANNEL
+from baton.schema import CHANNEL, ONWARD_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-ONWARD = re.compile(
-    r"(?i)(^|[^a-z])(d[-_. ]?l[-_. ]?[qxet]|dead|dead[-_. ]?letter(s|ed|ing)?|park(ed|ing)?([-_. ]?lot)?|poison(ed)?|"
-    r"quarantined?|undeliver(ed|able)|unrout(ed|able)|alternate|reject(s|ed)?|fail(ed|ures?)|errors?|retry|retries)"
-    r"([^a-z]|$)"
-)
-"""Names that operators give to places a message goes after or instead of its usual one."""
+ONWARD = re.compile(ONWARD_NAME)
 
 
 class Taker(NamedTuple):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from baton.limits import TABLE_ROWS_MAX
 from baton.reports.rows import as_markdown as frame_as_markdown
-from baton.reports.table import STYLES, columns, line, lines, receiver, render, sender
+from baton.reports.table import STYLES, columns, line, lines, receiver, render, sender, way
 from baton.reports.times import duration
 
 if TYPE_CHECKING:
@@ -68,8 +68,7 @@ def _cells(row: Mapping[str, Any]) -> Iterator[RenderableType]:
     sent: datetime = row["sent_at"]
     yield lines(line(f"{sent:%H:%M:%S}.{sent.microsecond // 1000:03}"), line(f"{sent:%Y-%m-%d}", "dim"))
     yield lines(line(row["verdict"], STYLES[row["verdict"]]), line(_why(row)))
-    over = f" over {row['channel']}" if row["channel"] is not None else " by call"
-    yield lines(line(f"{sender(row)} → {receiver(row) or 'unknown receiver'}{over}"), line(row["trace_id"], "dim"))
+    yield lines(line(f"{sender(row)} → {receiver(row) or 'unknown receiver'}{way(row)}"), line(row["trace_id"], "dim"))
 
 
 def _why(row: Mapping[str, Any]) -> str:

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from baton.limits import INDENT_MAX, JOURNEY_LINES_MAX
 from baton.reports.lanes import Lanes
-from baton.reports.table import STYLES, bullets, grid, line, owner, party, receiver, render, sender, some
+from baton.reports.table import STYLES, bullets, grid, line, owner, party, receiver, render, sender, some, way
 from baton.reports.times import duration, rfc3339
 from baton.schema import VERDICTS
 
@@ -127,9 +127,9 @@ def _handoff(row: Mapping[str, Any], lanes: Lanes) -> _Event:
     """A handoff's line, right under the span that sent it."""
     verdict = row["verdict"]
     to = receiver(row)
-    over = f" over {row['channel']}" if row["channel"] is not None else " by call"
     why = f": {row['cause']} ({row['confidence']})" if row["cause"] is not None else ""
-    text = line(f"{verdict}{' late' if row['late'] else ''} → {to or 'unknown receiver'}{over}{why}", STYLES[verdict])
+    late = " late" if row["late"] else ""
+    text = line(f"{verdict}{late} → {to or 'unknown receiver'}{way(row)}{why}", STYLES[verdict])
     took = "" if row["received_at"] is None else duration((_us(row["received_at"]) - _us(row["sent_at"])) * 1000)
     drawn = lanes.between(sender(row), to, verdict)
     return _Event(_us(row["sent_at"]), 1, 0 if verdict in _LOST else 1, took, drawn, text)

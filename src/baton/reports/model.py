@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """All rows of one boundary, verdict and cause.
+    """All rows of one boundary, verdict, cause and episode: FINDINGS's row for people.
 
     Attributes:
         finding_id: as in the rows.
@@ -22,6 +22,7 @@ class Finding:
         confidence: confirmed, inferred or suspected: the weakest of its rows.
         count: rows of this finding.
         handoffs: all rows of the boundary, whatever their verdict: what `count` is a part of.
+        during: of these those sent between the first and the last of this finding.
         journeys: distinct journeys among its rows.
         from_team: owner of the senders, `unowned` where nobody is.
         to_team: owner of the receivers; None where no receiver is known.
@@ -31,16 +32,26 @@ class Finding:
         channel_team: owner of the queue, else of the channel; None for calls.
         queue: None where unknown.
         accountable_team: None while the confidence is suspected or the cause unknown.
+        accountable_why: why they, and what part the others have in it; None where nobody is.
         next_to_ask: whom to ask and why, where nobody is accountable yet.
         escalation: how to reach the accountable team; None where the ownership file says nothing.
         first_at: first send among its rows, ns.
         last_at: last send among its rows, ns.
+        ongoing: nothing shows that it ended.
+        since: rows of the boundary that came through since the last one.
         exemplars: trace ids, at most EXEMPLARS_MAX.
         evidence: sentences with the figures that convict.
         crowding: (service, team, share of the queue from 0 to 1) of the senders that crowded it out, largest first.
         journey_types: (name, owner, rows) of the declared journey types that it hit, most rows first.
+        customers: distinct ones among the journeys hit; None where no span names one.
+        segments: (segment, journeys), most first.
+        amounts: (currency or None, exact sum, journeys) at risk, most journeys first.
+        unreadable: journeys whose amount is no amount.
+        unpriced: journeys without one.
+        duplicates: rows that were processed twice, or made good by a resubmission.
         dispositions: rows per disposition.
         resubmitted: rows that the customer's own resubmission made good: expect duplicates.
+        changed: sentences: what changed just before the first of them.
     """
 
     finding_id: str
@@ -50,6 +61,7 @@ class Finding:
     confidence: str
     count: int
     handoffs: int
+    during: int
     journeys: int
     from_team: str
     to_team: str | None
@@ -59,16 +71,26 @@ class Finding:
     channel_team: str | None
     queue: str | None
     accountable_team: str | None
+    accountable_why: str | None
     next_to_ask: str | None
     escalation: str | None
     first_at: int
     last_at: int
+    ongoing: bool
+    since: int
     exemplars: tuple[str, ...]
     evidence: tuple[str, ...]
     crowding: tuple[tuple[str, str, float], ...]
     journey_types: tuple[tuple[str, str, int], ...]
+    customers: int | None
+    segments: tuple[tuple[str, int], ...]
+    amounts: tuple[tuple[str | None, str, int], ...]
+    unreadable: int
+    unpriced: int
+    duplicates: int
     dispositions: Mapping[str, int]
     resubmitted: int
+    changed: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,3 +193,69 @@ class Who:
     journeys: tuple[tuple[str, int], ...]
     upstream: tuple[tuple[str, str, str | None, int], ...]
     rules: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Saving:
+    """What one alternative would have done to a queue.
+
+    Attributes:
+        alternative: in words.
+        setting: its limit, TTL or retries, in words.
+        lost: messages lost.
+        lost_critical: of them of the critical flow; None where none is known.
+        held: messages that a dead-letter place would hold.
+        late: messages received after their deadline; None where clocks differ.
+        peak: the most that ever waited.
+        wait_ns: the longest that a received message waited.
+    """
+
+    alternative: str
+    setting: str
+    lost: int
+    lost_critical: int | None
+    held: int
+    late: int | None
+    peak: int
+    wait_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class WhatIf:
+    """What would have saved the messages that a queue lost.
+
+    Attributes:
+        queue: its name: by facts or the receiver's word, else its channels.
+        team: its owner.
+        escalation: how to reach the owner of the change.
+        described: how it was set up, as far as a replay tells.
+        fit: of that replay.
+        messages: sent to it.
+        critical: of them of the critical flow.
+        flow: what the critical flow is, in words.
+        lost: of them lost in truth.
+        lost_critical: of these of the critical flow.
+        crowding: (service, team, share of the queue when it lost critical messages, else any), largest first.
+        agreement: of the losses in truth and in the model of the queue as it was (Jaccard).
+        savings: the alternatives, the queue as it was first.
+        best: the one that is recommended; None where none is.
+        why: in a sentence.
+        owner: who can make the change; None where nobody is known.
+    """
+
+    queue: str
+    team: str
+    escalation: str | None
+    described: str
+    fit: float
+    messages: int
+    critical: int
+    flow: str
+    lost: int
+    lost_critical: int
+    crowding: tuple[tuple[str, str, float], ...]
+    agreement: float
+    savings: tuple[Saving, ...]
+    best: str | None
+    why: str
+    owner: str | None

@@ -26,6 +26,11 @@ def as_text(report: Report, *, width: int, color: bool) -> str:
     return render(_parts(report), width=width, color=color)
 
 
+def finding_as_text(finding: Finding, store: Path, *, width: int, color: bool) -> str:
+    """One finding of this store, told as the report tells it."""
+    return render(_finding("", finding, store), width=width, color=color)
+
+
 def _parts(report: Report) -> Iterator[RenderableType]:
     """The report, top to bottom."""
     yield line(summary.outcome(report), "bold")
@@ -33,14 +38,13 @@ def _parts(report: Report) -> Iterator[RenderableType]:
     yield grid((label, line(value)) for label, value in summary.head(report))
     for number, finding in enumerate(words.by_boundary(report.findings), start=1):
         yield ""
-        yield from _finding(number, finding, report.store)
+        yield from _finding(f"{number}. ", finding, report.store)
     yield ""
     yield from _tail(report)
 
 
-def _finding(number: int, finding: Finding, store: Path) -> Iterator[RenderableType]:
+def _finding(ordinal: str, finding: Finding, store: Path) -> Iterator[RenderableType]:
     """Sentence, facts, evidence, next commands."""
-    ordinal = f"{number}. "
     indent = (0, 0, 0, len(ordinal))
     sentence = line(f"{words.headline(finding)}.", STYLES[finding.verdict])
     yield numbered(ordinal, sentence)

@@ -21,6 +21,11 @@ def as_markdown(report: Report) -> str:
     return "\n".join(_lines(report)) + "\n"
 
 
+def finding_as_markdown(finding: Finding, store: Path) -> str:
+    """One finding of this store, told as the report tells it."""
+    return "\n".join(_finding(f"# {markdown(words.headline(finding))}", finding, store)) + "\n"
+
+
 def _lines(report: Report) -> Iterator[str]:
     """The report, top to bottom."""
     yield "# Baton report"
@@ -29,15 +34,15 @@ def _lines(report: Report) -> Iterator[str]:
     yield ""
     yield from _table(summary.head(report))
     for number, finding in enumerate(words.by_boundary(report.findings), start=1):
-        yield from _finding(number, finding, report.store)
+        yield ""
+        yield from _finding(f"## {number}. {markdown(words.headline(finding))}", finding, report.store)
     yield from _list("Blind spots", report.blind)
     yield from _list("Traffic without an owner", summary.unowned(report))
 
 
-def _finding(number: int, finding: Finding, store: Path) -> Iterator[str]:
+def _finding(heading: str, finding: Finding, store: Path) -> Iterator[str]:
     """Sentence, facts, evidence, next commands."""
-    yield ""
-    yield f"## {number}. {markdown(words.headline(finding))}"
+    yield heading
     yield ""
     yield from _table(words.facts(finding))
     if finding.evidence:

@@ -53,6 +53,13 @@ def render(parts: Iterable[RenderableType], *, width: int, color: bool) -> str:
     return "".join(f"{line.rstrip()}\n" for line in buffer.getvalue().splitlines())
 
 
+def way(row: Mapping[str, Any]) -> str:
+    """How a handoff went: over its channel, or by a call; a step that was not taken went no way."""
+    if row["kind"] == "step":
+        return ""
+    return " by call" if row["channel"] is None else f" over {row['channel']}"
+
+
 def line(text: str, style: str = "") -> Text:
     """Whatever a span said, safe to show; wraps at spaces, and within a word longer than the line."""
     return Text(shown(text), style=style, overflow="fold")

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 import grpc
 
+from baton.documents import refuse_if_open
 from baton.errors import InputError, UsageError
-from baton.serve.secret_file import refuse_if_open
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -19,6 +19,7 @@ from baton.journal.segment import segment_numbers
 from baton.limits import DRAIN_STOP_S_MAX, LEARN_STOP_S_MAX
 from baton.serve.access import settle
 from baton.serve.admission import Admission
+from baton.serve.broker import Watch
 from baton.serve.descriptors import raise_limit, watch_grpc
 from baton.serve.doors import open_doors
 from baton.serve.gate import Gate
@@ -28,6 +29,7 @@ from baton.serve.memory import set_up_allocator
 from baton.serve.outages import Refusals
 from baton.serve.upkeep import Upkeep, attempt
 from baton.settings import load_settings
+from baton.store.facts import Facts
 from baton.store.writer import Writer
 from baton.wire.redaction import Redactor, open_redactor
 from baton.wire.redaction_key import key_path
@@ -64,7 +66,9 @@ def run(store: Path, owners: Path | None, options: Options) -> None:
     raise_limit()
     with Writer(store) as writer:
         _warn_of_new_key(rules, writer)
-        asyncio.run(_serve(_House(writer, owners, open_redactor(rules, store)), access, lambda: settle(options)))
+        watch = None if options.broker is None else Watch(options.broker, Facts(store), options.broker_interval_s)
+        house = _House(writer, owners, open_redactor(rules, store), watch)
+        asyncio.run(_serve(house, access, lambda: settle(options)))
 
 
 def _warn_of_new_key(rules: RedactionRules, writer: Writer) -> None:
@@ -80,6 +84,7 @@ class _House(NamedTuple):
     writer: Writer
     owners: Path | None
     redactor: Redactor
+    watch: Watch | None = None
 
 
 async def _serve(house: _House, access: Access, settle_anew: Callable[[], Access]) -> None:
@@ -93,6 +98,7 @@ async def _serve(house: _House, access: Access, settle_anew: Callable[[], Access
         f"store {house.writer.path.resolve()}",
         f"OTLP/gRPC {doors.grpc}",
         f"OTLP/HTTP {doors.http}",
+        *([] if house.watch is None else [f"broker {house.watch.name}"]),
         *access.lines(),
     ):
         _say(line)
@@ -145,13 +151,16 @@ async def _take(house: _House, gate: Gate, doors: Doors, stop: _Stop) -> None:
         upkeep = Upkeep(house.writer, journal, house.owners, gate.refusals)
         gate.open(Intake(journal, gate.admission, house.redactor))
         keeping = asyncio.create_task(upkeep.run())
+        watching = None if house.watch is None else asyncio.create_task(house.watch.run())
         _say("ready")
         stopping = asyncio.create_task(stop.asked.wait())
         await asyncio.wait((doors.serving, keeping, stopping), return_when=asyncio.FIRST_COMPLETED)
         await doors.close()
-        keeping.cancel()
-        with suppress(asyncio.CancelledError):
-            await keeping
+        for task in (keeping, watching):
+            if task is not None:
+                task.cancel()
+                with suppress(asyncio.CancelledError):
+                    await task
         await _drain(upkeep)
         await _learn(upkeep, stop.hurry)
     finally:

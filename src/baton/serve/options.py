@@ -5,8 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from baton.limits import BROKER_INTERVAL_S
+
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from baton.brokers.snapshot import Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +25,8 @@ class Options:
         tls_client_ca: PEM file of the authorities that clients' certificates must come from.
         tokens: file of bearer tokens; else $BATON_TOKENS.
         insecure: whether to listen beyond this machine without TLS or without tokens.
+        broker: the broker to look at; null for none.
+        broker_interval_s: how often, seconds.
     """
 
     grpc: str = "127.0.0.1:4317"
@@ -30,3 +36,5 @@ class Options:
     tls_client_ca: Path | None = None
     tokens: Path | None = None
     insecure: bool = False
+    broker: Source | None = None
+    broker_interval_s: float = BROKER_INTERVAL_S

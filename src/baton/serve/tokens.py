@@ -20,11 +20,10 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
-from baton.documents import Text, read_text, validate
+from baton.documents import Text, read_text, refuse_if_open, validate
 from baton.errors import ForbiddenError, InputError, UnauthenticatedError
 from baton.limits import TOKEN_CHARS_MAX, TOKEN_CHARS_MIN
 from baton.ownership import strict_yaml
-from baton.serve.secret_file import refuse_if_open
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -25,6 +25,7 @@ from baton.limits import (
 from baton.serve.compactor import compacted
 from baton.serve.learner import learn
 from baton.settings import load_settings
+from baton.store.facts import Facts
 from baton.wire.quote import quote
 
 if TYPE_CHECKING:
@@ -110,6 +111,8 @@ class Upkeep:
             kept_from_ns = None
         if kept_from_ns is not None or await self._in_thread(self._writer.needs_compaction):
             await self._in_thread(self._writer.swap, await compacted(self._writer.path, kept_from_ns))
+            if kept_from_ns is not None:
+                await self._in_thread(Facts(self._writer.path).forget, kept_from_ns)
             self._retained_s = self._retained_s if kept_from_ns is None else now_s
         await self._in_thread(self._writer.vacuum, OLD_FILES_S)
 

@@ -6,6 +6,8 @@ DIR/journal/        acknowledged requests that are not in the table yet
 DIR/spans/          Delta table of SPANS
 DIR/expectations/   Delta table of EXPECTATIONS
 DIR/outages/        Delta table of OUTAGES
+DIR/facts/          Delta table of FACTS; made with the first snapshot
+DIR/facts.lock      held by the process that writes facts, see `facts`
 DIR/quarantine/     damaged segments of the journal; what was whole in them is in the table
 DIR/alive           the endpoint's last sign of life
 """
@@ -65,6 +67,16 @@ class Layout:
         return self.root / "outages"
 
     @property
+    def facts(self) -> Path:
+        """Delta table of FACTS."""
+        return self.root / "facts"
+
+    @property
+    def facts_lock(self) -> Path:
+        """Its own lock file."""
+        return self.root / "facts.lock"
+
+    @property
     def quarantine(self) -> Path:
         """Folder of damaged segments; made when there is one."""
         return self.root / "quarantine"
@@ -76,7 +88,7 @@ class Layout:
 
     @property
     def tables(self) -> dict[Path, Frame]:
-        """Every table, and what it holds."""
+        """The tables under the store's lock, and what they hold."""
         return {self.spans: SPANS, self.expectations: EXPECTATIONS, self.outages: OUTAGES}
 
 

@@ -98,6 +98,21 @@ class Store:
             known.append(pl.scan_delta(open_table(self._layout.outages)).collect())
         return pl.concat([OUTAGES.empty(), *known]).unique().sort(OUTAGES.names)
 
+    def facts(self, until_ns: int | None = None) -> pl.DataFrame:
+        """What brokers said of themselves up to a time, null for all, FACTS's columns; by time.
+
+        It is a history, see FACTS: `brokers.history.held` gives the state at a time.
+
+        Raises:
+            StoreError: the table is damaged.
+        """
+        from baton.store.facts import read  # noqa: PLC0415 - deltalake is imported where it is used
+
+        known = read(self._layout.facts)
+        return (known if until_ns is None else known.filter(pl.col("at_ns") <= until_ns)).sort(
+            "at_ns", maintain_order=True
+        )
+
     def _lost(self, number: int) -> pl.DataFrame:
         try:
             records = read_segment(self._layout.journal, number)

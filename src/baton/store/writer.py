@@ -15,6 +15,7 @@ from baton.journal.segment import delete_segment, keep_segment, read_segment, se
 from baton.schema import EXPECTATIONS, OUTAGES
 from baton.store import delta, rewrite
 from baton.store.alive import beat, last_beat
+from baton.store.facts import Facts
 from baton.store.forget import Carriers
 from baton.store.layout import Layout, check_format, write_format
 from baton.store.lock import locked
@@ -216,9 +217,10 @@ class Writer:
             StoreError: the disk refused.
         """
         try:
-            return sum(delta.vacuum(table, older_s) for table in self._layout.tables)
+            deleted = sum(delta.vacuum(table, older_s) for table in self._layout.tables)
         except OSError as error:
             raise _refused(self.path, error) from error
+        return deleted + (Facts(self.path).vacuum(older_s) if self._layout.facts.exists() else 0)
 
     def forget(self, key: str, values: Sequence[str], tenant: str | None) -> Forgotten:
         """Deletes every span that carries one of the values as attribute `key`, see `forget.Carriers`, for good.

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from baton.jit import expanded, inlined, jit_lean
 from baton.wire.arrays import (
     HELD_BY,
     HELD_PLACE,
@@ -15,7 +16,6 @@ from baton.wire.arrays import (
     HELD_TURN,
     KEYS,
 )
-from baton.wire.jit import expanded, inlined, jit_lean
 from baton.wire.places import NOWHERE, NUMBERS, SLOTS, slot
 from baton.wire.reading import U0, U1, U3, U5, U8, U, delimited, load8, number, skip, tag
 from baton.wire.scan import (

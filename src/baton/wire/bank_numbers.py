@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from baton.wire.jit import jit_lean
+from baton.jit import jit_lean
 from baton.wire.reading import load8
 from baton.wire.words import has_digit
 

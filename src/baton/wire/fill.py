@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from baton.jit import expanded, jit_lean
 from baton.limits import TIME_NS_MAX
 from baton.wire.arrays import (
     ATTRIBUTES,
@@ -22,7 +23,6 @@ from baton.wire.arrays import (
     STATUS_CODE,
 )
 from baton.wire.attributes import SET, plain, put
-from baton.wire.jit import expanded, jit_lean
 from baton.wire.places import (
     CONTEXT_TEXTS,
     END_NS,

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from baton.wire.jit import jit_lean
+from baton.jit import jit_lean
 from baton.wire.reading import load8
 
 if TYPE_CHECKING:

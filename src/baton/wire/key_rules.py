@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from baton.jit import jit_lean
 from baton.wire.bank_numbers import IBAN_LENGTHS, NONE, find
-from baton.wire.jit import jit_lean
 from baton.wire.reading import load8
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from baton.wire.jit import jit_lean
+from baton.jit import jit_lean
 
 if TYPE_CHECKING:
     from baton.wire.words import Flag, Word

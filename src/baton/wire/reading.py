@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
-from baton.wire.jit import inlined, jit_lean
+from baton.jit import inlined, jit_lean
 
 if TYPE_CHECKING:
     import numpy.typing as npt

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from baton.jit import jit_lean
 from baton.wire.bank_numbers import IBAN_LENGTHS, NONE, TEXT_BYTES_MIN, find, is_card, normalize
-from baton.wire.jit import jit_lean
 from baton.wire.key_rules import FORGOTTEN, KeyRules, first_match, is_dirty, learn, recall, rule_at
 from baton.wire.keyed_hash import write_hash
 

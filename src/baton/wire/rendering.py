@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from baton.wire.jit import inlined, jit_lean
+from baton.jit import inlined, jit_lean
 from baton.wire.reading import BAD, U0, U1, U2, U3, U4, U6, U, delimited, number, tag
 from baton.wire.scan import (
     ARRAY,

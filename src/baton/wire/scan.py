@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from baton.jit import expanded, inlined, jit_lean
 from baton.limits import NESTING_MAX, SPAN_ID_BYTES, TIME_NS_MAX, TRACE_ID_BYTES
-from baton.wire.jit import expanded, inlined, jit_lean
 from baton.wire.reading import (
     BAD,
     U0,

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from baton.jit import inlined, jit_lean
 from baton.wire.arrays import ARENA, SPECIAL
-from baton.wire.jit import inlined, jit_lean
 from baton.wire.reading import BAD, U0, U1, U2, U3, U4, U5, U6, U7, U8, U, load8
 from baton.wire.scan import BOOL, EMPTY, INT, SIGN, SPECIAL_START, STRING
 

@@ -10,8 +10,9 @@ import sys
 
 from numba.core import config
 
+from baton import jit
 from baton.settings import RedactionRules
-from baton.wire import jit, kernel, otlp_json
+from baton.wire import kernel, otlp_json
 from baton.wire.redaction import KEY_BYTES_MIN, Redactor
 
 _COMPLETE = jit.FOLDER / jit.COMPLETE

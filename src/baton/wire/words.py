@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from baton.wire.jit import jit_lean
+from baton.jit import jit_lean
 
 if TYPE_CHECKING:
     # What compiled code computes with. NumPy's own types do not outlive its arithmetic, as mypy sees it.

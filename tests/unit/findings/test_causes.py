@@ -9,20 +9,30 @@ from baton.findings.causes import CAUSES, convict, documentation
 from recording import ns
 
 _SCHEMA = {
-    **dict.fromkeys(("verdict", "proof", "held_at", "shares"), pl.String),
-    **dict.fromkeys(("failed", "returned"), pl.Boolean),
+    **dict.fromkeys(("verdict", "proof", "held_at", "shares", "mixed", "policy", "replayed"), pl.String),
+    **dict.fromkeys(("fact_cause", "fact_told", "limit_overflow", "limit_policy"), pl.String),
+    **dict.fromkeys(("limit_max", "limit_age_ns", "limit"), pl.Int64),
+    **dict.fromkeys(("failed", "returned", "fact_sure", "unlimited", "no_letters"), pl.Boolean),
     **dict.fromkeys(("row", "survivors", "waiting"), pl.UInt32),
     **dict.fromkeys(("depth", "depth_iqr"), pl.Float64),
-    **dict.fromkeys(("last_receipt_ns", "deadline_at_ns"), pl.Int64),
+    **dict.fromkeys(("last_receipt_ns", "deadline_at_ns", "moment_ns"), pl.Int64),
     **dict.fromkeys(("services", "evidence"), pl.List(pl.String)),
 }
 Row = dict[str, Any]
 
 FULL: Row = {"depth": 48.6, "depth_iqr": 0.5, "survivors": 30, "shares": "the queue then held: ticks 92 %"}
+EVICTS: Row = {**FULL, "policy": "drop-head", "moment_ns": ns(3), "replayed": "replayed: it evicts"}
+REFUSES: Row = {**EVICTS, "policy": "reject-publish", "replayed": "replayed: it refuses"}
+EXPIRES: Row = {"policy": "ttl", "moment_ns": ns(3), "replayed": "replayed: it expires", "shares": "ticks"}
 OVERTAKEN: Row = {"proof": "overtaken"}
 FAILED: Row = {"proof": "failed", "failed": True}
 SIDELINED: Row = {"proof": "sidelined", "held_at": "dlq"}
 STUCK: Row = {"proof": "waiting", "verdict": "stuck", "waiting": 3}
+
+
+def by_facts(cause: str, *, sure: bool = True) -> Row:
+    """What broker facts say of a row."""
+    return {"fact_cause": cause, "fact_sure": sure, "fact_told": "the broker says so"}
 
 
 def convicted(row: Row) -> Row:
@@ -47,12 +57,36 @@ def convicted(row: Row) -> Row:
         ({**OVERTAKEN, **FULL}, "overflow", "inferred"),
         ({"proof": "drained", **FULL}, "overflow", "inferred"),
         ({**SIDELINED, **FULL}, "overflow", "inferred"),
-        ({**FAILED, **FULL}, "overflow", "inferred"),
+        ({"proof": "unbound"}, "unroutable", "confirmed"),
+        ({**SIDELINED, "row": 1, **by_facts("rejected")}, "rejected", "confirmed"),
+        ({**OVERTAKEN, **by_facts("expired")}, "expired", "confirmed"),
+        ({**OVERTAKEN, **by_facts("expired", sure=False)}, "expired", "inferred"),
+        ({"proof": "counted", **by_facts("overflow")}, "overflow", "confirmed"),
+        ({**FAILED, **by_facts("overflow")}, "overflow", "confirmed"),
+        ({**OVERTAKEN, **by_facts("overflow", sure=False)}, "overflow", "inferred"),
+        ({"proof": "counted", **by_facts("broker_lost")}, "broker_lost", "confirmed"),
+        ({"proof": "held", "verdict": "stuck", **by_facts("receiver_down")}, "receiver_down", "confirmed"),
+        ({"proof": "counted"}, "unknown", "inferred"),
+        ({**OVERTAKEN, **FULL, "limit_max": 50}, "overflow", "inferred"),
+        ({**OVERTAKEN, **FULL, "limit_max": 80}, "unknown", "inferred"),
+        ({**OVERTAKEN, **FULL, "unlimited": True}, "unknown", "inferred"),
+        ({**FAILED, **FULL, "limit_max": 50, "limit_overflow": "drop-head"}, "publish_failed", "confirmed"),
+        ({**OVERTAKEN, **EVICTS}, "overflow", "inferred"),
+        ({**OVERTAKEN, **REFUSES}, "overflow", "inferred"),
+        ({**FAILED, **REFUSES}, "overflow", "inferred"),
+        ({**FAILED, **EVICTS}, "publish_failed", "confirmed"),
+        ({**FAILED, **FULL}, "publish_failed", "confirmed"),
+        ({**OVERTAKEN, **EXPIRES}, "expired", "inferred"),
+        ({**OVERTAKEN, **EXPIRES, "moment_ns": None}, "unknown", "inferred"),
+        ({**OVERTAKEN, **EVICTS, "moment_ns": None}, "unknown", "inferred"),
         ({**STUCK, "last_receipt_ns": ns(30)}, "receiver_down", "inferred"),
         ({**STUCK, "last_receipt_ns": None}, "receiver_down", "inferred"),
         ({**STUCK, "waiting": 2}, "receiver_down", "suspected"),
         (FAILED, "publish_failed", "confirmed"),
         ({"proof": "lost"}, "call_lost", "inferred"),
+        ({"proof": "stopped"}, "silent_stop", "inferred"),
+        ({"proof": "stopped perhaps"}, "silent_stop", "suspected"),
+        ({"proof": "halted", "verdict": "stuck"}, "silent_stop", "suspected"),
         (OVERTAKEN, "unknown", "inferred"),
         ({"proof": "drained"}, "unknown", "inferred"),
         (SIDELINED, "unknown", "inferred"),
@@ -69,10 +103,13 @@ def test_the_table_stands_in_this_order() -> None:
     assert list(dict.fromkeys(cause.name for cause in CAUSES)) == [
         "unroutable",
         "rejected",
+        "expired",
         "overflow",
+        "broker_lost",
         "receiver_down",
         "publish_failed",
         "call_lost",
+        "silent_stop",
         "unknown",
     ]
 
@@ -80,9 +117,9 @@ def test_the_table_stands_in_this_order() -> None:
 @pytest.mark.parametrize(
     ("row", "cause", "runner_up"),
     [
-        ({**FAILED, "returned": True, **FULL}, "unroutable", "overflow"),
+        ({**FAILED, "returned": True, **REFUSES}, "unroutable", "overflow"),
         ({**FAILED, "returned": True}, "unroutable", "publish_failed"),
-        ({**FAILED, **FULL}, "overflow", "publish_failed"),
+        ({**FAILED, **REFUSES}, "overflow", "publish_failed"),
     ],
 )
 def test_the_runner_up_goes_into_the_evidence(row: Row, cause: str, runner_up: str) -> None:
@@ -93,8 +130,8 @@ def test_the_runner_up_goes_into_the_evidence(row: Row, cause: str, runner_up: s
 
 
 def test_a_cause_is_not_its_own_runner_up() -> None:
-    """Two rows of the table bear one name, the surer first: the second says nothing new."""
-    assert [cause.name for cause in CAUSES].count("receiver_down") == 2
+    """Some rows of the table bear one name, the surer first: the next says nothing new."""
+    assert [cause.name for cause in CAUSES].count("receiver_down") == 3
     assert not any("runner-up" in sentence for sentence in convicted(STUCK)["evidence"])
 
 
@@ -141,14 +178,20 @@ def test_where_it_is_now(row: Row, disposition: str) -> None:
 
 
 def test_overflow_says_its_figures() -> None:
-    """The fit, the limit, the policy that it shows, and the shares of the queue."""
+    """The replay's sentence, else the depths of the survivors; then the shares of the queue, and who shares it."""
     figures = (
         "the queue stood at its limit: the 30 messages that came through while others were lost had 49 sent behind "
-        "them (interquartile range 0.5), so it holds 50; it "
+        "them (interquartile range 0.5), so it holds 50; it evicts its oldest (drop-head)"
     )
     shares = "the queue then held: ticks 92 %"
-    assert convicted({**OVERTAKEN, **FULL})["evidence"] == ["seen", figures + "evicts its oldest (drop-head)", shares]
-    assert convicted({**FAILED, **FULL})["evidence"][1:3] == [figures + "refuses what comes (reject-publish)", shares]
+    assert convicted({**OVERTAKEN, **FULL})["evidence"] == ["seen", figures, shares]
+    said = convicted({**OVERTAKEN, **EVICTS, "mixed": "critical and other messages"})["evidence"]
+    assert said == ["seen", "replayed: it evicts", shares, "critical and other messages"]
+
+
+def test_an_expiry_crowds_nobody() -> None:
+    """Whoever stood in the queue, it was the time that ran out."""
+    assert convicted({**OVERTAKEN, **EXPIRES})["evidence"] == ["seen", "replayed: it expires"]
 
 
 @pytest.mark.parametrize(
@@ -181,3 +224,32 @@ def test_the_documentation_is_the_table() -> None:
     assert len(lines) == 2 + len(CAUSES)
     assert [line.split("`")[1] for line in lines[2:]] == [cause.name for cause in CAUSES]
     assert all(cause.convicts in line for line, cause in zip(lines[2:], CAUSES, strict=True))
+
+
+def test_the_brokers_limit_stands_beside_the_survivors() -> None:
+    """Both figures are said, with the policy, and how far the broker's word is from the message."""
+    fact = {"limit_max": 50, "limit_policy": "tight", "limit_age_ns": 2 * 3600 * 1_000_000_000}
+    (sentence,) = (one for one in convicted({**OVERTAKEN, **FULL, **fact})["evidence"] if "so it holds" in one)
+    assert sentence.endswith("; the broker says 50, policy tight, 2.0 hours apart from this message")
+    (sentence,) = (
+        one
+        for one in convicted({**OVERTAKEN, **FULL, **by_facts("overflow"), "limit_max": 50})["evidence"]
+        if "broker" in one
+    )
+    assert sentence == "the broker says so; the survivors say 50"
+
+
+@pytest.mark.parametrize(
+    ("row", "disposition"),
+    [
+        ({"proof": "held", "verdict": "stuck", "held_at": "orders"}, "waiting"),
+        ({"proof": "unbound", "held_at": "elsewhere"}, "parked"),
+        ({"proof": "unbound"}, "gone"),
+        ({"proof": "counted", "held_at": "orders.dlq"}, "dead_lettered"),
+        ({"proof": "counted", **by_facts("expired"), "no_letters": True}, "gone"),
+        ({"proof": "counted", **by_facts("expired"), "no_letters": False}, "unknown"),
+    ],
+)
+def test_where_the_broker_says_it_is(row: Row, disposition: str) -> None:
+    """Gone is said only where the broker knows of no place that it could have gone to."""
+    assert convicted(row)["disposition"] == disposition

@@ -18,7 +18,7 @@ def laid(
     """Rows of (key, first receipt) beside one fit for KEY with these shares."""
     schema = {**dict.fromkeys(SUBSCRIPTION, pl.String), "first_ns": pl.Int64, "proof": pl.String}
     told = [(*key, first, "waiting" if first is None else "received") for key, first in rows]
-    frame = pl.DataFrame(told, schema=schema, orient="row")
+    frame = pl.DataFrame(told, schema=schema, orient="row").with_row_index("send")
     waits = pl.when(pl.col("first_ns").is_null()).then(pl.lit("waiting")).otherwise(pl.lit("received"))
     frame = frame.with_columns(waits.alias("proof"))
     fit = pl.DataFrame(
@@ -28,17 +28,23 @@ def laid(
     )
     named = {**dict.fromkeys(SUBSCRIPTION, pl.String), "sender": pl.String, "share": pl.Float64}
     crowd = pl.DataFrame([(*KEY, *share) for share in shares], schema=named, orient="row")
-    found = crowded(frame, fit, crowd, {"ticks": "market", "trades": "trading"})
+    moments = pl.DataFrame(
+        [(*KEY, 0, ns(4))],
+        schema={**dict.fromkeys(SUBSCRIPTION, pl.String), "send": pl.UInt32, "moment_ns": pl.Int64},
+        orient="row",
+    )
+    found = crowded(frame, fit, crowd, moments, {"ticks": "market", "trades": "trading"})
     assert found.height == len(rows)
     return found.to_dicts()
 
 
 def test_a_fit_and_its_shares_are_laid_beside_their_rows() -> None:
-    """Limit, sentence, the largest sender and its team, the subscription's last receipt, how many wait."""
+    """Limit, sentence, the largest sender and its team, the loss, the last receipt, how many wait."""
     first, second = laid([(KEY, ns(5)), (KEY, None)], (("ticks", 0.918), ("trades", 0.082)))
     assert (first["depth"], first["depth_iqr"], first["survivors"]) == (49.0, 0.0, 30)
     assert first["shares"] == "the queue then held: ticks 92 %, trades 8 %"
     assert (first["crowder"], first["crowder_team"]) == ("ticks", "market")
+    assert (first["moment_ns"], second["moment_ns"]) == (ns(4), None)
     assert first["last_receipt_ns"] == second["last_receipt_ns"] == ns(5)
     assert laid([(KEY, ns(5)), (KEY, ns(9))])[0]["last_receipt_ns"] == ns(9)
     assert first["waiting"] == second["waiting"] == 1

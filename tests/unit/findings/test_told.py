@@ -15,7 +15,7 @@ def named(row: dict[str, Any], *, sender_team: str = "trade") -> dict[str, Any]:
     """A row told its names; its send is span 1, of the sender's team, its receipt span 2, of team `taker`."""
     schema = {
         **dict.fromkeys(("send", "row"), pl.UInt32),
-        **dict.fromkeys(("service", "receiver", "channel", "place", "subscription"), pl.String),
+        **dict.fromkeys(("service", "receiver", "channel", "place", "queue", "subscription"), pl.String),
         "services": pl.List(pl.String),
     }
     rows = pl.DataFrame([{"send": 1, "service": "trading", "subscription": "s", **row}], schema=schema)
@@ -54,6 +54,7 @@ def test_an_unknown_receiver_is_null() -> None:
 def test_the_queues_owner_comes_before_the_channels() -> None:
     """Where the queue is known and owned; else the channel's owner; else unowned; of a call nobody."""
     assert named({"channel": "orders", "place": "orders.notify"})["channel_team"] == "messages"
+    assert named({"channel": "orders", "place": "orders", "queue": "orders.notify"})["channel_team"] == "messages"
     assert named({"channel": "orders", "place": "bare.q"})["channel_team"] == "platform"
     assert named({"channel": "orders", "place": "unheard"})["channel_team"] == "platform"
     assert named({"channel": "orders"})["channel_team"] == "platform"
@@ -71,10 +72,14 @@ def test_rows_of_one_message_are_told_apart() -> None:
             "receiver": [None, None],
             "channel": ["orders"] * 2,
             "place": [None, None],
+            "queue": [None, None],
             "subscription": ["a", "b"],
             "services": [["notify"], ["audit"]],
         },
-        schema_overrides={"send": pl.UInt32, "row": pl.UInt32, "receiver": pl.String, "place": pl.String},
+        schema_overrides={
+            **dict.fromkeys(("send", "row"), pl.UInt32),
+            **dict.fromkeys(("receiver", "place", "queue"), pl.String),
+        },
     )
     spans = pl.DataFrame({"row": [1], "team": ["trade"]}, schema={"row": pl.UInt32, "team": pl.String})
     found = told(rows, spans, SERVICES, CHANNELS, QUEUES).sort("subscription")

@@ -40,5 +40,6 @@ def test_a_command_that_fails_is_told(tmp_path: Path, capfd: pytest.CaptureFixtu
 def test_only_a_temporary_store_is_offered_for_removal(tmp_path: Path, *, kept: bool) -> None:
     """The commands to try next name the store, quoted; a folder that the user named is the user's."""
     closing = demo._closing(tmp_path / "a store", _EXACT, kept=kept)
+    assert f"baton findings --store '{tmp_path}/a store'" in closing
     assert f"baton drops --store '{tmp_path}/a store'" in closing
     assert ("rm -r" in closing) is not kept

@@ -60,7 +60,13 @@ def test_a_trade_is_one_trace_from_the_customer_to_the_sms(spans: _Spans) -> Non
     ]
     assert len({span.context.trace_id for span in chain}) == 1
     assert [_parent(span) for span in chain] == [None, *(span.context.span_id for span in chain[:-1])]
-    assert _attributes(chain[0])["trade.id"] == "T-0001"
+    entry = _attributes(chain[0])
+    assert entry["trade.id"] == "T-0001"
+    assert str(entry["customer.id"]).startswith("C-")
+    assert (entry["customer.segment"], entry["trade.currency"]) in {
+        (segment, currency) for segment in ("retail", "private") for currency in ("EUR", "USD")
+    }
+    assert isinstance(entry["trade.amount"], float)
 
 
 def test_a_tick_has_a_trace_of_its_own(spans: _Spans) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from baton.handoffs.amends import made_good, sidelined
 from baton.limits import MESSAGE_ID_WINDOW_NS
-from recording import ns
+from recording import Recording, judged, ns, of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -199,3 +199,32 @@ def test_an_unnamed_loss_is_made_good_by_nobody(messages: Messages) -> None:
     plain = {**BAD, "message_id": None, "failed": False, "unnamed_sent": 2}
     assert repaired_by(messages, plain, {**GOOD, "message_id": None}) is None
     assert repaired_by(messages, {**plain, "message_id": "m"}, GOOD) == 1
+
+
+def test_an_id_of_another_day_makes_nothing_good() -> None:
+    """Correlation ids recur: what was sent today under yesterday's id is another message; an hour later it is not."""
+    for hours, verdict in ((20, "dropped"), (1, "retried")):
+        recording = Recording()
+        recording.flow(range(30))
+        lost = recording.send(at=30, correlation="c", message="1", error="nack")
+        again = recording.send(at=30 + hours * 3600, correlation="c", message="2")
+        recording.receive(at=31 + hours * 3600, under=again)
+        (row,) = of(judged(recording, 100_000), lost)
+        assert row["verdict"] == verdict
+
+
+def test_a_hop_that_fails_in_its_turn_says_where_the_message_went() -> None:
+    """A retry queue's reader fails it as well, and the dead-letter queue's takes it: both rows name that queue."""
+    recording = Recording()
+    recording.flow(range(30))
+    sends = [recording.send(at=at) for at in range(30, 34)]
+    for at, send in enumerate(sends, start=30):
+        recording.receive(at=at + 0.1, under=send, error="boom")
+        recording.receive("retrier", at + 0.2, "orders.retry", under=send, error="boom")
+        recording.receive("graveyard", at + 0.4, "orders.dlq", under=send)
+    rows = {row["to_service"]: row for row in of(judged(recording), sends[0])}
+    assert {name: (row["verdict"], row["disposition"], row["held_at"]) for name, row in rows.items()} == {
+        "notify": ("dropped", "dead_lettered", "orders.dlq"),
+        "retrier": ("dropped", "dead_lettered", "orders.dlq"),
+        "graveyard": ("delivered", None, None),
+    }

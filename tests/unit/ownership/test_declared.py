@@ -6,7 +6,8 @@ import polars as pl
 
 from baton.limits import SECOND_NS
 from baton.ownership.catalog import EMPTY, Catalog
-from baton.ownership.declared import deadlines, entries, tail_sampled
+from baton.ownership.declared import deadlines, entries, facts, tail_sampled
+from baton.schema import FACTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -76,6 +77,41 @@ def test_equal_deadlines_in_doubt_wait(catalog: Callable[[str], Catalog]) -> Non
     channels = pl.LazyFrame({"channel": ["abc"], "environment": ["prod"]})
     for order in (f"channels: [{one}, {two}]", f"channels: [{two}, {one}]"):
         assert deadlines(channels, catalog(order)).collect()["declared_ns"].to_list() == [2 * SECOND_NS]
+
+
+def test_declared_queues_are_facts_that_always_hold(catalog: Callable[[str], Catalog]) -> None:
+    """Limits and routes of every tenant, of any broker; without a word on overflow a limit drops the head."""
+    declared = catalog(
+        """
+        queues:
+          - name: notify-q
+            limit: 1_000
+            ttl: 5m
+            priorities: 9
+            dead_letter: dlx
+            from: [{exchange: wealth.events, key: "trade.#"}, {exchange: audit}]
+            environment: prod
+          - {name: orders, bytes: 4096, overflow: reject-publish}
+          - {name: open}
+        """
+    )
+    known = facts(declared, ["a", "b"])
+    assert known.schema == FACTS.schema
+    assert known.select("at_ns", "broker", "source").unique().rows() == [(0, "", "declared")]
+    queues = known.filter(tenant="b", fact="queue")
+    columns = ["environment", "name", "messages_max", "bytes_max", "overflow", "ttl_ns", "priorities", "dead_letter"]
+    assert queues.select(columns).rows() == [
+        ("prod", "notify-q", 1000, None, "drop-head", 300 * SECOND_NS, 9, "dlx"),
+        (None, "orders", None, 4096, "reject-publish", None, None, None),
+        (None, "open", None, None, None, None, None, None),
+    ]
+    routes = known.filter(tenant="a", fact="route", to="notify-q")
+    assert routes.select("environment", "name", "kind", "routing_key", "to_kind").rows() == [
+        ("prod", "", "default", "notify-q", "queue"),
+        ("prod", "wealth.events", "topic", "trade.#", "queue"),
+        ("prod", "audit", "topic", None, "queue"),
+    ]
+    assert facts(EMPTY, ["a"]).equals(FACTS.empty())
 
 
 def test_services_are_sampled_by_tail_where_declared(catalog: Callable[[str], Catalog]) -> None:

@@ -15,9 +15,17 @@ FOUND = incident.OVERFLOW
 @pytest.mark.parametrize(
     ("finding", "sentence"),
     [
-        (FOUND, "27 of 60 handoffs from trading to notification over wealth.events were dropped: overflow (inferred)"),
         (
-            replace(FOUND, verdict="stuck", count=1, handoffs=1, cause="receiver_down", confidence="suspected"),
+            FOUND,
+            (
+                "27 of 60 handoffs from trading to notification over wealth.events were dropped "
+                "while market-data held 93% of the queue: overflow (inferred)"
+            ),
+        ),
+        (
+            replace(
+                FOUND, verdict="stuck", count=1, handoffs=1, cause="receiver_down", confidence="suspected", crowding=()
+            ),
             "1 of 1 handoff from trading to notification over wealth.events is stuck: receiver_down (suspected)",
         ),
         (
@@ -25,8 +33,24 @@ FOUND = incident.OVERFLOW
             "1 of 33 calls from notification to an unknown receiver was dropped: call_lost (confirmed)",
         ),
         (
-            replace(FOUND, count=1234, handoffs=5678, from_team="unowned", from_services=("batch", "eod"), channel="q"),
+            replace(
+                FOUND,
+                count=1234,
+                handoffs=5678,
+                from_team="unowned",
+                from_services=("batch", "eod"),
+                channel="q",
+                crowding=(("eod", "unowned", 0.9),),
+            ),
             "1,234 of 5,678 handoffs from unowned batch, eod to notification over q were dropped: overflow (inferred)",
+        ),
+        (
+            replace(FOUND, kind="step", channel=None, cause="silent_stop"),
+            "27 journeys ended at trade-execution, before notification: silent_stop (inferred)",
+        ),
+        (
+            replace(FOUND, kind="step", channel=None, cause="silent_stop", count=1),
+            "1 journey ended at trade-execution, before notification: silent_stop (inferred)",
         ),
     ],
 )
@@ -43,6 +67,7 @@ def test_facts_name_the_four_teams() -> None:
     assert known["channel"] == "messaging (wealth.events, queue notify-q)"
     assert known["receiver"] == "notification (notification)"
     assert known["crowded by"].startswith("market-data (market-data) held 93%")
+    assert known["because"] == FOUND.accountable_why
     assert known["resent"] == "4 by the customers themselves: look for duplicates"
     assert "ask next" not in known
 
@@ -62,6 +87,32 @@ def test_facts_say_what_nobody_owns() -> None:
     assert known["channel"] == "nobody owns wealth.events, queue notify-q"
 
 
+def test_facts_say_what_it_cost() -> None:
+    """Customers, exact money by currency (an unknown one is called so), what cannot be read or is missing."""
+    assert dict(facts(FOUND))["cost"] == (
+        "19 customers; 1,234,567.89 EUR, 50 USD, 12.5 in an unknown currency at risk; "
+        "by segment 21 retail, 6 private; 1 amount cannot be read; 1 journey without an amount"
+    )
+
+
+def test_a_cost_that_nothing_tells_is_left_out() -> None:
+    """Where no attribute is named, or no span bears one, nothing is claimed."""
+    bare = replace(FOUND, customers=None, segments=(), amounts=(), unreadable=0, unpriced=27)
+    assert "cost" not in dict(facts(bare))
+
+
+def test_facts_say_whether_it_goes_on() -> None:
+    """Over only where something came through since."""
+    assert dict(facts(FOUND))["sent"].endswith("it is over: the 28 sent since came through")
+    assert dict(facts(replace(FOUND, ongoing=True)))["sent"].endswith("nothing shows that it is over")
+
+
+def test_facts_say_what_changed() -> None:
+    """Just before the first loss; nothing where nothing did."""
+    assert dict(facts(FOUND))["changed"] == FOUND.changed[0]
+    assert "changed" not in dict(facts(replace(FOUND, changed=())))
+
+
 def test_many_services_are_counted() -> None:
     """A long list of services is cut, and the rest counted."""
     services = tuple(f"s{number}" for number in range(12))
@@ -77,4 +128,5 @@ def test_by_boundary_keeps_worst_first() -> None:
 def test_commands_name_a_store_that_is_not_the_default() -> None:
     """A command can be pasted as it stands: whatever the store is called, a shell reads it as one word."""
     assert commands(FOUND, STORE_DEFAULT)[0] == f"baton journey {incident.TRACES[0]}"
+    assert commands(FOUND, STORE_DEFAULT)[-1] == f"baton recover {FOUND.finding_id[:12]}"
     assert commands(FOUND, Path("/srv/my store"))[0] == f"baton journey {incident.TRACES[0]} --store '/srv/my store'"

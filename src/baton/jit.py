@@ -2,7 +2,8 @@
 
 numba keys its cache by the source file of the function alone: a function that calls a changed one in another file, or
 one compiled without bounds checks, would be taken from it as it is. So the cache's folder bears a digest of every
-source of this package and of what else decides the code; a change of any of them compiles anew.
+source of the wire kernels, which call each other across files, and of what else decides the code; a change of any of
+them compiles anew. A kernel elsewhere calls nothing outside its own file.
 """
 
 from __future__ import annotations
@@ -65,7 +66,7 @@ def expanded(function: _F) -> _F:
 
 def _digest() -> str:
     parts = [numba.__version__, sys.version, os.environ.get("NUMBA_BOUNDSCHECK", "")]
-    sources = sorted(Path(__file__).parent.glob("*.py"))
+    sources = [Path(__file__), *sorted((Path(__file__).parent / "wire").glob("*.py"))]
     return hashlib.sha256(b"\0".join([*(p.encode() for p in parts), *(s.read_bytes() for s in sources)])).hexdigest()
 
 
@@ -95,13 +96,13 @@ def _cache_folder() -> Path:
 
 
 class _Notice(event.Listener):
-    """Says, once, that this process compiles."""
+    """Says, once, that this process compiles the wire kernels; others take a second, and nobody has to know."""
 
     def __init__(self) -> None:
         self._said = False
 
-    def on_start(self, event: event.Event) -> None:  # noqa: ARG002 - numba passes it
-        if not self._said:
+    def on_start(self, event: event.Event) -> None:
+        if not self._said and event.data["dispatcher"].py_func.__module__.startswith("baton.wire"):
             self._said = True
             sys.stderr.write("baton: compiling the wire kernel for this machine (once, about a minute)\n")
 

@@ -1,0 +1,72 @@
+"""Entries: where a journey came into a service, in whole numbers, for millions of spans are joined by them."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import polars as pl
+
+_PLACE = ["tenant", "environment", "service", "name"]
+
+
+class Entries(NamedTuple):
+    """Entry spans and the names behind their numbers.
+
+    Attributes:
+        rows: `row`, `key` (Int64, surrogate of the journey id), `kind`, `place` (UInt32), `start_ns`, `status_code`.
+        kinds: `kind`, `journey` (String: the declared type, else service and name of the journey's root).
+        places: `place`, `tenant`, `environment`, `service`, `name`.
+    """
+
+    rows: pl.DataFrame
+    kinds: pl.DataFrame
+    places: pl.DataFrame
+
+
+def entries(spans: pl.DataFrame, journeys: pl.DataFrame) -> Entries:
+    """Every span with which a journey comes into a service: a call answered, a message received, or a root.
+
+    A root that sends or calls is none: what became of that is said by the laws of messages and calls.
+
+    Args:
+        spans: SPANS and SIGHTINGS.
+        journeys: JOURNEYS with `journey_type`, a row a span.
+    """
+    root, role = pl.col("parent_span_id").is_null(), pl.col("role")
+    entry = role.is_in(["server", "receive"]).fill_null(value=False) | (root & role.is_null())
+    found = (
+        spans.lazy()
+        .filter(entry | root)
+        .select("row", *_PLACE, "trace_id", "start_ns", "status_code", root.alias("root"), entry.alias("entry"))
+        .collect()
+    )
+    by_row = journeys if journeys["row"].is_sorted() else journeys.sort("row")
+    found = found.hstack(by_row.select("journey_id", "journey_type")[found["row"]])
+    places = found.select(_PLACE).unique().sort(_PLACE).with_row_index("place")
+    found = found.join(places, on=_PLACE).with_columns(
+        pl.col("journey_id").bin.slice(8, 8).bin.reinterpret(dtype=pl.Int64, endianness="big").alias("key")
+    )
+    rooted = found.join(_roots(found), on=["key", "tenant", "environment"], how="left").filter(
+        pl.col("entry") & (pl.col("journey_type").is_not_null() | pl.col("root_place").is_not_null())
+    )
+    pairs = rooted.select("journey_type", "root_place").unique().sort(pl.all())
+    kinds = pairs.join(places.rename({"place": "root_place"}), on="root_place", how="left", maintain_order="left")
+    kinds = kinds.with_row_index("kind").with_columns(
+        pl.coalesce("journey_type", pl.concat_str("service", pl.lit(" "), "name")).alias("journey")
+    )
+    numbers = kinds.select("kind", "journey_type", "root_place")
+    rows = rooted.join(numbers, on=["journey_type", "root_place"], nulls_equal=True)
+    rows = rows.select("row", "key", "kind", "place", "start_ns", "status_code")
+    return Entries(rows, kinds.select("kind", "journey"), places)
+
+
+def _roots(found: pl.DataFrame) -> pl.DataFrame:
+    """`key`, `tenant`, `environment`, `root_place`: the earliest root of journeys of no declared type."""
+    return (
+        found.lazy()
+        .filter(pl.col("root") & pl.col("journey_type").is_null() & (pl.col("trace_id") == pl.col("journey_id")))
+        .sort("start_ns", "row")
+        .unique(["key", "tenant", "environment"], keep="first", maintain_order=True)
+        .select("key", "tenant", "environment", pl.col("place").alias("root_place"))
+        .collect()
+    )

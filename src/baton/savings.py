@@ -1,0 +1,165 @@
+"""Replayed queues -> what `baton whatif` prints: alternatives, and one change with its owner.
+
+All functions are pure; `queries` gives them an analysis.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from baton.errors import NotFoundError
+from baton.findings import whatif
+from baton.findings.replayed import described
+from baton.limits import NAMES_MAX
+from baton.ownership.assign import owners
+from baton.reports.model import Saving, WhatIf
+from baton.schema import UNOWNED
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from baton.analysis import Analysis
+    from baton.findings.replay import Found
+    from baton.ownership.catalog import Catalog
+
+
+def savings(
+    analysis: Analysis, catalog: Catalog, rows: pl.DataFrame, queue: str | None, finding: str | None
+) -> list[WhatIf]:
+    """Every replayed queue that lost any of these handoffs, the one that lost the most first.
+
+    Args:
+        analysis: with its replays.
+        catalog: the ownership file.
+        rows: HANDOFFS that are asked about.
+        queue: only the queue of this name, or with this channel.
+        finding: only queues that lost messages of this finding; they are then the flow to be protected, unless journey
+            types are declared critical.
+
+    Raises:
+        NotFoundError: no replayed queue has that name, or lost messages of that finding.
+    """
+    lost = rows.filter(pl.col("finding_id").is_not_null())
+    if finding is not None:
+        lost = lost.filter(pl.col("finding_id") == finding)
+        if lost.is_empty():
+            raise NotFoundError(f"no handoff has the finding {finding!r}: `baton drops --format json` names them")
+    ids = analysis.spans.select(
+        pl.col("row").alias("send"), pl.col("trace_id").bin.encode("hex"), pl.col("span_id").bin.encode("hex")
+    )
+    sends = lost.select("trace_id", "span_id").unique().join(ids, on=["trace_id", "span_id"])["send"]
+    named = {
+        name: found for name, found in analysis.replayed.queues.items() if queue is None or _is(found, name, queue)
+    }
+    if queue is not None and not named:
+        shown = ", ".join(list(analysis.replayed.queues)[:NAMES_MAX]) or "none was"
+        raise NotFoundError(f"no queue {queue!r} was replayed; replayed: {shown}")
+    about = {name: found for name, found in named.items() if _lost(found, sends).any()}
+    if finding is not None and not about:
+        raise NotFoundError(f"no replay explains the losses of the finding {finding!r}: the spans do not suffice")
+    told = [_told(name, found, analysis, catalog, sends if finding else None) for name, found in about.items()]
+    return sorted(told, key=lambda one: (-one.lost_critical, -one.lost, one.queue))
+
+
+def frame(answers: list[WhatIf]) -> pl.DataFrame:
+    """The alternatives as rows for programs, `recommended` and its `owner` among them."""
+    schema = {
+        "queue": pl.String,
+        "alternative": pl.String,
+        "setting": pl.String,
+        "lost": pl.Int64,
+        "lost_critical": pl.Int64,
+        "held": pl.Int64,
+        "late": pl.Int64,
+        "peak": pl.Int64,
+        "wait_max_ms": pl.Float64,
+        "recommended": pl.Boolean,
+        "owner": pl.String,
+        "agreement": pl.Float64,
+    }
+    rows = [
+        (
+            *(one.queue, saving.alternative, saving.setting, saving.lost),
+            *(saving.lost_critical, saving.held, saving.late, saving.peak, saving.wait_ns / 1e6),
+            *(saving.alternative == one.best, one.owner if saving.alternative == one.best else None, one.agreement),
+        )
+        for one in answers
+        for saving in one.savings
+    ]
+    return pl.DataFrame(rows, schema=schema, orient="row")
+
+
+def _is(found: Found, name: str, queue: str) -> bool:
+    return queue == name or queue in found.pool.rows["channel"].unique()
+
+
+def _lost(found: Found, sends: pl.Series) -> pl.Series:
+    return found.pool.rows["send"].is_in(sends.implode()) & pl.Series(found.pool.lost)
+
+
+def _told(name: str, found: Found, analysis: Analysis, catalog: Catalog, sends: pl.Series | None) -> WhatIf:
+    rows = found.pool.rows
+    declared = sorted(kind.name for kind in catalog.journey_types if kind.criticality == "critical")
+    mask = rows["journey_type"].is_in(declared).fill_null(value=False)
+    flow = ", ".join(kind for kind in declared if (rows["journey_type"] == kind).any())
+    if not mask.any() and sends is not None:
+        senders = rows.filter(_lost(found, sends))["service"].unique().sort()
+        mask, flow = rows["service"].is_in(senders.implode()), ", ".join(senders)
+    critical = mask.to_numpy()
+    tried = whatif.tried(found, critical)
+    crowd = tuple(_crowd(found, analysis, catalog, mask))
+    team = _team(rows["channel"].unique().sort().to_list(), catalog)
+    owner = team if team != UNOWNED else next((its for _, its, _ in crowd if its != UNOWNED), None)
+    escalations = {one.name: one.escalation for one in catalog.teams}
+    return WhatIf(
+        queue=name,
+        team=team,
+        escalation=escalations.get(owner or ""),
+        described=described(found.best.hypothesis),
+        fit=found.best.fit,
+        messages=tried.messages,
+        critical=tried.critical,
+        flow=flow,
+        lost=tried.lost,
+        lost_critical=int((found.pool.lost & critical).sum()),
+        crowding=crowd,
+        agreement=tried.agreement,
+        savings=tuple(_saving(row) for row in tried.outcomes.iter_rows(named=True)),
+        best=tried.best,
+        why=tried.why,
+        owner=owner if tried.best else None,
+    )
+
+
+def _saving(row: dict[str, Any]) -> Saving:
+    return Saving(
+        alternative=row["alternative"],
+        setting=row["setting"],
+        lost=row["lost"],
+        lost_critical=row["lost_critical"],
+        held=row["held"],
+        late=row["late"],
+        peak=row["peak"],
+        wait_ns=round(row["wait_max_ms"] * 1e6),
+    )
+
+
+def _crowd(found: Found, analysis: Analysis, catalog: Catalog, critical: pl.Series) -> Iterator[tuple[str, str, float]]:
+    """Who held the queue while it lost messages of the critical flow; where it lost none of these, any."""
+    lost = pl.Series(found.pool.lost)
+    chosen = found.pool.rows.filter(lost & critical) if (lost & critical).any() else found.pool.rows.filter(lost)
+    held = analysis.replayed.occupants.filter(pl.col("send").is_in(chosen["send"].implode()))
+    shares = held.group_by("sender").agg(pl.col("held").sum()).sort("held", "sender", descending=[True, False])
+    teams = owners(shares["sender"].to_list(), "service", catalog)
+    total = shares["held"].sum()
+    for sender, count in shares.iter_rows():
+        yield sender, teams.get(sender, UNOWNED), count / total
+
+
+def _team(channels: list[str], catalog: Catalog) -> str:
+    """The one owner of all its channels: of the queue of that name, else of the channel."""
+    queues, named = owners(channels, "queue", catalog), owners(channels, "channel", catalog)
+    teams = {queues[one] if queues[one] != UNOWNED else named[one] for one in channels}
+    return teams.pop() if len(teams) == 1 else UNOWNED
