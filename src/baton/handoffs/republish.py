@@ -22,8 +22,8 @@ def republished(rows: pl.DataFrame, spans: pl.DataFrame) -> pl.DataFrame:
         spans: SPANS and SIGHTINGS.
 
     Returns:
-        The rows with `again_well` (Boolean: a new send of it was taken well, by the same service) and `again_due_ns` (Int64: until when one
-        may be), null where the receipt did not fail, or nothing was sent again.
+        The rows with `again_well` (Boolean: the same service took a new send of it well) and `again_due_ns` (Int64:
+        until when one may be taken), null where the receipt did not fail, or nothing was sent again.
     """
     lapsed = rows.filter((pl.col("relation") == "expected") & pl.col("lapsed").fill_null(value=False))
     if lapsed.is_empty():
