@@ -73,15 +73,17 @@ def _sidelined(rows: pl.DataFrame, hops: pl.DataFrame) -> pl.DataFrame:
         .with_columns(named.fill_null(value=False).alias("sidelined"), mended.alias("mended"))
         # A hop that failed in its turn went on as well, to the last one.
         .with_columns(
-            pl.when(
-                pl.col("sidelined")
-                | ((pl.col("relation") == "onward") & pl.col("lapsed") & (pl.col("first_ns") < pl.col("last_hop_ns")))
+            ((pl.col("relation") == "onward") & pl.col("lapsed") & (pl.col("first_ns") < pl.col("last_hop_ns"))).alias(
+                "_went_on"
             )
-            .then("held_at")
-            .alias("held_at")
         )
-        .filter(pl.col("sidelined") | pl.col("mended") | pl.col("held_at").is_not_null())
-        .select(*_KEY, "sidelined", "mended", "held_at")
+        .filter(pl.any_horizontal("sidelined", "mended", "_went_on"))
+        .select(
+            *_KEY,
+            "sidelined",
+            "mended",
+            pl.when(pl.any_horizontal("sidelined", "_went_on")).then("held_at").alias("held_at"),
+        )
     )
     return rows.join(hopped, on=_KEY, how="left", nulls_equal=True).with_columns(
         pl.col("sidelined", "mended").fill_null(value=False)

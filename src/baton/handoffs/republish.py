@@ -22,8 +22,8 @@ def republished(rows: pl.DataFrame, spans: pl.DataFrame) -> pl.DataFrame:
         spans: SPANS and SIGHTINGS.
 
     Returns:
-        The rows with `again_well` (Boolean: a new send of it was delivered) and `again_due_ns` (Int64: until when one
-        may be), null where the receipt did not fail, or nothing was sent again.
+        The rows with `again_well` (Boolean: the same service took a new send of it well) and `again_due_ns` (Int64:
+        until when one may be taken), null where the receipt did not fail, or nothing was sent again.
     """
     lapsed = rows.filter((pl.col("relation") == "expected") & pl.col("lapsed").fill_null(value=False))
     if lapsed.is_empty():
@@ -48,8 +48,11 @@ def republished(rows: pl.DataFrame, spans: pl.DataFrame) -> pl.DataFrame:
 
 
 def _resends(rows: pl.DataFrame, lapsed: pl.DataFrame) -> pl.DataFrame:
-    """What the services that failed something sent, and whether it was delivered."""
-    well = pl.col("row").is_not_null() & ~pl.col("lapsed").fill_null(value=False)
+    """What the services that failed something sent, and whether they took it well themselves in the end.
+
+    What another takes is handed over: whoever should have done the work still has not.
+    """
+    well = (pl.col("receiver") == pl.col("service")) & ~pl.col("lapsed").fill_null(value=False)
     return (
         rows.filter((pl.col("relation") == "expected") & ~pl.col("failed"))
         .join(
@@ -60,7 +63,7 @@ def _resends(rows: pl.DataFrame, lapsed: pl.DataFrame) -> pl.DataFrame:
             pl.col("tenant", "service", "message_id", "under").first(),
             pl.col("sent_ns").first().alias("again_ns"),
             pl.col("channel").first().alias("again_channel"),
-            well.any().alias("again_well"),
+            well.fill_null(value=False).any().alias("again_well"),
             pl.col("deadline_at_ns").max().alias("again_due_ns"),
         )
         .rename({"send": "again"})
