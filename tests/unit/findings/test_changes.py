@@ -171,7 +171,9 @@ def test_a_new_sender_is_told() -> None:
     """Where the channel was known before."""
     recording = lossy()
     for at in range(880, 1000):
-        recording.send("newcomer", at)
+        send = recording.send("newcomer", at)
+        if at >= 940:
+            recording.receive(at=at + 0.1, under=send)
     analysis = analysed(recording, at=10_000.0)
     found = find(analysis.handoffs, analysis, EMPTY)
     told = {row["from_services"][0]: row["changed"] for row in found.to_dicts()}
