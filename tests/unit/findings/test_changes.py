@@ -108,6 +108,18 @@ def test_a_receiver_that_slows_down_is_told() -> None:
     assert told[0].startswith("what notify takes fell from 10/s to 1")
 
 
+def test_a_receiver_that_is_given_less_is_no_slower() -> None:
+    """Where the sends fall, so does what is taken: the one is told by nothing, the other is no news."""
+    recording = Recording()
+    for number in range(3000):
+        at = number / 10
+        if at < 249.8 or number % 10 == 0:
+            send = recording.send(at=at)
+            if not 249 <= at < 249.6 and at != 280:
+                recording.receive(at=at + 0.01, under=send)
+    assert changed(recording) == []
+
+
 def test_a_version_that_came_is_told() -> None:
     """With the one before it; a version that came long before, or after, is not."""
     at_s = (pl.col("start_ns") - ns(0)) / 1e9
