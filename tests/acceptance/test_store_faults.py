@@ -115,7 +115,8 @@ def calls_of(trace: Path) -> list[tuple[str, str]]:
         if resumed:
             name, path = begun.pop(thread)
         else:
-            found = re.match(r"(\w+)\((.*)", rest)
+            # strace shows calls that it has no name for, whatever it is asked.
+            found = re.match(r"(fsync|fdatasync|(?:un)?link(?:at)?)\((.*)", rest)
             if not found:
                 continue
             name = found[1]
