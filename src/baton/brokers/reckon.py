@@ -37,6 +37,8 @@ sent, and how long before or after the broker said so; whether the broker says t
 dead-letter exchange."""
 
 _QUEUE = [*SCOPE, "vhost", "at_queue"]
+_NACKED = r"(?i)nack|reject|DeliveryError"
+"""How clients call a publish that the broker refused: pika's NackError, aio-pika's DeliveryError, others in words."""
 
 
 def reckon(rows: pl.DataFrame, facts: pl.DataFrame) -> pl.DataFrame:
@@ -83,6 +85,7 @@ def _messages(rows: pl.DataFrame) -> pl.DataFrame:
             seen.alias("seen"),
             (seen & (lapsed | pl.col("sidelined"))).alias("bad"),
             failed.alias("failed"),
+            pl.col("failure").str.contains(_NACKED).fill_null(value=False).alias("nacked"),
             (~seen & ~failed & (hopped | pl.col("sidelined"))).alias("hopped"),
         )
         .with_columns((~pl.col("seen") & ~pl.col("failed") & ~pl.col("hopped")).alias("missing"))
@@ -99,7 +102,7 @@ def _reckoned(part: pl.DataFrame, known: pl.DataFrame, vhost: str, queue: str) -
     settled = balances(messages, counters) if len(counters.at_ns) else []
     columns = _limited(part, told.at(sent_ns)) if len(told.limits) else part
     words = [_worded(part, messages, balance, counters, queue) for balance in settled]
-    causes = [blamed(part, balance, Said(queue, counters, told, known)) for balance in settled]
+    causes = [blamed(part, balance, Said(vhost, queue, counters, told, known)) for balance in settled]
     schema = {"_at": pl.UInt32, "word": pl.String, "told": pl.String}
     blame = {"_at": pl.UInt32, "fact_cause": pl.String, "fact_sure": pl.Boolean, "fact_told": pl.String}
     return (

@@ -131,29 +131,30 @@ CAUSES: tuple[Cause, ...] = (
     ),
     Cause(
         "expired",
-        "The broker's counters miss as many as have no receipt, and of its queue they allow nothing but its TTL.",
+        "The broker's counters miss as many as have no receipt, and the node's own leave nothing but this queue's TTL.",
         _LOST & _told("expired"),
         "confirmed",
         pl.col("fact_told"),
     ),
     Cause(
         "expired",
-        "The same while others still wait in it, or the counters may lag: which are lost is told from overtaking.",
+        "The same where the node's counters are unknown or leave another reading, others still wait, or they may lag.",
         _LOST & _told("expired", sure=False),
         "inferred",
         pl.col("fact_told"),
     ),
     Cause(
         "overflow",
-        "The broker's counters miss as many as have no receipt, or as many as the sender saw refused, and of its queue "
-        "they allow nothing but its limit.",
+        "The broker's counters miss as many as have no receipt, and the node's own leave nothing but this queue's "
+        "limit; or they miss as many as the sender saw refused.",
         (_LOST | (_PROOF == "failed")) & _told("overflow"),
         "confirmed",
         _BY_FACTS,
     ),
     Cause(
         "overflow",
-        "The same while others still wait in it, or the counters may lag: which are lost is told from overtaking.",
+        "The same where the node's counters are unknown or leave another reading, others still wait, or they may lag, "
+        "and the queue can have stood at its limit by the sends and receipts seen.",
         (_LOST | (_PROOF == "failed")) & _told("overflow", sure=False),
         "inferred",
         _BY_FACTS,
@@ -185,7 +186,8 @@ CAUSES: tuple[Cause, ...] = (
     Cause(
         "broker_lost",
         "As many as have no receipt waited in the queue, by the broker's counters, when it was restarted or deleted; "
-        "or they miss as many, and the queue, without limit or TTL, was emptied at a stroke: a purge.",
+        "or they miss as many, the queue, without limit or TTL, was emptied at a stroke, and the node lost "
+        "nothing to a rule: a purge.",
         _LOST & _told("broker_lost"),
         "confirmed",
         pl.col("fact_told"),
