@@ -27,14 +27,15 @@ RECKONED: dict[str, pl.DataType] = {
     "limit_policy": pl.String(),
     "limit_ttl_ns": pl.Int64(),
     "limit_priorities": pl.Int64(),
+    "limit_by": pl.String(),
     "limit_age_ns": pl.Int64(),
     "unlimited": pl.Boolean(),
     "no_letters": pl.Boolean(),
 }
 """What `reckon` says of a row: the broker's word (a row of `settle.TABLE`) and its sentence; the cause of its loss, if
 the facts convict one, whether beyond doubt, and its sentence; the queue's limit, policy, TTL and priorities when it was
-sent, and how long before or after the broker said so; whether the broker says that it has no limit; that it has no
-dead-letter exchange."""
+sent, whose word that is (the broker, ownership.yaml), and how long before or after the broker said so; whether the
+broker says that it has no limit; that it has no dead-letter exchange."""
 
 _QUEUE = [*SCOPE, "vhost", "at_queue"]
 _NACKED = r"(?i)nack|reject|DeliveryError"
@@ -126,6 +127,10 @@ def _limited(part: pl.DataFrame, limits: pl.DataFrame) -> pl.DataFrame:
                 pl.col("policy").alias("limit_policy"),
                 pl.col("ttl_ns").alias("limit_ttl_ns"),
                 pl.col("priorities").alias("limit_priorities"),
+                pl.when(pl.col("source") == "declared")
+                .then(pl.lit("ownership.yaml"))
+                .otherwise(pl.lit("the broker"))
+                .alias("limit_by"),
                 pl.col("age_ns").alias("limit_age_ns"),
                 (by_broker & none).alias("unlimited"),
                 (by_broker & pl.col("dead_letter").is_null()).alias("no_letters"),

@@ -34,7 +34,7 @@ class Cause:
 
 
 _BY_BROKER = {
-    **dict.fromkeys(("fact_cause", "fact_told", "limit_overflow", "limit_policy"), pl.String()),
+    **dict.fromkeys(("fact_cause", "fact_told", "limit_overflow", "limit_policy", "limit_by"), pl.String()),
     **dict.fromkeys(("limit_max", "limit_age_ns"), pl.Int64()),
     **dict.fromkeys(("fact_sure", "unlimited", "no_letters"), pl.Boolean()),
 }
@@ -57,7 +57,7 @@ _AGE = (
 )
 _BROKER_SAYS = (
     pl.when(pl.col("limit_max").is_not_null())
-    .then(pl.format("; the broker says {}{}{}", "limit_max", _POLICY, _AGE))
+    .then(pl.format("; {} says {}{}{}", pl.col("limit_by").fill_null("the broker"), "limit_max", _POLICY, _AGE))
     .otherwise(pl.lit(""))
 )
 _REPLAYED = pl.col("moment_ns").is_not_null() & (
@@ -77,6 +77,17 @@ _UNDISPUTED = (
     ~pl.col("unlimited").fill_null(value=False)
     & _AGREED.fill_null(value=True)
     & ~(pl.col("failed") & (pl.col("limit_overflow") == "drop-head")).fill_null(value=False)
+)
+
+# What the spans say why, and the broker or ownership.yaml does not.
+_DISPUTED = pl.when(_LIMIT.is_not_null() & ~_UNDISPUTED).then(
+    pl.format(
+        "the spans say that its queue holds {}{}: they differ, so neither convicts",
+        _LIMIT,
+        pl.when(pl.col("unlimited").fill_null(value=False))
+        .then(pl.lit("; the broker says that it has no limit"))
+        .otherwise(_BROKER_SAYS),
+    )
 )
 
 _UNTAKEN = (_PROOF == "waiting") & ~(pl.col("last_receipt_ns") > pl.col("deadline_at_ns")).fill_null(value=False)
@@ -249,7 +260,7 @@ CAUSES: tuple[Cause, ...] = (
         "Proof that it was dropped, none why.",
         _LOST,
         "inferred",
-        pl.lit("nothing in the spans says why"),
+        pl.coalesce(_DISPUTED, pl.lit("nothing in the spans says why")),
     ),
 )
 

@@ -67,7 +67,7 @@ def test_a_lost_message_explains_the_stop() -> None:
 
 def test_a_message_that_the_broker_counted_as_taken_explains_the_stop() -> None:
     """It is delivered, and what came of it lost its spans: nobody left out a step."""
-    recording, checks = recorded(lambda recording, at, gate: recording.send("gate", at + 0.5, under=gate))
+    recording, _ = recorded(lambda recording, at, gate: recording.send("gate", at + 0.5, under=gate))
     place = {"tenant": "default", "broker": "", "source": "management", "vhost": "/", "at_ns": ns(UNTIL + 60)}
     counted = {"waiting": 0, "consumers": 1, "published": UNTIL, "acknowledged": UNTIL}
     route = {"name": "orders", "kind": "fanout", "to": "q", "to_kind": "queue"}
