@@ -8,7 +8,7 @@
 | a TTL, no limit | what has no receipt was lost, or went to a dead-letter place unreceived | expired |
 | both | the node's counters allow one of the two | that one |
 | neither | it was emptied at a stroke, other than by its receivers, and the node lost nothing to a rule | broker_lost |
-| no TTL | what waited in it was gone after a restart, or with the queue | broker_lost |
+| no TTL, no consumer | what waited in it was gone after a restart, or with the queue | broker_lost |
 | any | what was received and went on was never acknowledged | rejected |
 
 The node's counters are of all its queues: they bound a number. Where they tell of fewer than were lost, they speak
@@ -261,7 +261,7 @@ def _swept_away(balance: Balance, counters: Series, limit: _Limit) -> list[Blame
     what = "it was gone" if balance.gone else "its counters had begun anew and it was empty"
     sentence = (
         f"{balance.waiting} messages waited in {limit.queue} at {clock(int(counters.at_ns[balance.last]))}; by "
-        f"{clock(balance.swept_ns)} {what}, and nobody took them"
+        f"{clock(balance.swept_ns)} {what}, and it had no consumer"
     )
     return [Blame("broker_lost", "missing", sure=True, sentence=sentence)]
 

@@ -132,9 +132,12 @@ def balances(messages: Messages, series: Series) -> list[Balance]:
 
 
 def _swept_away(messages: Messages, series: Series, first: int, high: Ints, rest: Flags) -> Balance | None:
-    """The messages that waited at rest, until the queue was gone or its counters began anew, and that nobody took."""
+    """The messages that waited for nobody, until the queue was gone or its counters began anew.
+
+    With the counters went what its receivers acknowledged last: only where it had none did surely nobody take them.
+    """
     there = np.flatnonzero(~series.gone)
-    for old in there[rest[there]].tolist():
+    for old in there[rest[there] & (series.consumers[there] == 0)].tolist():
         later = there[there > old]
         # A node that starts may not list all its queues at once: one look without it is none.
         gone = len(later) == 0 and len(series.at_ns) - old > _LOOKS_TO_BE_GONE

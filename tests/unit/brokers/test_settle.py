@@ -371,7 +371,7 @@ def test_dead_letters_go_where_the_queue_sends_them() -> None:
 def test_a_restart_loses_what_waited_unless_it_outlives_it() -> None:
     """Counters that begin anew over an empty queue; a durable queue still holds them. A queue may be deleted too."""
     recording, sends = flow([8, 9])
-    waits = Broker().bind().queue(-5, counts=(0, 0, 0)).queue(20, counts=(10, 8, 2))
+    waits = Broker().bind().queue(-5, counts=(0, 0, 0)).queue(20, counts=(10, 8, 2), consumers=0)
     rows = settled(recording, Broker.queue(_copy(waits), 40, counts=(0, 0, 0)))
     assert told(rows, sends, 8, 9) == [("dropped", "broker_lost", "confirmed")] * 2
     rows = settled(recording, Broker.queue(_copy(waits), 40, counts=(0, 0, 2)))
@@ -380,6 +380,8 @@ def test_a_restart_loses_what_waited_unless_it_outlives_it() -> None:
     assert told(settled(recording, once), sends, 8)[0][0] != "dropped"
     rows = settled(recording, once.look(60))
     assert told(rows, sends, 8) == [("dropped", "broker_lost", "confirmed")]
+    served = Broker().bind().queue(20, counts=(10, 8, 2)).queue(40, counts=(0, 0, 0))
+    assert told(settled(recording, served), sends, 8) == [("unobserved", None, None)]
 
 
 def test_a_purge_is_a_stroke() -> None:
@@ -394,7 +396,9 @@ def test_a_purge_is_a_stroke() -> None:
 def test_a_restart_of_a_queue_with_a_ttl_says_nothing_of_the_cause() -> None:
     """They may have expired before it."""
     recording, sends = flow([8, 9])
-    broker = Broker().bind().queue(20, counts=(10, 8, 2), ttl_ns=15_000_000_000).queue(40, counts=(0, 0, 0))
+    broker = (
+        Broker().bind().queue(20, counts=(10, 8, 2), consumers=0, ttl_ns=15_000_000_000).queue(40, counts=(0, 0, 0))
+    )
     assert told(settled(recording, broker), sends, 8) == [("dropped", "unknown", "inferred")]
 
 
@@ -402,7 +406,8 @@ def test_a_restart_of_a_queue_with_a_ttl_says_nothing_of_the_cause() -> None:
 def test_a_queue_that_a_starting_node_did_not_list_yet_lost_nothing(back: tuple[int, int, int]) -> None:
     """It is back, and holds what it held."""
     recording, sends = flow([8, 9])
-    broker = Broker().bind().queue(20, counts=(10, 8, 2)).tell("queue_gone", 40, name="q").queue(60, counts=back)
+    broker = Broker().bind().queue(20, counts=(10, 8, 2), consumers=0).tell("queue_gone", 40, name="q")
+    broker.queue(60, counts=back)
     assert told(settled(recording, broker), sends, 8)[0][0] != "dropped"
 
 
@@ -411,7 +416,7 @@ def test_a_queue_that_is_down_holds_what_nobody_can_tell() -> None:
     recording, sends = flow([8, 9])
     broker = Broker().bind().queue(20, counts=(10, 8, 2)).queue(40, consumers=None).look(40).look(60)
     rows = settled(recording, broker)
-    assert "until 2026-09-21T14:14:20Z" in of(rows, sends[8])[0]["evidence"][0]
+    assert "until 2026-09-21T14:13:40Z" in of(rows, sends[8])[0]["evidence"][0]
 
 
 def _copy(broker: Broker) -> Broker:
