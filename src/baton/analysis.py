@@ -202,7 +202,8 @@ def analyze(  # noqa: PLR0913 - what it judges, and each thing it judges by
     rows = expected(paired.sends, paired.receipts, expectations)
     rows = declared.deadlines(_in_journeys(rows, journeys).lazy(), catalog).collect()
     rows = signs(overtaken(deadlines(rows)), paired.spans, paired.unnamed)
-    doubted = paired.spans.lazy().filter(pl.col("service").is_in(_doubted(rows, paired.calls, expectations)))
+    passed = steps.passages(paired.spans, journeys, expectations)
+    doubted = paired.spans.lazy().filter(pl.col("service").is_in(_doubted(rows, paired.calls, passed, expectations)))
     watched = Watched(
         watch(paired.spans),
         gaps(doubted.select(*INSTANCE, "start_ns", "end_ns").collect()),
@@ -222,7 +223,8 @@ def analyze(  # noqa: PLR0913 - what it judges, and each thing it judges by
     called = paired.calls.join(came, on="send", how="left")
     answered = call_law.judge(called, expectations, paired.spans, watched, as_of_ns)
     answered = _in_journeys(answered, journeys)
-    stopped = _stopped(pl.concat([rows, answered], how="diagonal"), paired.spans, journeys, expectations, watched)
+    handed = pl.concat([rows, answered], how="diagonal")
+    stopped = step_law.judge(passed, handed, paired.spans, journeys, watched)
 
     critical = {kind.name for kind in catalog.journey_types if kind.criticality == "critical"}
     found = replayed(rows, pressures, _services(rows), critical)
@@ -256,14 +258,6 @@ def _unnamed(paired: Paired) -> pl.DataFrame:
     few = paired.unnamed.filter(pl.col("received") < pl.col("sent"))
     ids = paired.spans[few["send"]].select(pl.col("trace_id", "span_id").bin.encode("hex"))
     return ids.with_columns(1 - few["received"] / few["sent"]).rename({"received": "missing"})
-
-
-def _stopped(
-    rows: pl.DataFrame, spans: pl.DataFrame, journeys: pl.DataFrame, expectations: pl.DataFrame, watched: Watched
-) -> pl.DataFrame:
-    """The steps that journeys nearly always take next, and did not."""
-    passed = steps.passages(spans, journeys, expectations)
-    return step_law.judge(passed, rows, spans, journeys, watched)
 
 
 def find(rows: pl.DataFrame, analysis: Analysis, catalog: Catalog) -> pl.DataFrame:
@@ -339,15 +333,23 @@ def _in_journeys(rows: pl.DataFrame, journeys: pl.DataFrame) -> pl.DataFrame:
     return rows.with_columns(journeys.drop("row")[rows["send"]].get_columns())
 
 
-def _doubted(rows: pl.DataFrame, calls: pl.DataFrame, expectations: pl.DataFrame) -> list[str]:
-    """Services of which some receipt or answer is missing: only their telemetry has to vouch for anything."""
+def _doubted(rows: pl.DataFrame, calls: pl.DataFrame, passed: pl.DataFrame, expectations: pl.DataFrame) -> list[str]:
+    """Services of which some receipt, answer or step is missing: only their telemetry has to vouch for anything."""
     missing = rows.filter(pl.col("first_ns").is_null())["services"]
     silent = calls.filter(pl.col("receive").is_null() & pl.col("failed"))["channel"]
     asked = expectations.filter((pl.col("kind") == "call") & pl.col("channel").is_in(silent.implode()))["services"]
     takers = rows.join(
         rows.filter(pl.col("first_ns").is_null()).select(SUBSCRIPTION).unique(), on=SUBSCRIPTION, how="semi"
     )
-    return pl.concat([missing.explode(), asked.explode(), takers["receiver"].unique()]).drop_nulls().unique().to_list()
+    left_out = passed.filter(pl.col("went_ns").is_null())
+    services = [
+        missing.explode(),
+        asked.explode(),
+        takers["receiver"],
+        left_out["to_service"],
+        left_out["via"].explode(),
+    ]
+    return pl.concat([one.unique() for one in services]).drop_nulls().unique().to_list()
 
 
 def _services(rows: pl.DataFrame) -> pl.DataFrame:

@@ -314,6 +314,7 @@ def test_an_empty_store_has_no_handoffs(tmp_path: Path) -> None:
 def test_a_window_is_answered_as_all_would_be_and_shown_in_part(tmp_path: Path) -> None:
     """With expectations at hand only the window and its margins are read, and each of its rows is the same.
 
+    Only its finding may bear another name: a window that does not hold an episode's first loss cannot know it.
     Three hours of a message every half minute, some lost, one at each edge of the window.
     """
     recording = Recording()
@@ -329,7 +330,8 @@ def test_a_window_is_answered_as_all_would_be_and_shown_in_part(tmp_path: Path) 
     window = replace(asked, since_ns=ns(3600), until_ns=ns(7200))
     rows = queries.handoffs(window)
     every = queries.handoffs(asked)
-    assert rows.equals(every.filter(pl.Series([3600 <= at < 7200 for at in sent(every)])))
+    within = every.filter(pl.Series([3600 <= at < 7200 for at in sent(every)]))
+    assert rows.drop("finding_id").equals(within.drop("finding_id"))
     assert {"delivered", "dropped"} <= set(rows["verdict"])
     since_ns, until_ns = queries.margins(window)
     assert ns(0) < since_ns < ns(3600)

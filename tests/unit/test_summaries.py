@@ -109,6 +109,7 @@ def test_resubmissions_are_counted() -> None:
     recording.flow(range(5))
     recording.send(at=5, message="m")
     recording.receive(at=6.1, under=recording.send(at=6, message="m"))
+    recording.flow(range(7, 12))
     (finding,) = reported(recording).findings
     assert (finding.count, finding.resubmitted) == (1, 1)
 

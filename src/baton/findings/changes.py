@@ -216,10 +216,17 @@ def _rates(onset: _Onset, rows: pl.DataFrame, firsts: pl.DataFrame) -> Iterator[
     if finding["cause"] == "receiver_down":
         return
     for taker in finding["to_services"]:
-        taken = near.filter(pl.col("to_service") == taker)["received_at"].drop_nulls()
-        found = shift(_sorted(taken), begun_ns, onset.until_ns, onset.end_ns)
-        if found is not None and found.after_s < found.before_s:
+        meant = near.filter(pl.col("to_service") == taker)
+        taken = _sorted(meant["received_at"].drop_nulls())
+        found = shift(taken, begun_ns, onset.until_ns, onset.end_ns)
+        if found is not None and found.after_s < found.before_s and _outrun(found, _sorted(meant["sent_at"]), taken):
             yield found.at_ns, f"what {taker} takes fell from {_pair(found)} {onset.when(found.at_ns)}"
+
+
+def _outrun(found: Shift, sent: Times, taken: Times) -> bool:
+    """Whether more came since than was taken: who is given less takes less, and is no slower for it."""
+    came, went = int((sent > found.at_ns).sum()), int((taken > found.at_ns).sum())
+    return came >= max(CHANGE_SENDS_MIN, CHANGE_RATE_RATIO_MIN * went)
 
 
 def _near(onset: _Onset, rows: pl.DataFrame) -> pl.DataFrame:

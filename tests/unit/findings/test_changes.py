@@ -108,6 +108,18 @@ def test_a_receiver_that_slows_down_is_told() -> None:
     assert told[0].startswith("what notify takes fell from 10/s to 1")
 
 
+def test_a_receiver_that_is_given_less_is_no_slower() -> None:
+    """Where the sends fall, so does what is taken: the one is told by nothing, the other is no news."""
+    recording = Recording()
+    for number in range(3000):
+        at = number / 10
+        if at < 249.8 or number % 10 == 0:
+            send = recording.send(at=at)
+            if not 249 <= at < 249.6 and at != 280:
+                recording.receive(at=at + 0.01, under=send)
+    assert changed(recording) == []
+
+
 def test_a_version_that_came_is_told() -> None:
     """With the one before it; a version that came long before, or after, is not."""
     at_s = (pl.col("start_ns") - ns(0)) / 1e9
@@ -205,7 +217,9 @@ def test_a_new_sender_is_told() -> None:
     """Where the channel was known before."""
     recording = lossy()
     for at in range(880, 1000):
-        recording.send("newcomer", at)
+        send = recording.send("newcomer", at)
+        if at >= 940:
+            recording.receive(at=at + 0.1, under=send)
     analysis = analysed(recording, at=10_000.0)
     found = find(analysis.handoffs, analysis, EMPTY)
     told = {row["from_services"][0]: row["changed"] for row in found.to_dicts()}

@@ -151,4 +151,5 @@ def test_what_the_customer_sent_again_is_not_replayed() -> None:
     recording.flow(range(5))
     send = recording.send(at=5, message="m")
     recording.receive(at=6.1, under=recording.send(at=6, message="m"))
+    recording.flow(range(7, 12))
     assert work_list(recording, send)["replay"] == "no"
