@@ -202,10 +202,12 @@ def analysed(
     expectations: pl.DataFrame | None = None,
     keys: tuple[str, ...] = JOURNEY_KEYS,
     outages: pl.DataFrame | None = None,
+    facts: pl.DataFrame | None = None,
 ) -> Analysis:
     """The whole analysis as of `at`, by what the recording itself teaches unless `expectations` are given."""
     known = paired(recording, at, catalog, outages)
-    return analyze(known, expect(known, catalog, keys) if expectations is None else expectations, catalog, keys, ns(at))
+    learned = expect(known, catalog, keys) if expectations is None else expectations
+    return analyze(known, learned, catalog, keys, ns(at), facts=facts)
 
 
 def judged(recording: Recording, at: float = LATER, **rest: Any) -> pl.DataFrame:  # noqa: ANN401 - as of `analysed`

@@ -93,3 +93,20 @@ def test_at_no_moment_is_a_message_called_dropped_that_is_taken_in_the_end(scena
     for moment in scenario.moments:
         false = taken_yet_dropped(bank, judged(bank, moment))
         assert false == [], f"{len(false)} at {moment} s"
+
+
+@pytest.mark.parametrize(
+    ("limit", "cause", "said"),
+    [
+        pytest.param(40, "overflow", "; ownership.yaml says 40", id="right"),
+        pytest.param(400, "unknown", "; ownership.yaml says 400: they differ", id="wrong"),
+    ],
+)
+def test_a_limit_that_people_declare_is_held_against_the_spans(limit: int, cause: str, said: str) -> None:
+    """It names the queue, and is told as their word and not the broker's; one that the spans refute convicts nobody."""
+    bank = next(one for one in SCENARIOS if one.name == "overflow_drop_head_pika").run(0)
+    queue = {"name": "notify-q", "limit": limit, "from": [{"exchange": "wealth.events"}]}
+    bank.owners = json.dumps({"version": 1, "teams": [{"name": "notifications"}], "queues": [queue]})
+    lost = [row for row in judged(bank) if row["verdict"] == "dropped"]
+    assert {row["cause"] for row in lost} == {cause}
+    assert all(any(said in sentence for sentence in row["evidence"]) for row in lost)

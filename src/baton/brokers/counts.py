@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     Ints = npt.NDArray[np.int64]
     Flags = npt.NDArray[np.bool_]
 
+_LOOKS_TO_BE_GONE = 2
+
 UNKNOWN = -1
 """A figure that the broker did not tell."""
 
@@ -130,18 +132,27 @@ def balances(messages: Messages, series: Series) -> list[Balance]:
 
 
 def _swept_away(messages: Messages, series: Series, first: int, high: Ints, rest: Flags) -> Balance | None:
-    """The messages that waited at rest, until the queue was gone or its counters began anew, and that nobody took."""
-    fell = (series.published[1:] < series.published[:-1]) & (series.published[1:] != UNKNOWN)
-    for old in np.flatnonzero((fell | series.gone[1:]) & rest[:-1]).tolist():
+    """The messages that waited for nobody, until the queue was gone or its counters began anew.
+
+    With the counters went what its receivers acknowledged last: only where it had none did surely nobody take them.
+    """
+    there = np.flatnonzero(~series.gone)
+    for old in there[rest[there] & (series.consumers[there] == 0)].tolist():
+        later = there[there > old]
+        # A node that starts may not list all its queues at once: one look without it is none.
+        gone = len(later) == 0 and len(series.at_ns) - old > _LOOKS_TO_BE_GONE
+        new = int(later[0]) if len(later) else min(old + 1, len(series.at_ns) - 1)
+        begun_anew = len(later) > 0 and series.published[old] > series.published[new] != UNKNOWN
+        if not gone and not begun_anew:
+            continue
         waited = _balance(messages, series, (first, old), high, resting=True) if old > first else None
         if waited is None or waited.word != "waiting":
             continue
-        gone = bool(series.gone[old + 1])
         # Durable messages outlive a restart: only an empty queue that its receivers did not empty has lost them.
         taken = int((messages.done_ns > series.at_ns[old]).sum())
-        empty = rest[old + 1] and series.waiting[old + 1] == 0 and series.acknowledged[old + 1] <= taken
+        empty = begun_anew and rest[new] and series.waiting[new] == 0 and series.acknowledged[new] <= taken
         if gone or empty:
-            return replace(waited, word="lost", lost=waited.waiting, swept_ns=int(series.at_ns[old + 1]), gone=gone)
+            return replace(waited, word="lost", lost=waited.waiting, swept_ns=int(series.at_ns[new]), gone=gone)
     return None
 
 

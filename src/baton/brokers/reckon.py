@@ -27,16 +27,19 @@ RECKONED: dict[str, pl.DataType] = {
     "limit_policy": pl.String(),
     "limit_ttl_ns": pl.Int64(),
     "limit_priorities": pl.Int64(),
+    "limit_by": pl.String(),
     "limit_age_ns": pl.Int64(),
     "unlimited": pl.Boolean(),
     "no_letters": pl.Boolean(),
 }
 """What `reckon` says of a row: the broker's word (a row of `settle.TABLE`) and its sentence; the cause of its loss, if
 the facts convict one, whether beyond doubt, and its sentence; the queue's limit, policy, TTL and priorities when it was
-sent, and how long before or after the broker said so; whether the broker says that it has no limit; that it has no
-dead-letter exchange."""
+sent, whose word that is (the broker, ownership.yaml), and how long before or after the broker said so; whether the
+broker says that it has no limit; that it has no dead-letter exchange."""
 
 _QUEUE = [*SCOPE, "vhost", "at_queue"]
+_NACKED = r"(?i)nack|reject|DeliveryError"
+"""How clients call a publish that the broker refused: pika's NackError, aio-pika's DeliveryError, others in words."""
 
 
 def reckon(rows: pl.DataFrame, facts: pl.DataFrame) -> pl.DataFrame:
@@ -83,6 +86,7 @@ def _messages(rows: pl.DataFrame) -> pl.DataFrame:
             seen.alias("seen"),
             (seen & (lapsed | pl.col("sidelined"))).alias("bad"),
             failed.alias("failed"),
+            pl.col("failure").str.contains(_NACKED).fill_null(value=False).alias("nacked"),
             (~seen & ~failed & (hopped | pl.col("sidelined"))).alias("hopped"),
         )
         .with_columns((~pl.col("seen") & ~pl.col("failed") & ~pl.col("hopped")).alias("missing"))
@@ -99,7 +103,7 @@ def _reckoned(part: pl.DataFrame, known: pl.DataFrame, vhost: str, queue: str) -
     settled = balances(messages, counters) if len(counters.at_ns) else []
     columns = _limited(part, told.at(sent_ns)) if len(told.limits) else part
     words = [_worded(part, messages, balance, counters, queue) for balance in settled]
-    causes = [blamed(part, balance, Said(queue, counters, told, known)) for balance in settled]
+    causes = [blamed(part, balance, Said(vhost, queue, counters, told, known)) for balance in settled]
     schema = {"_at": pl.UInt32, "word": pl.String, "told": pl.String}
     blame = {"_at": pl.UInt32, "fact_cause": pl.String, "fact_sure": pl.Boolean, "fact_told": pl.String}
     return (
@@ -123,6 +127,10 @@ def _limited(part: pl.DataFrame, limits: pl.DataFrame) -> pl.DataFrame:
                 pl.col("policy").alias("limit_policy"),
                 pl.col("ttl_ns").alias("limit_ttl_ns"),
                 pl.col("priorities").alias("limit_priorities"),
+                pl.when(pl.col("source") == "declared")
+                .then(pl.lit("ownership.yaml"))
+                .otherwise(pl.lit("the broker"))
+                .alias("limit_by"),
                 pl.col("age_ns").alias("limit_age_ns"),
                 (by_broker & none).alias("unlimited"),
                 (by_broker & pl.col("dead_letter").is_null()).alias("no_letters"),

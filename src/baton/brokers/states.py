@@ -55,15 +55,17 @@ def series(known: pl.DataFrame, vhost: str, queue: str) -> Series:
         queue: its name, or a consumer group's.
     """
     mine = (pl.col("vhost") == vhost) & (pl.col("name") == queue)
-    told = known.filter(mine & pl.col("fact").is_in(["queue", "queue_gone"])).filter(
-        pl.col("waiting").is_not_null() | (pl.col("fact") == "queue_gone")
-    )
+    told = known.filter(mine & pl.col("fact").is_in(["queue", "queue_gone"]))
+    counted = pl.col("waiting").is_not_null()
+    # Whoever counts and for once does not (the queue is down) no longer holds what it said before.
+    told = told.filter(pl.col("source").is_in(told.filter(counted)["source"].unique().to_list()))
     if told.is_empty():
         told = _offsets(known.filter(mine & (pl.col("fact") == "subscription")))
     looked = known.filter((pl.col("fact") == "snapshot") & (pl.col("vhost") == vhost) & (pl.col("name") == "queue"))
     looked = looked.filter(pl.col("source").is_in(told["source"].unique().to_list()))
     times = pl.concat([told["at_ns"], looked["at_ns"]]).unique().sort()
-    last = told.sort("at_ns", maintain_order=True).unique("at_ns", keep="last", maintain_order=True)
+    last = told.sort("at_ns", "waiting", nulls_last=False, maintain_order=True)
+    last = last.unique("at_ns", keep="last", maintain_order=True)
     figures = pl.DataFrame({"at_ns": times}).join_asof(
         last.select("at_ns", *_FIGURES, pl.col("fact").eq("queue_gone").alias("gone")), on="at_ns"
     )

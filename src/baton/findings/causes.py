@@ -34,7 +34,7 @@ class Cause:
 
 
 _BY_BROKER = {
-    **dict.fromkeys(("fact_cause", "fact_told", "limit_overflow", "limit_policy"), pl.String()),
+    **dict.fromkeys(("fact_cause", "fact_told", "limit_overflow", "limit_policy", "limit_by"), pl.String()),
     **dict.fromkeys(("limit_max", "limit_age_ns"), pl.Int64()),
     **dict.fromkeys(("fact_sure", "unlimited", "no_letters"), pl.Boolean()),
 }
@@ -57,7 +57,7 @@ _AGE = (
 )
 _BROKER_SAYS = (
     pl.when(pl.col("limit_max").is_not_null())
-    .then(pl.format("; the broker says {}{}{}", "limit_max", _POLICY, _AGE))
+    .then(pl.format("; {} says {}{}{}", pl.col("limit_by").fill_null("the broker"), "limit_max", _POLICY, _AGE))
     .otherwise(pl.lit(""))
 )
 _REPLAYED = pl.col("moment_ns").is_not_null() & (
@@ -77,6 +77,17 @@ _UNDISPUTED = (
     ~pl.col("unlimited").fill_null(value=False)
     & _AGREED.fill_null(value=True)
     & ~(pl.col("failed") & (pl.col("limit_overflow") == "drop-head")).fill_null(value=False)
+)
+
+# What the spans say why, and the broker or ownership.yaml does not.
+_DISPUTED = pl.when(_LIMIT.is_not_null() & ~_UNDISPUTED).then(
+    pl.format(
+        "the spans say that its queue holds {}{}: they differ, so neither convicts",
+        _LIMIT,
+        pl.when(pl.col("unlimited").fill_null(value=False))
+        .then(pl.lit("; the broker says that it has no limit"))
+        .otherwise(_BROKER_SAYS),
+    )
 )
 
 _UNTAKEN = (_PROOF == "waiting") & ~(pl.col("last_receipt_ns") > pl.col("deadline_at_ns")).fill_null(value=False)
@@ -131,29 +142,30 @@ CAUSES: tuple[Cause, ...] = (
     ),
     Cause(
         "expired",
-        "The broker's counters miss as many as have no receipt, and of its queue they allow nothing but its TTL.",
+        "The broker's counters miss as many as have no receipt, and the node's own leave nothing but this queue's TTL.",
         _LOST & _told("expired"),
         "confirmed",
         pl.col("fact_told"),
     ),
     Cause(
         "expired",
-        "The same while others still wait in it, or the counters may lag: which are lost is told from overtaking.",
+        "The same where the node's counters are unknown or leave another reading, others still wait, or they may lag.",
         _LOST & _told("expired", sure=False),
         "inferred",
         pl.col("fact_told"),
     ),
     Cause(
         "overflow",
-        "The broker's counters miss as many as have no receipt, or as many as the sender saw refused, and of its queue "
-        "they allow nothing but its limit.",
+        "The broker's counters miss as many as have no receipt, and the node's own leave nothing but this queue's "
+        "limit; or they miss as many as the sender saw refused.",
         (_LOST | (_PROOF == "failed")) & _told("overflow"),
         "confirmed",
         _BY_FACTS,
     ),
     Cause(
         "overflow",
-        "The same while others still wait in it, or the counters may lag: which are lost is told from overtaking.",
+        "The same where the node's counters are unknown or leave another reading, others still wait, or they may lag, "
+        "and the queue can have stood at its limit by the sends and receipts seen.",
         (_LOST | (_PROOF == "failed")) & _told("overflow", sure=False),
         "inferred",
         _BY_FACTS,
@@ -185,7 +197,8 @@ CAUSES: tuple[Cause, ...] = (
     Cause(
         "broker_lost",
         "As many as have no receipt waited in the queue, by the broker's counters, when it was restarted or deleted; "
-        "or they miss as many, and the queue, without limit or TTL, was emptied at a stroke: a purge.",
+        "or they miss as many, the queue, without limit or TTL, was emptied at a stroke, and the node lost "
+        "nothing to a rule: a purge.",
         _LOST & _told("broker_lost"),
         "confirmed",
         pl.col("fact_told"),
@@ -247,7 +260,7 @@ CAUSES: tuple[Cause, ...] = (
         "Proof that it was dropped, none why.",
         _LOST,
         "inferred",
-        pl.lit("nothing in the spans says why"),
+        pl.coalesce(_DISPUTED, pl.lit("nothing in the spans says why")),
     ),
 )
 

@@ -338,10 +338,14 @@ def _settings(onset: _Onset, facts: pl.DataFrame) -> Iterator[tuple[int, str]]:
         pl.col("environment").is_null() | (pl.col("environment") == finding["environment"]),
         pl.col("at_ns").is_between(1, onset.onset_ns + CHANGE_WINDOW_NS),
     ).sort("at_ns")
-    looks = mine.filter(pl.col("fact") == "snapshot")["at_ns"].to_list()
     queue = mine.filter((pl.col("fact") == "queue") & (pl.col("name") == place))
-    for part in queue.partition_by("broker", "source", "vhost", maintain_order=True):
+    if queue.select("broker", "vhost").n_unique() > 1:
+        # A finding names no broker: it may be the other one's queue that changed.
+        return
+    looked = mine.filter((pl.col("fact") == "snapshot") & (pl.col("name") == "queue"))
+    for part in queue.partition_by("source", maintain_order=True):
         told = list(part.iter_rows(named=True))
+        looks = looked.join(part, on=["broker", "vhost", "source"], how="semi")["at_ns"].to_list()
         for earlier, later in itertools.pairwise(told):
             # What did not change is told once: the last look before the change still saw it as it was.
             seen_ns = max([earlier["at_ns"], *(look for look in looks if look < later["at_ns"])])
@@ -353,7 +357,11 @@ def _differences(
     onset: _Onset, place: str, told: tuple[Mapping[str, Any], Mapping[str, Any]], between_ns: tuple[int, int]
 ) -> Iterator[tuple[int, str]]:
     earlier, later = told
+    # A document of another broker's may leave out what it does not know, and any broker the consumers of a queue.
+    unsaid = set(_SETTINGS) if later["source"] == "neutral" else {"consumers"}
     for column, word in _SETTINGS.items():
+        if column in unsaid and None in (earlier[column], later[column]):
+            continue
         if earlier[column] != later[column]:
             values = " to ".join(_setting(column, one[column]) for one in told)
             yield between_ns[1], f"the {word} of {place} went from {values} {_between(onset, *between_ns)}"

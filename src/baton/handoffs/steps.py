@@ -150,7 +150,8 @@ def _unexplained(settled: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
     lost = (
         rows.lazy()
         .filter(
-            ~pl.col("verdict").is_in(_FINE)
+            # What the broker counted as taken went on out of sight.
+            (~pl.col("verdict").is_in(_FINE) | (pl.col("proof") == "acknowledged"))
             & (pl.col("services").is_not_null() | pl.col("verdict").is_in(["dropped", "stuck"]))
         )
         .select(*_JOURNEY, "services", pl.col("sent_ns").alias("lost_ns"))

@@ -33,6 +33,13 @@ class Broker:
         figures = dict(zip(("published", "acknowledged", "waiting"), counts or (), strict=False))
         return self.tell("queue", at, name=name, **{"consumers": 1, **figures, **more})
 
+    def count(self, at: float, **lost: int) -> Broker:
+        """The node's counters of lost messages by reason: maxlen, expired, rejected."""
+        for reason, value in lost.items():
+            name = f'rabbitmq_global_messages_dead_lettered_{reason}_total{{dead_letter_strategy="disabled"}}'
+            self.tell("counter", at, vhost="", name=name, value=value)
+        return self
+
     def look(self, at: float) -> Broker:
         """A snapshot that told all there was."""
         return self.tell("snapshot", at, name="queue").tell("snapshot", at, name="route")
@@ -87,7 +94,7 @@ def test_acknowledgements_for_all_refute_every_drop() -> None:
 def test_acknowledgements_for_some_accuse_none() -> None:
     """One of two was taken and nothing tells which."""
     recording, sends = flow([4, 9])
-    rows = settled(recording, Broker().bind().queue(AT_REST, counts=(10, 9, 0), messages_max=5))
+    rows = settled(recording, Broker().bind().queue(AT_REST, counts=(10, 9, 0), messages_max=1))
     assert told(rows, sends, 4, 9) == [("unobserved", None, None)] * 2
     assert "of the 2 without a receipt 1 were taken, and nothing tells which" in of(rows, sends[4])[0]["evidence"][0]
 
@@ -95,14 +102,15 @@ def test_acknowledgements_for_some_accuse_none() -> None:
 def test_a_loss_that_is_counted_convicts_what_spans_could_not() -> None:
     """All that came is acknowledged, or lost to the limit: so is the last one, after which nobody was heard."""
     recording, sends = flow([4, 9])
-    broker = Broker().bind().queue(AT_REST, counts=(10, 8, 0), messages_max=5, overflow="drop-head")
+    broker = Broker().bind().queue(AT_REST, counts=(10, 8, 0), messages_max=1, overflow="drop-head")
+    broker.count(AT_REST, maxlen=2)
     rows = settled(recording, broker)
     assert told(rows, sends, 4, 9) == [("dropped", "overflow", "confirmed")] * 2
     (row,) = of(rows, sends[9])
     assert (row["disposition"], row["held_at"]) == ("gone", None)
     assert (
-        "the broker says that q holds 5 messages, then evicts its oldest (drop-head); 2 were lost to that"
-        in row["evidence"]
+        "the broker says that q holds 1 messages, then evicts its oldest (drop-head); 2 were lost to that; the node "
+        "counted 2 such losses over all its queues" in row["evidence"]
     )
 
 
@@ -121,7 +129,7 @@ def test_a_loss_that_is_counted_convicts_what_spans_could_not() -> None:
 def test_counters_that_do_not_fit_settle_nothing(at: float, counts: tuple[int, int, int]) -> None:
     """The verdicts, and the cause of the one that spans cannot vouch for, are those of spans alone."""
     recording, sends = flow([4, 9])
-    rows = settled(recording, Broker().bind().queue(at, counts=counts, messages_max=5))
+    rows = settled(recording, Broker().bind().queue(at, counts=counts, messages_max=1))
     assert [row[0] for row in told(rows, sends, 4, 9)] == ["dropped", "unobserved"]
     assert told(rows, sends, 4)[0][2] != "confirmed"
 
@@ -138,7 +146,8 @@ def test_the_same_counters_for_long_are_at_rest() -> None:
     recording, sends = flow([4, 9])
     recording.span("notify", 31)
     recording.send("trading", 36, "elsewhere")
-    broker = Broker().bind().queue(IN_MOTION, counts=(10, 8, 0), messages_max=5).look(IN_MOTION + 6)
+    broker = Broker().bind().queue(IN_MOTION, counts=(10, 8, 0), messages_max=1).look(IN_MOTION + 6)
+    broker.count(IN_MOTION, maxlen=2)
     assert told(settled(recording, broker), sends, 4) == [("dropped", "overflow", "confirmed")]
 
 
@@ -255,36 +264,74 @@ def test_an_alternate_exchange_parks_it() -> None:
 @pytest.mark.parametrize(
     ("queue", "counters", "cause"),
     [
-        ({"messages_max": 5}, {}, "overflow"),
+        ({"messages_max": 1}, {}, "overflow"),
         ({"bytes_max": 5000}, {}, "overflow"),
-        ({"messages_max": 5}, {"maxlen": 1}, "unknown"),
+        ({"messages_max": 1}, {"maxlen": 1}, "unknown"),
+        ({"messages_max": 5}, {}, "unknown"),
         ({"ttl_ns": 300_000_000}, {}, "expired"),
         ({"ttl_ns": 300_000_000}, {"expired": 0, "rejected": 2}, "unknown"),
-        ({"messages_max": 5, "ttl_ns": 300_000_000}, {}, "unknown"),
-        ({"messages_max": 5, "ttl_ns": 300_000_000}, {"maxlen": 2}, "overflow"),
-        ({"messages_max": 5, "ttl_ns": 300_000_000}, {"expired": 7}, "expired"),
-        ({"messages_max": 5, "ttl_ns": 300_000_000}, {"expired": 7, "maxlen": 3}, "unknown"),
+        ({"messages_max": 1, "ttl_ns": 300_000_000}, {}, "unknown"),
+        ({"messages_max": 1, "ttl_ns": 300_000_000}, {"maxlen": 2}, "overflow"),
+        ({"messages_max": 1, "ttl_ns": 300_000_000}, {"expired": 7}, "expired"),
+        ({"messages_max": 1, "ttl_ns": 300_000_000}, {"expired": 7, "maxlen": 3}, "unknown"),
         ({}, {}, "unknown"),
     ],
 )
 def test_the_queues_own_limits_say_why(queue: Row, counters: dict[str, int], cause: str) -> None:
     """One reading convicts; where limit and TTL both could, the node's counters must rule one out."""
     recording, sends = flow([4, 9])
-    broker = Broker().bind().queue(AT_REST, counts=(10, 8, 0), **queue)
-    for reason, count in counters.items():
-        name = f'rabbitmq_global_messages_dead_lettered_{reason}_total{{dead_letter_strategy="disabled"}}'
-        broker.tell("counter", AT_REST, vhost="", name=name, value=count)
+    broker = Broker().bind().queue(AT_REST, counts=(10, 8, 0), **queue).count(AT_REST, **counters)
     assert told(settled(recording, broker), sends, 4)[0][:2] == ("dropped", cause)
+
+
+@pytest.mark.parametrize(
+    ("counters", "other", "confidence"),
+    [
+        pytest.param({}, None, "inferred", id="a message's own TTL would look the same"),
+        pytest.param({"maxlen": 2}, None, "confirmed", id="no other reading"),
+        pytest.param({"maxlen": 2, "expired": 0, "rejected": 0}, None, "confirmed", id="others counted none"),
+        pytest.param({"maxlen": 2, "expired": 3}, None, "inferred", id="some expired, and nothing tells where"),
+        pytest.param({"maxlen": 2, "rejected": 1}, None, "inferred", id="some were rejected"),
+        pytest.param({"maxlen": 2}, (30, 20, 0), "inferred", id="another queue can have lost them"),
+        pytest.param({"maxlen": 2}, (30, 30, 0), "confirmed", id="another queue lost none"),
+    ],
+)
+def test_a_limit_is_confirmed_only_where_this_queue_alone_explains_the_node(
+    counters: dict[str, int], other: tuple[int, int, int] | None, confidence: str
+) -> None:
+    """The node's counters are of all its queues, and no queue counts what it loses."""
+    recording, sends = flow([4, 9])
+    broker = Broker().bind().queue(AT_REST, counts=(10, 8, 0), messages_max=1).count(AT_REST, **counters)
+    if other is not None:
+        broker.queue(AT_REST, "other", counts=other, messages_max=7)
+    assert told(settled(recording, broker), sends, 4) == [("dropped", "overflow", confidence)]
+
+
+def test_counters_that_began_anew_rule_nothing_out() -> None:
+    """After a node's restart its evictions seem fewer than before: that is no word against the limit."""
+    recording, sends = flow([4, 9])
+    broker = Broker().bind().queue(-5, counts=(0, 0, 0)).count(-5, maxlen=600, expired=0)
+    both = {"messages_max": 1, "ttl_ns": 300_000_000}
+    broker.queue(AT_REST, counts=(10, 8, 0), **both).count(AT_REST, maxlen=20, expired=7)
+    assert told(settled(recording, broker), sends, 4)[0][1] == "unknown"
+
+
+def test_a_ttl_that_was_lifted_still_speaks() -> None:
+    """What it was before the last snapshot may have lost them as well."""
+    recording, sends = flow([4, 9])
+    broker = Broker().bind().queue(-5, counts=(0, 0, 0), ttl_ns=300_000_000)
+    broker.queue(AT_REST, counts=(10, 8, 0), messages_max=1)
+    assert told(settled(recording, broker), sends, 4)[0][1] == "unknown"
 
 
 def test_a_change_of_the_limit_is_told() -> None:
     """The evidence says what it was before, and from when on it was other."""
     recording, sends = flow([4, 9])
     broker = Broker().bind().queue(-5, counts=(0, 0, 0), messages_max=50)
-    broker.queue(AT_REST, counts=(10, 8, 0), messages_max=5, policy="tight")
+    broker.queue(AT_REST, counts=(10, 8, 0), messages_max=1, policy="tight")
     evidence = " ".join(of(settled(recording, broker), sends[4])[0]["evidence"])
-    assert "holds 5 messages" in evidence
-    assert "(policy tight); its limit was 50, then 5 from " in evidence
+    assert "holds 1 messages" in evidence
+    assert "(policy tight); its limit was 50, then 1 from " in evidence
 
 
 def test_what_is_refused_is_no_fault_of_the_sender() -> None:
@@ -294,18 +341,29 @@ def test_what_is_refused_is_no_fault_of_the_sender() -> None:
     for at, send in sends.items():
         if at != 4:
             recording.receive(at=at + 0.1, under=send)
-    full = {"counts": (10, 9, 0), "messages_max": 5}
+    full = {"counts": (10, 9, 0), "messages_max": 1}
     refuses = Broker().bind().queue(AT_REST, overflow="reject-publish", **full)
     evicts = Broker().bind().queue(AT_REST, overflow="drop-head", **full)
     assert told(settled(recording, refuses), sends, 4) == [("dropped", "overflow", "confirmed")]
     assert told(settled(recording, evicts), sends, 4) == [("dropped", "publish_failed", "confirmed")]
 
 
+def test_a_send_that_failed_at_the_sender_is_no_refusal() -> None:
+    """What never reached the broker met no full queue, though it refuses what comes when full."""
+    recording = Recording()
+    sends = {at: recording.send(at=at, error="serialisation error" if at == 4 else None) for at in range(10)}
+    for at, send in sends.items():
+        if at != 4:
+            recording.receive(at=at + 0.1, under=send)
+    broker = Broker().bind().queue(AT_REST, overflow="reject-publish", counts=(9, 9, 0), messages_max=1)
+    assert told(settled(recording, broker), sends, 4) == [("dropped", "publish_failed", "confirmed")]
+
+
 def test_dead_letters_go_where_the_queue_sends_them() -> None:
     """What a limit evicted lies in the queue behind the dead-letter exchange, though nobody reads it."""
     recording, sends = flow([4, 9])
     broker = Broker().bind().bind("dlq", "dlx").queue(AT_REST, "dlq", counts=None, waiting=2)
-    broker.queue(AT_REST, counts=(10, 8, 0), messages_max=5, dead_letter="dlx", dead_letter_routing="dead")
+    broker.queue(AT_REST, counts=(10, 8, 0), messages_max=1, dead_letter="dlx", dead_letter_routing="dead")
     (row,) = of(settled(recording, broker), sends[4])
     assert (row["cause"], row["disposition"], row["held_at"]) == ("overflow", "dead_lettered", "dlq")
 
@@ -313,20 +371,52 @@ def test_dead_letters_go_where_the_queue_sends_them() -> None:
 def test_a_restart_loses_what_waited_unless_it_outlives_it() -> None:
     """Counters that begin anew over an empty queue; a durable queue still holds them. A queue may be deleted too."""
     recording, sends = flow([8, 9])
-    waits = Broker().bind().queue(-5, counts=(0, 0, 0)).queue(20, counts=(10, 8, 2))
+    waits = Broker().bind().queue(-5, counts=(0, 0, 0)).queue(20, counts=(10, 8, 2), consumers=0)
     rows = settled(recording, Broker.queue(_copy(waits), 40, counts=(0, 0, 0)))
     assert told(rows, sends, 8, 9) == [("dropped", "broker_lost", "confirmed")] * 2
     rows = settled(recording, Broker.queue(_copy(waits), 40, counts=(0, 0, 2)))
     assert told(rows, sends, 8) == [("unobserved", None, None)]
-    rows = settled(recording, _copy(waits).tell("queue_gone", 40, name="q"))
+    once = _copy(waits).tell("queue_gone", 40, name="q")
+    assert told(settled(recording, once), sends, 8)[0][0] != "dropped"
+    rows = settled(recording, once.look(60))
     assert told(rows, sends, 8) == [("dropped", "broker_lost", "confirmed")]
+    served = Broker().bind().queue(20, counts=(10, 8, 2)).queue(40, counts=(0, 0, 0))
+    assert told(settled(recording, served), sends, 8) == [("unobserved", None, None)]
 
 
 def test_a_purge_is_a_stroke() -> None:
     """What waited is gone, the receivers took none of it, and neither limit nor TTL explains it."""
     recording, sends = flow([8, 9])
     broker = Broker().bind().queue(20, counts=(10, 8, 2)).queue(40, counts=(10, 8, 0))
+    assert told(settled(recording, broker), sends, 8) == [("dropped", "unknown", "inferred")]
+    broker.count(40, maxlen=0, expired=0, rejected=0)
     assert told(settled(recording, broker), sends, 8) == [("dropped", "broker_lost", "confirmed")]
+
+
+def test_a_restart_of_a_queue_with_a_ttl_says_nothing_of_the_cause() -> None:
+    """They may have expired before it."""
+    recording, sends = flow([8, 9])
+    broker = (
+        Broker().bind().queue(20, counts=(10, 8, 2), consumers=0, ttl_ns=15_000_000_000).queue(40, counts=(0, 0, 0))
+    )
+    assert told(settled(recording, broker), sends, 8) == [("dropped", "unknown", "inferred")]
+
+
+@pytest.mark.parametrize("back", [(0, 0, 2), (10, 8, 2)], ids=["after a restart", "with its counters"])
+def test_a_queue_that_a_starting_node_did_not_list_yet_lost_nothing(back: tuple[int, int, int]) -> None:
+    """It is back, and holds what it held."""
+    recording, sends = flow([8, 9])
+    broker = Broker().bind().queue(20, counts=(10, 8, 2), consumers=0).tell("queue_gone", 40, name="q")
+    broker.queue(60, counts=back)
+    assert told(settled(recording, broker), sends, 8)[0][0] != "dropped"
+
+
+def test_a_queue_that_is_down_holds_what_nobody_can_tell() -> None:
+    """Listed without figures, it does not still have the old ones."""
+    recording, sends = flow([8, 9])
+    broker = Broker().bind().queue(20, counts=(10, 8, 2)).queue(40, consumers=None).look(40).look(60)
+    rows = settled(recording, broker)
+    assert "until 2026-09-21T14:13:40Z" in of(rows, sends[8])[0]["evidence"][0]
 
 
 def _copy(broker: Broker) -> Broker:

@@ -10,7 +10,7 @@ from recording import ns
 
 _SCHEMA = {
     **dict.fromkeys(("verdict", "proof", "held_at", "shares", "mixed", "policy", "replayed"), pl.String),
-    **dict.fromkeys(("fact_cause", "fact_told", "limit_overflow", "limit_policy"), pl.String),
+    **dict.fromkeys(("fact_cause", "fact_told", "limit_overflow", "limit_policy", "limit_by"), pl.String),
     **dict.fromkeys(("limit_max", "limit_age_ns", "limit"), pl.Int64),
     **dict.fromkeys(("failed", "returned", "fact_sure", "unlimited", "no_letters"), pl.Boolean),
     **dict.fromkeys(("row", "survivors", "waiting"), pl.UInt32),
@@ -237,6 +237,21 @@ def test_the_brokers_limit_stands_beside_the_survivors() -> None:
         if "broker" in one
     )
     assert sentence == "the broker says so; the survivors say 50"
+
+
+@pytest.mark.parametrize(
+    ("fact", "said"),
+    [
+        ({"limit_max": 80, "limit_by": "the broker", "limit_policy": "wide"}, "; the broker says 80, policy wide"),
+        ({"limit_max": 80, "limit_by": "ownership.yaml"}, "; ownership.yaml says 80"),
+        ({"unlimited": True}, "; the broker says that it has no limit"),
+    ],
+)
+def test_a_limit_that_is_disputed_is_told(fact: Row, said: str) -> None:
+    """Whoever has to find out which of the two is wrong learns both, and whose word it is."""
+    assert convicted({**OVERTAKEN, **FULL, **fact})["evidence"][1:] == [
+        f"the spans say that its queue holds 50{said}: they differ, so neither convicts"
+    ]
 
 
 @pytest.mark.parametrize(

@@ -179,6 +179,40 @@ def test_settings_of_another_time_or_place_are_not_told(other: dict[str, Any]) -
     assert changed(lossy(), facts({"at_ns": ns(0), "messages_max": 50}, {"messages_max": 40, **other})) == []
 
 
+@pytest.mark.parametrize(
+    ("earlier", "later"),
+    [
+        pytest.param({"consumers": 3}, {"consumers": None}, id="a queue that is down"),
+        pytest.param(
+            {"messages_max": None, "source": "neutral"}, {"messages_max": 40, "source": "neutral"}, id="a document"
+        ),
+    ],
+)
+def test_what_was_not_said_did_not_change(earlier: dict[str, Any], later: dict[str, Any]) -> None:
+    """Null may be unknown, and what was unknown did not go from none to something."""
+    assert changed(lossy(), facts({"at_ns": ns(0), **earlier}, {"at_ns": ns(860), **later})) == []
+
+
+def test_of_two_queues_of_one_name_nothing_is_told() -> None:
+    """The finding names neither the broker nor its vhost."""
+    other = {"broker": "elsewhere:5672"}
+    history = [{"at_ns": ns(0), "messages_max": 50}, {"at_ns": ns(860), "messages_max": 40}]
+    assert changed(lossy(), facts({"at_ns": ns(0)}, *({**one, **other} for one in history))) == []
+
+
+def test_a_look_at_something_else_dates_no_change() -> None:
+    """The node's counters, or another vhost, say nothing of the queue."""
+    history = facts(
+        {"at_ns": ns(800), "messages_max": 50},
+        {"at_ns": ns(850), "fact": "snapshot", "name": "counter", "vhost": ""},
+        {"at_ns": ns(851), "fact": "snapshot", "name": "queue", "vhost": "other"},
+        {"at_ns": ns(905), "messages_max": 40},
+    )
+    assert changed(lossy(), history) == [
+        "the limit of orders went from 50 to 40 between 1 min 40 s before the first loss and 5.0 s after it"
+    ]
+
+
 def test_a_new_sender_is_told() -> None:
     """Where the channel was known before."""
     recording = lossy()

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import polars as pl
 import pytest
 
-from recording import CLIENT, SERVER, Recording, Span, judged, of
+from baton.schema import FACTS
+from recording import CLIENT, SERVER, Recording, Span, judged, ns, of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -61,6 +63,20 @@ def test_a_lost_message_explains_the_stop() -> None:
     """It was sent, and what became of it is its own row's to say."""
     recording, checks = recorded(lambda recording, at, gate: recording.send("gate", at + 0.5, under=gate))
     assert not any(rows(recording, checks))
+
+
+def test_a_message_that_the_broker_counted_as_taken_explains_the_stop() -> None:
+    """It is delivered, and what came of it lost its spans: nobody left out a step."""
+    recording, _ = recorded(lambda recording, at, gate: recording.send("gate", at + 0.5, under=gate))
+    place = {"tenant": "default", "broker": "", "source": "management", "vhost": "/", "at_ns": ns(UNTIL + 60)}
+    counted = {"waiting": 0, "consumers": 1, "published": UNTIL, "acknowledged": UNTIL}
+    route = {"name": "orders", "kind": "fanout", "to": "q", "to_kind": "queue"}
+    facts = pl.DataFrame(
+        [{**place, "fact": "queue", "name": "q", **counted}, {**place, "fact": "route", **route}], schema=FACTS.schema
+    )
+    found = judged(recording, facts=facts)
+    assert {row["verdict"] for row in found.filter(kind="message").to_dicts()} == {"delivered"}
+    assert found.filter(kind="step").is_empty()
 
 
 def test_a_failed_send_explains_the_stop() -> None:
