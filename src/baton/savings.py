@@ -35,8 +35,8 @@ def savings(
         catalog: the ownership file.
         rows: HANDOFFS that are asked about.
         queue: only the queue of this name, or with this channel.
-        finding: only queues that lost messages of this finding; they are then the flow to be protected, unless journey
-            types are declared critical.
+        finding: only queues that lost messages of the finding of this id; they are then the flow to be protected,
+            unless journey types are declared critical.
 
     Raises:
         NotFoundError: no replayed queue has that name, or lost messages of that finding.
@@ -44,8 +44,6 @@ def savings(
     lost = rows.filter(pl.col("finding_id").is_not_null())
     if finding is not None:
         lost = lost.filter(pl.col("finding_id") == finding)
-        if lost.is_empty():
-            raise NotFoundError(f"no handoff has the finding {finding!r}: `baton drops --format json` names them")
     ids = analysis.spans.select(
         pl.col("row").alias("send"), pl.col("trace_id").bin.encode("hex"), pl.col("span_id").bin.encode("hex")
     )
@@ -92,7 +90,7 @@ def frame(answers: list[WhatIf]) -> pl.DataFrame:
 
 
 def _is(found: Found, name: str, queue: str) -> bool:
-    return queue == name or queue in found.pool.rows["channel"].unique()
+    return queue == name or queue in found.pool.rows["channel"].unique() or queue in found.pool.rows["queue"].unique()
 
 
 def _lost(found: Found, sends: pl.Series) -> pl.Series:
@@ -110,7 +108,7 @@ def _told(name: str, found: Found, analysis: Analysis, catalog: Catalog, sends: 
     critical = mask.to_numpy()
     tried = whatif.tried(found, critical)
     crowd = tuple(_crowd(found, analysis, catalog, mask))
-    team = _team(rows["channel"].unique().sort().to_list(), catalog)
+    team = _team(rows, catalog)
     owner = team if team != UNOWNED else next((its for _, its, _ in crowd if its != UNOWNED), None)
     escalations = {one.name: one.escalation for one in catalog.teams}
     return WhatIf(
@@ -158,8 +156,11 @@ def _crowd(found: Found, analysis: Analysis, catalog: Catalog, critical: pl.Seri
         yield sender, teams.get(sender, UNOWNED), count / total
 
 
-def _team(channels: list[str], catalog: Catalog) -> str:
-    """The one owner of all its channels: of the queue of that name, else of the channel."""
-    queues, named = owners(channels, "queue", catalog), owners(channels, "channel", catalog)
-    teams = {queues[one] if queues[one] != UNOWNED else named[one] for one in channels}
-    return teams.pop() if len(teams) == 1 else UNOWNED
+def _team(rows: pl.DataFrame, catalog: Catalog) -> str:
+    """The one owner of the queue, else of those of its channels, or queues of their names, that anybody owns."""
+    queue, channels = (rows[name].drop_nulls().unique().sort().to_list() for name in ("queue", "channel"))
+    known = set(owners(queue, "queue", catalog).values()) - {UNOWNED}
+    if not known:
+        queues, named = owners(channels, "queue", catalog), owners(channels, "channel", catalog)
+        known = {queues[one] if queues[one] != UNOWNED else named[one] for one in channels} - {UNOWNED}
+    return known.pop() if len(known) == 1 else UNOWNED

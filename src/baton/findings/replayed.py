@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from baton.findings import occupants
-from baton.findings.pools import pools
+from baton.findings.pools import REJECT_PUBLISH, pools
 from baton.findings.queues import crowding, limits
-from baton.findings.replay import REJECT_PUBLISH, TTL, Found, Hypothesis, investigate
+from baton.findings.replay import TTL, Found, Hypothesis, investigate
 from baton.limits import REPLAY_SUPPORT_MIN, SENDERS_MAX
 from baton.schema import SUBSCRIPTION
 
@@ -165,11 +165,13 @@ def _mixed(found: Found, critical: Collection[str]) -> str | None:
     first = sorted(set(types.drop_nulls()) & set(critical))
     others = found.pool.rows.filter(~types.is_in(first).fill_null(value=False))["service"].unique().sort().to_list()
     held = found.pool.rows["proof"] == "sidelined"
-    if not first or not others or held.any():
+    guarded = found.pool.known.guarded
+    if not first or not others or held.any() or guarded:
         return None
+    word = "as far as spans tell" if guarded is None else "by the broker's word"
     return (
         f"{', '.join(first)} (critical) and other messages of {', '.join(others[:SENDERS_MAX])} share this queue; it "
-        f"is bounded and, as far as spans tell, knows no priorities and has no dead-letter exchange"
+        f"is bounded and, {word}, knows no priorities and has no dead-letter exchange"
     )
 
 
@@ -196,7 +198,9 @@ def _states(
 def _named(convicted: dict[tuple[str, ...], Found]) -> Iterator[tuple[str, Found]]:
     """Each with a name for its queue: by facts or the receiver's word, else its channels."""
     for one in convicted.values():
-        yield " + ".join(one.pool.rows["channel"].unique().sort()[:SENDERS_MAX]), one
+        queues = one.pool.rows["queue"].drop_nulls().unique()
+        names = queues if len(queues) == 1 else one.pool.rows["channel"].unique().sort()
+        yield " + ".join(names[:SENDERS_MAX]), one
 
 
 def _shares(held: pl.DataFrame) -> pl.DataFrame:

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 import polars as pl
 
-from baton.findings.replay import DROP_HEAD, REJECT_PUBLISH, Queue, Run, ranks, rooms, run
+from baton.findings.pools import DROP_HEAD, REJECT_PUBLISH
+from baton.findings.replay import Queue, Run, ranks, rooms, run
 from baton.limits import RETRIES_MAX, RETRY_FIRST_NS, WHATIF_AGREEMENT_MIN, WHATIF_LIMIT_RATIO_MAX
 
 if TYPE_CHECKING:
