@@ -235,7 +235,7 @@ def _judged(about: Sequence[tuple[Pool, Replay]]) -> Found:
     others = [one for one in tried if one.hypothesis.policy != best.hypothesis.policy]
     rival = max(others, key=lambda one: one.fit, default=None)
     clear = rival is None or (rival.fit < REPLAY_FIT_MIN and 1 - rival.fit >= REPLAY_RIVAL_RATIO_MIN * (1 - best.fit))
-    return Found(best, rival, best.fit >= REPLAY_FIT_MIN and clear, pool)
+    return Found(best, rival, best.fit >= REPLAY_FIT_MIN and clear and not _tail(best), pool)
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,7 +289,7 @@ def _policies(pool: Pool, prefetch: int) -> Iterator[Replay]:
     if wait >= TTL_WAIT_RATIO_MIN * ceiling > 0:
         starts = _starts(Hypothesis(TTL, ceiling, prefetch), pool.known.ttl_ns)
         found = _climbed(bench, starts, ceiling // 25, max(ceiling // 400, 1), amid.depths)
-        if wait >= TTL_WAIT_RATIO_MIN * found.hypothesis.bound and not _tail(pool, found.hypothesis.bound):
+        if wait >= TTL_WAIT_RATIO_MIN * found.hypothesis.bound:
             yield found
 
 
@@ -331,9 +331,13 @@ def _kinds(pool: Pool) -> Iterator[tuple[str, str]]:
                     yield column, value
 
 
-def _tail(pool: Pool, ttl_ns: int) -> bool:
-    """Whether tail sampling may have drawn the same ceiling: not where the broker says that TTL itself."""
-    if abs(ttl_ns - pool.known.ttl_ns) <= DECISION_WAIT_SLACK * ttl_ns:
+def _tail(found: Replay) -> bool:
+    """Whether it is a TTL where tail sampling may have drawn the ceiling, and the broker does not say that TTL itself.
+
+    It stands as a rival all the same: what a TTL explains as well, no limit is convicted of.
+    """
+    ttl_ns, said_ns = found.hypothesis.bound, found.pool.known.ttl_ns
+    if found.hypothesis.policy != TTL or abs(ttl_ns - said_ns) <= DECISION_WAIT_SLACK * ttl_ns:
         return False
     return bool(pl.select(near_decision_wait(pl.lit(ttl_ns))).item())
 
