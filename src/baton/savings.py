@@ -11,6 +11,7 @@ import polars as pl
 
 from baton.errors import NotFoundError
 from baton.findings import whatif
+from baton.findings.pools import REJECT_PUBLISH
 from baton.findings.replayed import described
 from baton.limits import NAMES_MAX
 from baton.ownership.assign import owners
@@ -110,6 +111,8 @@ def _told(name: str, found: Found, analysis: Analysis, catalog: Catalog, sends: 
     crowd = tuple(_crowd(found, analysis, catalog, mask))
     team = _team(rows, catalog)
     owner = team if team != UNOWNED else next((its for _, its, _ in crowd if its != UNOWNED), None)
+    if tried.best == whatif.RETRY and found.best.hypothesis.policy == REJECT_PUBLISH:
+        owner = _senders(found, catalog) or owner
     escalations = {one.name: one.escalation for one in catalog.teams}
     return WhatIf(
         queue=name,
@@ -154,6 +157,13 @@ def _crowd(found: Found, analysis: Analysis, catalog: Catalog, critical: pl.Seri
     total = shares["held"].sum()
     for sender, count in shares.iter_rows():
         yield sender, teams.get(sender, UNOWNED), count / total
+
+
+def _senders(found: Found, catalog: Catalog) -> str | None:
+    """Whoever owns the sender that was refused the most."""
+    refused = found.pool.rows.filter(pl.Series(found.pool.lost))["service"].value_counts(sort=True)["service"].to_list()
+    teams = owners(refused, "service", catalog)
+    return next((teams[one] for one in refused if teams[one] != UNOWNED), None)
 
 
 def _team(rows: pl.DataFrame, catalog: Catalog) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from baton.findings import occupants
+from baton.findings import occupants, whatif
 from baton.findings.pools import REJECT_PUBLISH, pools
 from baton.findings.queues import crowding, limits
 from baton.findings.replay import TTL, Found, Hypothesis, investigate
@@ -36,6 +36,7 @@ FITS = pl.Schema(
         "runner_up_fit": pl.Float64(),
         "replayed": pl.String(),
         "mixed": pl.String(),
+        "remedy": pl.String(),
     }
 )
 """One row a subscription whose losses something explains.
@@ -45,6 +46,8 @@ messages that came through amid the losses; null for a TTL. `policy` (drop-head,
 `ttl_ns`, `prefetch` (messages that the consumers have in hand), `first` (the kind of message with the higher priority;
 null where none has), `fit`, `runner_up` (the best hypothesis of another policy) and its fit are the replay's, null
 where only the depths of the survivors tell. `replayed` says it in a sentence; `mixed`, which flows share the queue.
+`remedy` is sender where the queue refuses, and by the replay no change of it but only its senders' retries would have
+saved what it refused; else queue.
 """
 
 
@@ -122,6 +125,7 @@ def _row(subscription: tuple[str, ...], found: Found, critical: Collection[str])
         "runner_up_fit": None if rival is None else rival.fit,
         "replayed": _sentence(found),
         "mixed": _mixed(found, critical),
+        "remedy": _remedy(found, critical),
     }
     return pl.DataFrame([row], schema=FITS)
 
@@ -173,6 +177,14 @@ def _mixed(found: Found, critical: Collection[str]) -> str | None:
         f"{', '.join(first)} (critical) and other messages of {', '.join(others[:SENDERS_MAX])} share this queue; it "
         f"is bounded and, {word}, knows no priorities and has no dead-letter exchange"
     )
+
+
+def _remedy(found: Found, critical: Collection[str]) -> str:
+    mine = found.pool.rows["journey_type"].is_in(list(critical)).fill_null(value=False).to_numpy()
+    # A queue that evicts is its owner's to change, before any sender can know of a loss.
+    if found.best.hypothesis.policy == REJECT_PUBLISH and whatif.tried(found, mine).best == whatif.RETRY:
+        return "sender"
+    return "queue"
 
 
 def _states(

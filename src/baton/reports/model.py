@@ -41,7 +41,8 @@ class Finding:
         since: rows of the boundary that came through since the last one.
         exemplars: trace ids, at most EXEMPLARS_MAX.
         evidence: sentences with the figures that convict.
-        crowding: (service, team, share of the queue from 0 to 1) of the senders that crowded it out, largest first.
+        crowding: (service, team, criticality or None, share of the queue from 0 to 1) of the senders that crowded it
+            out, largest first.
         journey_types: (name, owner, rows) of the declared journey types that it hit, most rows first.
         customers: distinct ones among the journeys hit; None where no span names one.
         segments: (segment, journeys), most first.
@@ -80,7 +81,7 @@ class Finding:
     since: int
     exemplars: tuple[str, ...]
     evidence: tuple[str, ...]
-    crowding: tuple[tuple[str, str, float], ...]
+    crowding: tuple[tuple[str, str, str | None, float], ...]
     journey_types: tuple[tuple[str, str, int], ...]
     customers: int | None
     segments: tuple[tuple[str, int], ...]

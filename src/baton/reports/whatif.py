@@ -97,7 +97,10 @@ def _change(answer: WhatIf) -> Iterator[RenderableType]:
 def _warnings(answer: WhatIf) -> Iterator[str]:
     """How near the model is, and which alternatives would have made it worse."""
     was = answer.savings[0]
-    yield f"the model of the queue as it was loses {was.lost:,}, to {answer.agreement:.0%} the messages lost in truth"
+    yield (
+        f"the model of the queue as it was loses {was.lost:,} messages; of those lost in truth, in the model or in "
+        f"both, {answer.agreement:.0%} are lost in both"
+    )
     worse = [one for one in answer.savings[1:] if (one.lost_critical or 0) > (was.lost_critical or 0)]
     for one in worse:
         yield f"{one.alternative}: worse, {one.lost_critical:,} critical messages lost instead of {was.lost_critical:,}"
