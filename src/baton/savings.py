@@ -13,7 +13,7 @@ from baton.errors import NotFoundError
 from baton.findings import whatif
 from baton.findings.pools import REJECT_PUBLISH
 from baton.findings.replayed import described
-from baton.limits import NAMES_MAX
+from baton.limits import NAMES_MAX, REPLAY_FIT_MIN, REPLAY_LOST_MIN, REPLAY_MESSAGES_MAX
 from baton.ownership.assign import owners
 from baton.reports.model import Saving, WhatIf
 from baton.schema import UNOWNED
@@ -24,6 +24,11 @@ if TYPE_CHECKING:
     from baton.analysis import Analysis
     from baton.findings.replay import Found
     from baton.ownership.catalog import Catalog
+
+
+_PLACE = ("tenant", "environment", "channel", "to_service")
+_SIZES = ("messaging.message.envelope.size", "messaging.message.body.size")
+"""What sends may say of their size (OpenTelemetry semantic conventions for messaging), in bytes."""
 
 
 def savings(
@@ -57,9 +62,31 @@ def savings(
         raise NotFoundError(f"no queue {queue!r} was replayed; replayed: {shown}")
     about = {name: found for name, found in named.items() if _lost(found, sends).any()}
     if finding is not None and not about:
-        raise NotFoundError(f"no replay explains the losses of the finding {finding!r}: the spans do not suffice")
+        raise NotFoundError(f"no replay explains the losses of the finding {finding!r}: {silence(lost, analysis)}")
     told = [_told(name, found, analysis, catalog, sends if finding else None) for name, found in about.items()]
     return sorted(told, key=lambda one: (-one.lost_critical, -one.lost, one.queue))
+
+
+def silence(rows: pl.DataFrame, analysis: Analysis) -> str:
+    """Why no queue is replayed that lost any of these HANDOFFS."""
+    lost = rows.filter((pl.col("verdict") == "dropped") & (pl.col("kind") == "message"))
+    if lost.is_empty():
+        unseen = rows.filter(pl.col("verdict") == "unobserved")["evidence"].list.first()
+        if analysis.estimates.height or unseen.str.contains("sampl").any():
+            return "spans are sampled, so no single message is known to be lost"
+        return "no message was dropped"
+    most = max(lost.group_by(*_PLACE).len()["len"])
+    if most < REPLAY_LOST_MIN:
+        return (
+            f"too few messages were lost, {most} at most on one channel to one receiver: from {REPLAY_LOST_MIN} on a "
+            f"full queue can be told from chance"
+        )
+    if analysis.replayed.queues:
+        return "the queue that was replayed did not lose them"
+    return (
+        f"no model queue, with a limit or a TTL, loses just the messages that are missing (a fit of "
+        f"{REPLAY_FIT_MIN} is needed)"
+    )
 
 
 def frame(answers: list[WhatIf]) -> pl.DataFrame:
@@ -73,6 +100,7 @@ def frame(answers: list[WhatIf]) -> pl.DataFrame:
         "held": pl.Int64,
         "late": pl.Int64,
         "peak": pl.Int64,
+        "peak_bytes": pl.Int64,
         "wait_max_ms": pl.Float64,
         "recommended": pl.Boolean,
         "owner": pl.String,
@@ -81,13 +109,17 @@ def frame(answers: list[WhatIf]) -> pl.DataFrame:
     rows = [
         (
             *(one.queue, saving.alternative, saving.setting, saving.lost),
-            *(saving.lost_critical, saving.held, saving.late, saving.peak, saving.wait_ns / 1e6),
+            *(saving.lost_critical, saving.held, saving.late, saving.peak, _bytes(one, saving), saving.wait_ns / 1e6),
             *(saving.alternative == one.best, one.owner if saving.alternative == one.best else None, one.agreement),
         )
         for one in answers
         for saving in one.savings
     ]
     return pl.DataFrame(rows, schema=schema, orient="row")
+
+
+def _bytes(answer: WhatIf, saving: Saving) -> int | None:
+    return None if answer.sized is None else saving.peak * answer.sized[0]
 
 
 def _is(found: Found, name: str, queue: str) -> bool:
@@ -113,6 +145,7 @@ def _told(name: str, found: Found, analysis: Analysis, catalog: Catalog, sends: 
     owner = team if team != UNOWNED else next((its for _, its, _ in crowd if its != UNOWNED), None)
     if tried.best == whatif.RETRY and found.best.hypothesis.policy == REJECT_PUBLISH:
         owner = _senders(found, catalog) or owner
+    saved = tuple(_saving(row) for row in tried.outcomes.iter_rows(named=True))
     escalations = {one.name: one.escalation for one in catalog.teams}
     return WhatIf(
         queue=name,
@@ -127,11 +160,31 @@ def _told(name: str, found: Found, analysis: Analysis, catalog: Catalog, sends: 
         lost_critical=int((found.pool.lost & critical).sum()),
         crowding=crowd,
         agreement=tried.agreement,
-        savings=tuple(_saving(row) for row in tried.outcomes.iter_rows(named=True)),
+        savings=saved,
+        unlimited=next((one for one in saved if one.alternative == whatif.UNLIMITED), None),
         best=tried.best,
         why=tried.why,
         owner=owner if tried.best else None,
+        sized=_sized(rows["send"].head(REPLAY_MESSAGES_MAX), analysis),
     )
+
+
+def _sized(sends: pl.Series, analysis: Analysis) -> tuple[int, int] | None:
+    """The mean size of the messages whose sends say one, in bytes, and how many do; None where none does."""
+    said = (
+        analysis.spans.filter(pl.col("row").is_in(sends.implode()))
+        .select("row", item="attributes")
+        .explode("item", empty_as_null=False, keep_nulls=False)
+        .unnest("item")
+        .filter(pl.col("key").is_in(_SIZES))
+        .with_columns(pl.col("value").cast(pl.Int64, strict=False).alias("bytes"))
+        .filter(pl.col("bytes") >= 0)
+        # The envelope, which holds the body, goes first.
+        .sort("row", "key", descending=[False, True])
+        .unique("row", keep="first")
+    )
+    mean = said["bytes"].mean()
+    return (round(mean), said.height) if isinstance(mean, float) else None
 
 
 def _saving(row: dict[str, Any]) -> Saving:

@@ -239,9 +239,11 @@ class WhatIf:
         crowding: (service, team, share of the queue when it lost critical messages, else any), largest first.
         agreement: of the losses in truth and in the model of the queue as it was (Jaccard).
         savings: the alternatives, the queue as it was first.
+        unlimited: of the alternatives the queue without limit; None where it had none.
         best: the one that is recommended; None where none is.
         why: in a sentence.
         owner: who can make the change; None where nobody is known.
+        sized: the mean size of its messages in bytes, and how many of their sends say one; None where none does.
     """
 
     queue: str
@@ -257,6 +259,8 @@ class WhatIf:
     crowding: tuple[tuple[str, str, float], ...]
     agreement: float
     savings: tuple[Saving, ...]
+    unlimited: Saving | None
     best: str | None
     why: str
     owner: str | None
+    sized: tuple[int, int] | None
