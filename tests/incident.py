@@ -46,8 +46,8 @@ OVERFLOW = Finding(
     queue="notify-q",
     accountable_team="messaging",
     accountable_why=(
-        "messaging owns notify-q: its limit and its isolation decide what is lost; at those moments it "
-        "held 93% of market-data (market-data), 7% of trade-execution (trading, critical)"
+        "messaging owns notify-q: its limit and its isolation decide what is lost; at those moments "
+        "market-data (market-data) held 93% of it, trade-execution (trading, critical) 7%"
     ),
     next_to_ask=None,
     escalation="#messaging-oncall",

@@ -136,8 +136,9 @@ def _plain(finding: Mapping[str, Any]) -> str:
 
 def _overflow(finding: Mapping[str, Any]) -> str:
     place, crowd = _place(finding), finding["crowding"]
-    shares = ", ".join(_share(one) for one in crowd)
-    held = f"; at those moments it held {shares}" if shares else ""
+    shares = ", ".join(f"{_sender(one)} {one['share']:.0%}" for one in crowd[1:])
+    most = f"; at those moments {_sender(crowd[0])} held {crowd[0]['share']:.0%} of it" if crowd else ""
+    held = f"{most}, {shares}" if shares else most
     team = finding["accountable_team"]
     if team == finding["channel_team"]:
         return f"owns {place}: its limit and its isolation decide what is lost{held}"
@@ -149,9 +150,9 @@ def _overflow(finding: Mapping[str, Any]) -> str:
     )
 
 
-def _share(one: Mapping[str, Any]) -> str:
+def _sender(one: Mapping[str, Any]) -> str:
     urgency = f", {one['criticality']}" if one["criticality"] else ""
-    return f"{one['share']:.0%} of {one['service']} ({one['team']}{urgency})"
+    return f"{one['service']} ({one['team']}{urgency})"
 
 
 def _expired(finding: Mapping[str, Any]) -> str:

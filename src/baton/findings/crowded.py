@@ -49,7 +49,7 @@ def crowded(rows: pl.DataFrame, found: Replayed, teams: dict[str, str]) -> pl.Da
 
 
 def _then(occupants: pl.DataFrame, key: list[str]) -> pl.DataFrame:
-    """`then` (String): `when it was lost, the queue held 48 of ticks, 2 of trades`, one row a lost message."""
+    """`then` (String): `when it was lost, the queue held 48 messages of ticks, 2 of trades`, one row a lost message."""
     counted = (
         occupants.group_by(*key, "sender")
         .agg(pl.col("held").sum())
@@ -57,8 +57,16 @@ def _then(occupants: pl.DataFrame, key: list[str]) -> pl.DataFrame:
         .group_by(key, maintain_order=True)
         .head(SENDERS_MAX)
     )
-    each = pl.format("{} of {}", "held", "sender").str.join(", ")
-    told = pl.concat_str(pl.lit("when it was lost, the queue held "), each).first()
+    first, noun = (
+        pl.int_range(pl.len()) == 0,
+        pl.when(pl.col("held") == 1).then(pl.lit("message")).otherwise(pl.lit("messages")),
+    )
+    each = (
+        pl.when(first)
+        .then(pl.format("{} {} of {}", "held", noun, "sender"))
+        .otherwise(pl.format("{} of {}", "held", "sender"))
+    )
+    told = pl.concat_str(pl.lit("when it was lost, the queue held "), each.str.join(", ")).first()
     return counted.group_by(key, maintain_order=True).agg(told.alias("then"))
 
 

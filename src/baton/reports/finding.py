@@ -174,7 +174,7 @@ def _now(finding: Finding) -> str:
     """Where they are now."""
     told = dict(_WHEREABOUTS)
     if finding.cause in _REPLAYED and finding.verdict == "dropped":
-        told["unknown"] = f"no longer in {finding.queue or 'its queue'}: gone, unless it has a dead-letter exchange"
+        told["unknown"] = f"no longer in {finding.queue or 'the queue'}: gone, unless it has a dead-letter exchange"
     return ", ".join(f"{count:,} {told[state]}" for state, count in finding.dispositions.items() if count)
 
 

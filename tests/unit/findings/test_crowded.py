@@ -59,7 +59,7 @@ def test_a_replayed_loss_says_who_held_the_queue_just_then() -> None:
     """Messages by sender, whatever their journeys; of a loss that no replay tells, the subscription's usual shares."""
     held = (("trades", "payment", 1), ("ticks", None, 48), ("trades", None, 1))
     first, second = laid([(KEY, None), (KEY, None)], (("ticks", 0.9), ("trades", 0.1)), held)
-    assert first["shares"] == "when it was lost, the queue held 48 of ticks, 2 of trades"
+    assert first["shares"] == "when it was lost, the queue held 48 messages of ticks, 2 of trades"
     assert second["shares"] == "the queue then held: ticks 90%, trades 10%"
 
 

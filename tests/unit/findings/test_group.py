@@ -126,17 +126,17 @@ def test_the_crowd_is_that_of_the_findings_own_losses() -> None:
     [
         (
             {},
-            "messaging owns notify-q: its limit and its isolation decide what is lost; at those moments it held 93%",
+            "messaging owns notify-q: its limit and its isolation decide what is lost; at those moments market-data (market-data) held 93%",
         ),
         (
             {"channel_team": "unowned", "accountable_team": "market-data"},
-            "market-data sends most into notify-q, which nobody owns; at those moments it held 93% of market-data",
+            "market-data sends most into notify-q, which nobody owns; at those moments market-data (market-data)",
         ),
         (
             {"accountable_team": "trading"},
             (
                 "trading owns trade-execution: by the replay, retries would have saved what was refused, and no change "
-                "of messaging's notify-q would; at those moments it held 93% of market-data"
+                "of messaging's notify-q would; at those moments market-data (market-data) held 93% of it"
             ),
         ),
         ({"cause": "expired"}, "messaging owns notify-q, which lets messages expire"),
