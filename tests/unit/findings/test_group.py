@@ -126,7 +126,7 @@ def test_the_crowd_is_that_of_the_findings_own_losses() -> None:
     [
         (
             {},
-            "messaging owns notify-q: its limit and its isolation decide what is lost; at those moments market-data (market-data) held 93%",
+            "messaging owns notify-q: its limit and its isolation decide what is lost; at those moments market-data",
         ),
         (
             {"channel_team": "unowned", "accountable_team": "market-data"},
