@@ -9,9 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+# A deadline is an assertion on the wall clock, and machines are busy.
+settings.register_profile("baton", deadline=None)
+settings.load_profile("baton")
 
 GOLDEN = Path(__file__).parent / "golden"
 

@@ -46,8 +46,8 @@ OVERFLOW = Finding(
     queue="notify-q",
     accountable_team="messaging",
     accountable_why=(
-        "messaging owns notify-q: its limit and its isolation decide what is lost; it was filled by market-data "
-        "(market-data) 93%, trade-execution (trading) 7%"
+        "messaging owns notify-q: its limit and its isolation decide what is lost; at those moments "
+        "market-data (market-data) held 93% of it, trade-execution (trading, critical) 7%"
     ),
     next_to_ask=None,
     escalation="#messaging-oncall",
@@ -57,7 +57,7 @@ OVERFLOW = Finding(
     since=28,
     exemplars=TRACES[:3],
     evidence=EVIDENCE,
-    crowding=(("market-data", "market-data", 0.934), ("trade-execution", "trading", 0.066)),
+    crowding=(("market-data", "market-data", None, 0.934), ("trade-execution", "trading", "critical", 0.066)),
     journey_types=(("trade-confirmation", "wealth", 27),),
     customers=19,
     segments=(("retail", 21), ("private", 6)),
@@ -276,7 +276,7 @@ def finding_row(finding: Finding) -> dict[str, object]:
     """A finding as a row of FINDINGS."""
     own = {name: getattr(finding, name) for name in schema.FINDINGS.names if hasattr(finding, name)}
     structs = {
-        "crowding": ("service", "team", "share"),
+        "crowding": ("service", "team", "criticality", "share"),
         "journey_types": ("journey_type", "owner", "count"),
         "segments": ("segment", "journeys"),
         "amounts": ("currency", "amount", "journeys"),

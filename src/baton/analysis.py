@@ -15,10 +15,11 @@ from baton.findings import impact, recover
 from baton.findings.accountable import hold
 from baton.findings.causes import convict
 from baton.findings.changes import changes
-from baton.findings.crowded import crowded
+from baton.findings.crowded import crowded, crowding
+from baton.findings.episodes import digests
 from baton.findings.group import group
 from baton.findings.replayed import Replayed, replayed
-from baton.findings.rows import public
+from baton.findings.rows import ROW_ID, public
 from baton.findings.told import told
 from baton.handoffs import calls as call_law
 from baton.handoffs import steps as step_law
@@ -230,7 +231,7 @@ def analyze(  # noqa: PLR0913 - what it judges, and each thing it judges by
     found = replayed(rows, pressures, _services(rows), critical)
     names = _owners(rows, answered, stopped, catalog)
     rows = told(pl.concat([rows, answered, stopped], how="diagonal"), paired.spans, *names)
-    rows = hold(convict(crowded(rows, found.fits, found.crowding, found.moments, names[0])))
+    rows = hold(convict(crowded(rows, found, names[0])))
     return Analysis(
         handoffs=public(rows, paired.spans, as_of_ns),
         spans=paired.spans,
@@ -278,8 +279,20 @@ def find(rows: pl.DataFrame, analysis: Analysis, catalog: Catalog) -> pl.DataFra
         orient="row",
     )
     teams = dict(analysis.spans.select("service", "team").unique().sort(pl.all()).iter_rows())
-    found = group(rows, impact.cost(lost, measured), analysis.crowding, teams, kinds)
+    crowds = crowding(_held(lost, analysis), lost, analysis.crowding, teams, kinds)
+    found = group(rows, impact.cost(lost, measured), crowds, kinds)
     return changes(found, rows, analysis.spans, analysis.facts)
+
+
+def _held(lost: pl.DataFrame, analysis: Analysis) -> pl.DataFrame:
+    """OCCUPANTS of the lost handoffs, with `handoff_id`."""
+    held = analysis.replayed.occupants
+    messages = held.select("send", "subscription").unique(maintain_order=True)
+    ids = analysis.spans[messages["send"]].select(pl.col("trace_id", "span_id").bin.encode("hex"))
+    named = messages.with_columns(*ids, pl.lit("message").alias("kind"))
+    named = named.with_columns(digests(named, ROW_ID).alias("handoff_id"))
+    mine = named.join(lost.select("handoff_id"), on="handoff_id", how="semi")
+    return held.join(mine.select("send", "subscription", "handoff_id"), on=["send", "subscription"])
 
 
 def repairs(lost: pl.DataFrame, analysis: Analysis, catalog: Catalog, journey_keys: tuple[str, ...]) -> pl.DataFrame:

@@ -532,9 +532,9 @@ def whatif(output: str, queue: str | None, finding: str | None, **asked: Unpack[
     from baton import queries, savings
     from baton.reports import rows, whatif
 
-    answers = queries.what_if(_question(asked), queue, finding)
+    answers, why = queries.what_if(_question(asked), queue, finding)
     if output == "text":
-        _write(whatif.as_text(answers, **_screen()))
+        _write(whatif.as_text(answers, why, **_screen()))
     else:
         frame = savings.frame(answers)
         _write({"json": rows.as_json, "csv": rows.as_csv, "markdown": rows.as_markdown}[output](frame).encode())

@@ -245,15 +245,17 @@ def broker_queues(store: Path, tenant: str | None) -> pl.DataFrame:
     )
 
 
-def what_if(question: Question, queue: str | None = None, finding: str | None = None) -> list[WhatIf]:
+def what_if(question: Question, queue: str | None = None, finding: str | None = None) -> tuple[list[WhatIf], str]:
     """What would have saved the messages that full queues lost, or queues whose messages expired; worst first.
 
-    Empty where no replay explains a loss. Raises as `handoffs`, and NotFoundError if nothing is known of that queue or
-    finding.
+    Empty where no replay explains a loss; then the sentence says why. Raises as `finding`, and NotFoundError if nothing
+    is known of that queue.
     """
     answer = _answer(question)
     rows = _asked(answer.analysis.handoffs, question)
-    return savings.savings(answer.analysis, answer.catalog, rows, queue, finding)
+    finding = None if finding is None else _finding_id(rows, finding)
+    found = savings.savings(answer.analysis, answer.catalog, rows, queue, finding)
+    return found, "" if found else savings.silence(rows, answer.analysis)
 
 
 def learn(store: Path, owners: Path | None) -> bytes:

@@ -11,8 +11,9 @@ import polars as pl
 
 from baton.errors import NotFoundError
 from baton.findings import whatif
+from baton.findings.pools import REJECT_PUBLISH
 from baton.findings.replayed import described
-from baton.limits import NAMES_MAX
+from baton.limits import NAMES_MAX, REPLAY_FIT_MIN, REPLAY_LOST_MIN, REPLAY_MESSAGES_MAX
 from baton.ownership.assign import owners
 from baton.reports.model import Saving, WhatIf
 from baton.schema import UNOWNED
@@ -25,6 +26,11 @@ if TYPE_CHECKING:
     from baton.ownership.catalog import Catalog
 
 
+_PLACE = ("tenant", "environment", "channel", "to_service")
+_SIZES = ("messaging.message.envelope.size", "messaging.message.body.size")
+"""What sends may say of their size (OpenTelemetry semantic conventions for messaging), in bytes."""
+
+
 def savings(
     analysis: Analysis, catalog: Catalog, rows: pl.DataFrame, queue: str | None, finding: str | None
 ) -> list[WhatIf]:
@@ -35,8 +41,8 @@ def savings(
         catalog: the ownership file.
         rows: HANDOFFS that are asked about.
         queue: only the queue of this name, or with this channel.
-        finding: only queues that lost messages of this finding; they are then the flow to be protected, unless journey
-            types are declared critical.
+        finding: only queues that lost messages of the finding of this id; they are then the flow to be protected,
+            unless journey types are declared critical.
 
     Raises:
         NotFoundError: no replayed queue has that name, or lost messages of that finding.
@@ -44,8 +50,6 @@ def savings(
     lost = rows.filter(pl.col("finding_id").is_not_null())
     if finding is not None:
         lost = lost.filter(pl.col("finding_id") == finding)
-        if lost.is_empty():
-            raise NotFoundError(f"no handoff has the finding {finding!r}: `baton drops --format json` names them")
     ids = analysis.spans.select(
         pl.col("row").alias("send"), pl.col("trace_id").bin.encode("hex"), pl.col("span_id").bin.encode("hex")
     )
@@ -58,9 +62,31 @@ def savings(
         raise NotFoundError(f"no queue {queue!r} was replayed; replayed: {shown}")
     about = {name: found for name, found in named.items() if _lost(found, sends).any()}
     if finding is not None and not about:
-        raise NotFoundError(f"no replay explains the losses of the finding {finding!r}: the spans do not suffice")
+        raise NotFoundError(f"no replay explains the losses of the finding {finding!r}: {silence(lost, analysis)}")
     told = [_told(name, found, analysis, catalog, sends if finding else None) for name, found in about.items()]
     return sorted(told, key=lambda one: (-one.lost_critical, -one.lost, one.queue))
+
+
+def silence(rows: pl.DataFrame, analysis: Analysis) -> str:
+    """Why no queue is replayed that lost any of these HANDOFFS."""
+    lost = rows.filter((pl.col("verdict") == "dropped") & (pl.col("kind") == "message"))
+    if lost.is_empty():
+        unseen = rows.filter(pl.col("verdict") == "unobserved")["evidence"].list.first()
+        if analysis.estimates.height or unseen.str.contains("sampl").any():
+            return "spans are sampled, so no single message is known to be lost"
+        return "no message was dropped"
+    most = max(lost.group_by(*_PLACE).len()["len"])
+    if most < REPLAY_LOST_MIN:
+        return (
+            f"too few messages were lost, {most} at most on one channel to one receiver: from {REPLAY_LOST_MIN} on a "
+            f"full queue can be told from chance"
+        )
+    if analysis.replayed.queues:
+        return "the queue that was replayed did not lose them"
+    return (
+        f"no model queue, with a limit or a TTL, loses just the messages that are missing (a fit of "
+        f"{REPLAY_FIT_MIN} is needed)"
+    )
 
 
 def frame(answers: list[WhatIf]) -> pl.DataFrame:
@@ -74,6 +100,7 @@ def frame(answers: list[WhatIf]) -> pl.DataFrame:
         "held": pl.Int64,
         "late": pl.Int64,
         "peak": pl.Int64,
+        "peak_bytes": pl.Int64,
         "wait_max_ms": pl.Float64,
         "recommended": pl.Boolean,
         "owner": pl.String,
@@ -82,7 +109,7 @@ def frame(answers: list[WhatIf]) -> pl.DataFrame:
     rows = [
         (
             *(one.queue, saving.alternative, saving.setting, saving.lost),
-            *(saving.lost_critical, saving.held, saving.late, saving.peak, saving.wait_ns / 1e6),
+            *(saving.lost_critical, saving.held, saving.late, saving.peak, _bytes(one, saving), saving.wait_ns / 1e6),
             *(saving.alternative == one.best, one.owner if saving.alternative == one.best else None, one.agreement),
         )
         for one in answers
@@ -91,8 +118,12 @@ def frame(answers: list[WhatIf]) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=schema, orient="row")
 
 
+def _bytes(answer: WhatIf, saving: Saving) -> int | None:
+    return None if answer.sized is None else saving.peak * answer.sized[0]
+
+
 def _is(found: Found, name: str, queue: str) -> bool:
-    return queue == name or queue in found.pool.rows["channel"].unique()
+    return queue == name or queue in found.pool.rows["channel"].unique() or queue in found.pool.rows["queue"].unique()
 
 
 def _lost(found: Found, sends: pl.Series) -> pl.Series:
@@ -110,8 +141,11 @@ def _told(name: str, found: Found, analysis: Analysis, catalog: Catalog, sends: 
     critical = mask.to_numpy()
     tried = whatif.tried(found, critical)
     crowd = tuple(_crowd(found, analysis, catalog, mask))
-    team = _team(rows["channel"].unique().sort().to_list(), catalog)
+    team = _team(rows, catalog)
     owner = team if team != UNOWNED else next((its for _, its, _ in crowd if its != UNOWNED), None)
+    if tried.best == whatif.RETRY and found.best.hypothesis.policy == REJECT_PUBLISH:
+        owner = _senders(found, catalog) or owner
+    saved = tuple(_saving(row) for row in tried.outcomes.iter_rows(named=True))
     escalations = {one.name: one.escalation for one in catalog.teams}
     return WhatIf(
         queue=name,
@@ -126,11 +160,31 @@ def _told(name: str, found: Found, analysis: Analysis, catalog: Catalog, sends: 
         lost_critical=int((found.pool.lost & critical).sum()),
         crowding=crowd,
         agreement=tried.agreement,
-        savings=tuple(_saving(row) for row in tried.outcomes.iter_rows(named=True)),
+        savings=saved,
+        unlimited=next((one for one in saved if one.alternative == whatif.UNLIMITED), None),
         best=tried.best,
         why=tried.why,
         owner=owner if tried.best else None,
+        sized=_sized(rows["send"].head(REPLAY_MESSAGES_MAX), analysis),
     )
+
+
+def _sized(sends: pl.Series, analysis: Analysis) -> tuple[int, int] | None:
+    """The mean size of the messages whose sends say one, in bytes, and how many do; None where none does."""
+    said = (
+        analysis.spans.filter(pl.col("row").is_in(sends.implode()))
+        .select("row", item="attributes")
+        .explode("item", empty_as_null=False, keep_nulls=False)
+        .unnest("item")
+        .filter(pl.col("key").is_in(_SIZES))
+        .with_columns(pl.col("value").cast(pl.Int64, strict=False).alias("bytes"))
+        .filter(pl.col("bytes") >= 0)
+        # The envelope, which holds the body, goes first.
+        .sort("row", "key", descending=[False, True])
+        .unique("row", keep="first")
+    )
+    mean = said["bytes"].mean()
+    return (round(mean), said.height) if isinstance(mean, float) else None
 
 
 def _saving(row: dict[str, Any]) -> Saving:
@@ -158,8 +212,18 @@ def _crowd(found: Found, analysis: Analysis, catalog: Catalog, critical: pl.Seri
         yield sender, teams.get(sender, UNOWNED), count / total
 
 
-def _team(channels: list[str], catalog: Catalog) -> str:
-    """The one owner of all its channels: of the queue of that name, else of the channel."""
-    queues, named = owners(channels, "queue", catalog), owners(channels, "channel", catalog)
-    teams = {queues[one] if queues[one] != UNOWNED else named[one] for one in channels}
-    return teams.pop() if len(teams) == 1 else UNOWNED
+def _senders(found: Found, catalog: Catalog) -> str | None:
+    """Whoever owns the sender that was refused the most."""
+    refused = found.pool.rows.filter(pl.Series(found.pool.lost))["service"].value_counts(sort=True)["service"].to_list()
+    teams = owners(refused, "service", catalog)
+    return next((teams[one] for one in refused if teams[one] != UNOWNED), None)
+
+
+def _team(rows: pl.DataFrame, catalog: Catalog) -> str:
+    """The one owner of the queue, else of those of its channels, or queues of their names, that anybody owns."""
+    queue, channels = (rows[name].drop_nulls().unique().sort().to_list() for name in ("queue", "channel"))
+    known = set(owners(queue, "queue", catalog).values()) - {UNOWNED}
+    if not known:
+        queues, named = owners(channels, "queue", catalog), owners(channels, "channel", catalog)
+        known = {queues[one] if queues[one] != UNOWNED else named[one] for one in channels} - {UNOWNED}
+    return known.pop() if len(known) == 1 else UNOWNED

@@ -592,7 +592,9 @@ HANDOFFS = Frame(
 
 AMOUNTS = pl.List(pl.Struct({"currency": pl.String(), "amount": pl.String(), "journeys": pl.Int64()}))
 SEGMENTS = pl.List(pl.Struct({"segment": pl.String(), "journeys": pl.Int64()}))
-SHARES = pl.List(pl.Struct({"service": pl.String(), "team": pl.String(), "share": pl.Float64()}))
+SHARES = pl.List(
+    pl.Struct({"service": pl.String(), "team": pl.String(), "criticality": pl.String(), "share": pl.Float64()})
+)
 DISPOSITIONS = pl.List(pl.Struct({"disposition": pl.String(), "count": pl.Int64()}))
 JOURNEY_TYPES = pl.List(pl.Struct({"journey_type": pl.String(), "owner": pl.String(), "count": pl.Int64()}))
 
@@ -633,7 +635,11 @@ FINDINGS = Frame(
         Column("accountable_why", STRING, "Why they, and what part the others have in it."),
         Column("next_to_ask", STRING, "Whom to ask and why, where nobody is accountable yet."),
         Column("dispositions", DISPOSITIONS, "Where they are now, most first."),
-        Column("crowding", SHARES, "Of an overflow who held the queue, largest first."),
+        Column(
+            "crowding",
+            SHARES,
+            "Of an overflow who held the queue when these were lost, largest first; criticality of declared journeys.",
+        ),
         Column("changed", STRINGS, "What changed just before the first of them."),
         Column("exemplars", STRINGS, "Trace ids."),
         Column("evidence", STRINGS, "Sentences with the figures that convict: those of the most telling row."),

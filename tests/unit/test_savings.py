@@ -77,12 +77,10 @@ def test_a_finding_is_the_flow_where_none_is_critical() -> None:
 
 
 def test_what_is_not_there_is_named(flood: Analysis) -> None:
-    """A queue that was not replayed, a finding that nobody has: with what there is, or how to get it."""
+    """A queue that was not replayed is named, with those that were."""
     assert len(ask(flood, catalog(), queue="events")) == 1
     with pytest.raises(NotFoundError, match="no queue 'orders' was replayed; replayed: events"):
         ask(flood, catalog(), queue="orders")
-    with pytest.raises(NotFoundError, match="no handoff has the finding 'f': `baton drops"):
-        ask(flood, catalog(), finding="f")
 
 
 def test_a_finding_that_no_replay_explains() -> None:
@@ -111,17 +109,64 @@ def test_the_text_says_all_of_it_within_the_width(flood: Analysis) -> None:
     """Headline, facts, a line an alternative, the change, its owner, and what is worse; no line is too wide."""
     (told,) = ask(flood, catalog())
     for width in (80, 120):
-        text = whatif.as_text([told], width=width, color=False)
+        text = whatif.as_text([told], "", width=width, color=False)
         assert max(map(len, text.splitlines())) <= width
         plain = " ".join(text.split())
         assert f"What would have saved the {told.lost_critical} critical and" in plain
         assert "a queue that holds 40 and evicts its oldest (drop-head), as a replay tells (fit 1.00)" in plain
         assert "Recommended: a queue of its own for the critical flow, served first (40, drop-head)" in plain
         assert "Owner of the change: platform, escalation #platform" in plain
-        assert "priorities, drop-head: worse, " in plain
+        assert "worse for the critical flow, which lost " in plain
+        assert "no limit: " in plain
+        assert "how much memory they take, no span says" in plain
 
 
-def test_the_text_says_that_there_is_nothing_to_try() -> None:
-    """No replay, no advice."""
-    text = whatif.as_text([], width=80, color=False)
-    assert text.startswith("No replay explains a loss in this window")
+def lost(messages: int, chance: float) -> Analysis:
+    """That many messages, of which so many vanish at random."""
+    recording = Recording()
+    flooded(recording, [Flow("trades", 20, end=messages / 20)], Slow(), lost=chance)
+    return analysed(recording)
+
+
+@pytest.mark.parametrize(
+    ("messages", "chance", "why"),
+    [
+        (100, 0.0, "no message was dropped"),
+        (20, 0.2, "too few messages were lost, "),
+        (400, 0.2, "no model queue, with a limit or a TTL, loses just the messages that are missing"),
+    ],
+    ids=["nothing", "few", "chance"],
+)
+def test_the_text_says_why_there_is_nothing_to_try(messages: int, chance: float, why: str) -> None:
+    """No replay, no advice, and the reason in a sentence."""
+    answer = lost(messages, chance)
+    assert ask(answer, Catalog(version="1")) == []
+    said = savings.silence(answer.handoffs, answer)
+    assert said.startswith(why)
+    text = whatif.as_text([], said, width=200, color=False)
+    assert text.startswith(f"Nothing to try, and nothing is recommended: {why}")
+
+
+def test_sampled_spans_are_the_reason() -> None:
+    """Where a tail sampler chose what is there, no single message is known to be lost."""
+    recording = Recording()
+    flooded(recording, FLOWS, Slow(limit=40))
+    services = [{"name": "notify", "sampling": "tail"}]
+    answer = analysed(recording, catalog=Catalog.model_validate({"version": "1", "services": services}))
+    assert ask(answer, Catalog(version="1")) == []
+    assert savings.silence(answer.handoffs, answer) == "spans are sampled, so no single message is known to be lost"
+
+
+def test_memory_is_told_where_sends_say_their_size() -> None:
+    """The envelope's before the body's, the mean over those that say one, times the most that wait."""
+    recording = Recording()
+    sizes = {"messaging.message.body.size": 900, "messaging.message.envelope.size": 1000}
+    flooded(recording, FLOWS, Slow(limit=40), more=sizes)
+    (told,) = ask(analysed(recording), Catalog(version="1"))
+    assert told.sized == (1000, told.messages)
+    frame = savings.frame([told])
+    assert (frame["peak_bytes"] == frame["peak"] * 1000).all()
+    text = " ".join(whatif.as_text([told], "", width=120, color=False).split())
+    free = next(one for one in told.savings if one.alternative == "no limit")
+    assert f"no limit: {free.peak:,} messages at most, {free.peak:.1f} kB without" in text
+    assert f"mean size 1.0 kB, as {told.messages:,} sends say" in text

@@ -93,7 +93,7 @@ def test_an_overflow_names_who_crowded_its_own_channel() -> None:
     recording.send(channel="orders", error="nack", at=30)
     found = {one.channel: one for one in reported(recording).findings if one.cause == "overflow"}
     told = {
-        name: [(sender, team, round(share, 1)) for sender, team, share in finding.crowding]
+        name: [(sender, team, round(share, 1)) for sender, team, _, share in finding.crowding]
         for name, finding in found.items()
     }
     assert told == {

@@ -31,11 +31,12 @@ RECKONED: dict[str, pl.DataType] = {
     "limit_age_ns": pl.Int64(),
     "unlimited": pl.Boolean(),
     "no_letters": pl.Boolean(),
+    "letters": pl.Boolean(),
 }
 """What `reckon` says of a row: the broker's word (a row of `settle.TABLE`) and its sentence; the cause of its loss, if
 the facts convict one, whether beyond doubt, and its sentence; the queue's limit, policy, TTL and priorities when it was
 sent, whose word that is (the broker, ownership.yaml), and how long before or after the broker said so; whether the
-broker says that it has no limit; that it has no dead-letter exchange."""
+broker says that it has no limit; that it has no dead-letter exchange; that it has one."""
 
 _QUEUE = [*SCOPE, "vhost", "at_queue"]
 _NACKED = r"(?i)nack|reject|DeliveryError"
@@ -134,6 +135,7 @@ def _limited(part: pl.DataFrame, limits: pl.DataFrame) -> pl.DataFrame:
                 pl.col("age_ns").alias("limit_age_ns"),
                 (by_broker & none).alias("unlimited"),
                 (by_broker & pl.col("dead_letter").is_null()).alias("no_letters"),
+                pl.col("dead_letter").is_not_null().alias("letters"),
             ),
         ],
         how="horizontal",

@@ -3,6 +3,7 @@
 | cause | who, and why |
 | --- | --- |
 | overflow | the queue's owner: its limit and its isolation decide; where nobody owns it, the largest crowding sender |
+| overflow, refused | the sender, where by the replay its retries save all and no change of the queue does |
 | expired | the receiver, where so many more came than it took; else the queue's owner, who set the limit of time |
 | broker_lost | the queue's owner, who runs it |
 | rejected, receiver_down, call_lost | the receiver |
@@ -33,7 +34,7 @@ def hold(rows: pl.DataFrame) -> pl.DataFrame:
 
     Args:
         rows: convicted rows with `from_team`, `to_team`, `channel_team`, `crowder` and `crowder_team` (String, the
-            largest sender in the queue, null without one).
+            largest sender in the queue, null without one), `remedy` (see `replayed.FITS`).
 
     Returns:
         The rows; both columns are null unless dropped or stuck.
@@ -47,7 +48,13 @@ def hold(rows: pl.DataFrame) -> pl.DataFrame:
     cause = pl.col("cause")
     candidate = (
         pl.when(cause == "overflow")
-        .then(pl.coalesce(owned("channel_team"), owned("crowder_team")))
+        .then(
+            pl.coalesce(
+                pl.when(pl.col("remedy") == "sender").then(owned("from_team")),
+                owned("channel_team"),
+                owned("crowder_team"),
+            )
+        )
         .when(cause == "expired")
         .then(pl.when(pl.col("_slow")).then(owned("to_team")).otherwise(owned("channel_team")))
         .when(cause == "broker_lost")
@@ -129,11 +136,23 @@ def _plain(finding: Mapping[str, Any]) -> str:
 
 def _overflow(finding: Mapping[str, Any]) -> str:
     place, crowd = _place(finding), finding["crowding"]
-    shares = ", ".join(f"{one['service']} ({one['team']}) {one['share']:.0%}" for one in crowd)
-    held = f"; it was filled by {shares}" if shares else ""
-    if finding["accountable_team"] == finding["channel_team"]:
+    shares = ", ".join(f"{_sender(one)} {one['share']:.0%}" for one in crowd[1:])
+    most = f"; at those moments {_sender(crowd[0])} held {crowd[0]['share']:.0%} of it" if crowd else ""
+    held = f"{most}, {shares}" if shares else most
+    team = finding["accountable_team"]
+    if team == finding["channel_team"]:
         return f"owns {place}: its limit and its isolation decide what is lost{held}"
-    return f"sends most into {place}, which nobody owns{held}"
+    if finding["channel_team"] in {None, UNOWNED} and not (crowd and crowd[0]["team"] != team):
+        return f"sends most into {place}, which nobody owns{held}"
+    return (
+        f"owns {_services(finding, 'from')}: by the replay, retries would have saved what was refused, and no change "
+        f"of {_theirs(finding)} would{held}"
+    )
+
+
+def _sender(one: Mapping[str, Any]) -> str:
+    urgency = f", {one['criticality']}" if one["criticality"] else ""
+    return f"{one['service']} ({one['team']}{urgency})"
 
 
 def _expired(finding: Mapping[str, Any]) -> str:

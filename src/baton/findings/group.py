@@ -19,9 +19,7 @@ _URGENCY = ("critical", "high", "normal", "low")
 _DOUBT = ("suspected", "inferred", "confirmed")
 
 
-def group(
-    rows: pl.DataFrame, costs: pl.DataFrame, crowding: pl.DataFrame, teams: Mapping[str, str], kinds: pl.DataFrame
-) -> pl.DataFrame:
+def group(rows: pl.DataFrame, costs: pl.DataFrame, crowding: pl.DataFrame, kinds: pl.DataFrame) -> pl.DataFrame:
     """The findings among some handoffs, worst first.
 
     The most critical journey type hit decides, then dropped before stuck, then the most rows.
@@ -29,8 +27,7 @@ def group(
     Args:
         rows: HANDOFFS, all that the findings are to be counted among, in their order.
         costs: the frame of `impact.cost`.
-        crowding: SUBSCRIPTION columns, `sender`, `share`, the largest first; see `queues.crowding`.
-        teams: service -> team.
+        crowding: the frame of `crowded.crowding`.
         kinds: `journey_type`, `owner`, `criticality` (String) of the declared journey types.
 
     Returns:
@@ -49,10 +46,13 @@ def group(
         _telling(lost),
         _around(rows, lost),
         costs,
+        crowding,
     ):
         found = found.join(part, on="finding_id", how="left", maintain_order="left")
-    found = _crowded(found, crowding, teams).with_columns(
-        _ongoing().alias("ongoing"), pl.lit([], dtype=STRINGS).alias("changed")
+    found = found.with_columns(
+        pl.col("crowding").fill_null(pl.lit([], dtype=SHARES)),
+        _ongoing().alias("ongoing"),
+        pl.lit([], dtype=STRINGS).alias("changed"),
     )
     return because(_worst_first(found, kinds)).select(
         pl.col(column.name).cast(column.dtype) for column in FINDINGS.columns
@@ -161,27 +161,6 @@ def _ongoing() -> pl.Expr:
     """
     usual = pl.col("during") / pl.col("count")
     return (pl.col("verdict") == "stuck") | (pl.col("since") < ONSET_RATIO * usual)
-
-
-def _crowded(found: pl.DataFrame, crowding: pl.DataFrame, teams: Mapping[str, str]) -> pl.DataFrame:
-    """Adds `crowding` to the overflows: of the channel's queue where several subscriptions lost, the largest share."""
-    place = ["tenant", "environment", "channel"]
-    shares = (
-        crowding.sort("share", "sender", descending=[True, False])
-        .unique([*place, "sender"], keep="first", maintain_order=True)
-        .select(
-            *place,
-            pl.col("sender").alias("service"),
-            pl.col("sender").replace_strict(dict(teams), default=UNOWNED, return_dtype=pl.String).alias("team"),
-            "share",
-        )
-        .group_by(place, maintain_order=True)
-        .agg(pl.struct("service", "team", "share").alias("crowding"))
-    )
-    none = pl.lit([], dtype=SHARES)
-    held = pl.when(pl.col("cause") == "overflow").then(pl.col("crowding").fill_null(none)).otherwise(none)
-    found = found.join(shares, on=place, how="left", maintain_order="left")
-    return found.with_columns(held.alias("crowding"))
 
 
 def _worst_first(found: pl.DataFrame, kinds: pl.DataFrame) -> pl.DataFrame:

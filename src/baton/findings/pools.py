@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from baton.limits import ALIGN_NS_MIN, ALIGN_RECEIPTS_MIN, REPLAY_LEAD, REPLAY_LOST_MIN, REPLAY_MESSAGES_MAX
+from baton.limits import (
+    ALIGN_NS_MIN,
+    ALIGN_RECEIPTS_MIN,
+    FACT_AGE_NS_FRESH,
+    REPLAY_LEAD,
+    REPLAY_LOST_MIN,
+    REPLAY_MESSAGES_MAX,
+)
 from baton.schema import SUBSCRIPTION
 
 if TYPE_CHECKING:
@@ -20,6 +27,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+DROP_HEAD, REJECT_PUBLISH = "drop-head", "reject-publish"
 LOST = ("overtaken", "drained", "sidelined", "failed")
 """Proofs of messages that did not come through, whatever became of them."""
 
@@ -29,13 +37,41 @@ _COLUMNS = (
 )  # fmt: skip
 
 
+_BY_BROKER: dict[str, pl.DataType] = {
+    **dict.fromkeys(("limit_max", "limit_ttl_ns", "limit_priorities", "limit_age_ns"), pl.Int64()),
+    "limit_overflow": pl.String(),
+    **dict.fromkeys(("unlimited", "no_letters", "letters"), pl.Boolean()),
+}
+"""What broker facts say of a message's queue (`brokers.reckon`); without facts the rows have no such columns."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the broker says of the queue that all messages of a pool went to, where it says one thing of them all.
+
+    Attributes:
+        limit: in messages; 0 where none is said.
+        ttl_ns: 0 where none is said.
+        policy: drop-head or reject-publish, said within FACT_AGE_NS_FRESH of every message; else None.
+        unlimited: it has no limit, said as freshly.
+        guarded: whether it has priorities or a dead-letter exchange; None where the broker does not say.
+    """
+
+    limit: int = 0
+    ttl_ns: int = 0
+    policy: str | None = None
+    unlimited: bool = False
+    guarded: bool | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Pool:
     """The messages of one reading, by the time of their sending; arrays have one element a message.
 
     Attributes:
         scope: own, pool or queue.
-        rows: SUBSCRIPTION columns, `send`, `service`, `routing_key`, `journey_type`, `deadline_at_ns`, `proof`.
+        rows: SUBSCRIPTION columns, `send`, `service`, `routing_key`, `journey_type`, `deadline_at_ns`, `proof`,
+            `queue`.
         arrive: ns, the receiver's clock as far as it is known.
         first: ns, when it was first received; undefined without a receipt.
         done: ns, when that receipt ended.
@@ -43,6 +79,7 @@ class Pool:
         lost: whether it is proven that it was not.
         failed: whether the sender says that its send failed.
         shift_ns: how far the sender's clock was moved, at most.
+        known: what the broker says of the queue.
     """
 
     scope: str
@@ -54,6 +91,7 @@ class Pool:
     lost: NDArray[np.bool_]
     failed: NDArray[np.bool_]
     shift_ns: int
+    known: Known
 
     def stretch(self) -> Pool:
         """Of a long pool the first stretch of its losses, with a lead in which the queue fills."""
@@ -71,6 +109,7 @@ class Pool:
             self.lost[kept],
             self.failed[kept],
             self.shift_ns,
+            self.known,
         )
 
 
@@ -118,7 +157,10 @@ def pools(rows: pl.DataFrame, services: pl.DataFrame) -> Iterator[tuple[pl.DataF
         rows.filter(pl.col("channel").is_in(members["channel"].unique().implode()))
         .filter((pl.col("relation") == "expected") & (pl.col("sent_ns") > 0))
         .join(members.select(*SUBSCRIPTION, "pool"), on=SUBSCRIPTION)
-        .select(*SUBSCRIPTION, "pool", "queue", *_COLUMNS)
+        .with_columns(
+            pl.lit(None, dtype=dtype).alias(name) for name, dtype in _BY_BROKER.items() if name not in rows.columns
+        )
+        .select(*SUBSCRIPTION, "pool", "queue", *_COLUMNS, *_BY_BROKER)
         .sort("sent_ns", "send")
     )
     for name, part in messages.group_by(key, maintain_order=True):
@@ -151,7 +193,9 @@ def _pool(scope: str, messages: pl.DataFrame) -> Pool:
         failed="failed",
     )
     shift = int(messages["shift_ns"].abs().max() or 0) if "shift_ns" in messages.columns else 0  # type: ignore[arg-type]
-    rows = messages.select(*SUBSCRIPTION, "send", "service", "routing_key", "journey_type", "deadline_at_ns", "proof")
+    rows = messages.select(
+        *SUBSCRIPTION, "send", "service", "routing_key", "journey_type", "deadline_at_ns", "proof", "queue"
+    )
     return Pool(
         scope,
         rows,
@@ -162,6 +206,27 @@ def _pool(scope: str, messages: pl.DataFrame) -> Pool:
         told["lost"].to_numpy(),
         told["failed"].to_numpy(),
         shift,
+        _known(messages),
+    )
+
+
+def _known(messages: pl.DataFrame) -> Known:
+    def one(name: str) -> object:
+        values = messages[name].unique()
+        return values.item() if len(values) == 1 else None
+
+    ages = messages["limit_age_ns"]
+    fresh = not ages.has_nulls() and bool((ages.abs() <= FACT_AGE_NS_FRESH).all())
+    priorities = messages["limit_priorities"].fill_null(0) > 0
+    guarded = messages["letters"].fill_null(value=False) | priorities
+    bare = messages["no_letters"].fill_null(value=False) & ~priorities
+    limit, ttl_ns = one("limit_max"), one("limit_ttl_ns")
+    return Known(
+        limit=limit if isinstance(limit, int) else 0,
+        ttl_ns=ttl_ns if isinstance(ttl_ns, int) else 0,
+        policy=str(one("limit_overflow")) if fresh and one("limit_overflow") in (DROP_HEAD, REJECT_PUBLISH) else None,
+        unlimited=fresh and one("unlimited") is True,
+        guarded=True if guarded.any() else False if bare.all() else None,
     )
 
 

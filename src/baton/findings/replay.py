@@ -9,6 +9,9 @@ each hypothesis (policy, limit or TTL, how many messages a consumer has in hand,
 The fit is their geometric mean. A replay convicts from REPLAY_FIT_MIN, and only if no hypothesis of another policy
 comes as far and each misses clearly more; else it abstains. (Where every receipt takes equally long, a TTL and a queue
 that refuses in silence lose the same messages: nobody can tell.)
+
+What the broker says of the queue bounds the hypotheses (its policy, that it has no limit) and is where they begin (its
+limit, its TTL). It is no proof: what does not fit the messages convicts nobody.
 """
 
 from __future__ import annotations
@@ -17,36 +20,35 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+import polars as pl
 
+from baton.findings.pools import DROP_HEAD, REJECT_PUBLISH
 from baton.limits import (
+    DECISION_WAIT_SLACK,
     QUEUE_DEPTH_MIN,
     REPLAY_FIT_MIN,
     REPLAY_KINDS_MAX,
     REPLAY_RIVAL_RATIO_MIN,
     REPLAY_SURVIVORS_MIN,
-    SECOND_NS,
-    TAIL_DECISION_RATIO,
     TTL_WAIT_RATIO_MIN,
 )
+from baton.sampling import near_decision_wait
 from baton.schema import SUBSCRIPTION
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    import polars as pl
     from numpy.typing import NDArray
 
     from baton.findings.pools import Pool
 
-DROP_HEAD, REJECT_PUBLISH, TTL = "drop-head", "reject-publish", "ttl"
+TTL = "ttl"
 WAITS, TAKEN, EVICTED, REFUSED, EXPIRED = 0, 1, 2, 3, 4  # as `replay_kernel` has them, which is imported where it runs
 UNBOUNDED = 2**62
 PREFETCHES = (0, 1, 2, 4, 10, 20, 50, 100, 250)
 """Messages that the consumers have in hand together: none but the one at work (0: it is taken when its receipt starts;
 1: as soon as the one before it is done), then as many as there are workers, or as clients fetch by default."""
 _SIMPLE = PREFETCHES[:2]
-_TAIL_DECISIONS_NS = (10 * SECOND_NS, 30 * SECOND_NS, 60 * SECOND_NS)
-"""When tail samplers decide by default, and as commonly set."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,7 +235,7 @@ def _judged(about: Sequence[tuple[Pool, Replay]]) -> Found:
     others = [one for one in tried if one.hypothesis.policy != best.hypothesis.policy]
     rival = max(others, key=lambda one: one.fit, default=None)
     clear = rival is None or (rival.fit < REPLAY_FIT_MIN and 1 - rival.fit >= REPLAY_RIVAL_RATIO_MIN * (1 - best.fit))
-    return Found(best, rival, best.fit >= REPLAY_FIT_MIN and clear, pool)
+    return Found(best, rival, best.fit >= REPLAY_FIT_MIN and clear and not _tail(best), pool)
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,12 +282,14 @@ def _policies(pool: Pool, prefetch: int) -> Iterator[Replay]:
         return
     depth, wait = int(np.median(amid.depths)), int(np.median(amid.waits))
     if depth >= QUEUE_DEPTH_MIN:
-        for policy in (DROP_HEAD, REJECT_PUBLISH):
-            yield _climbed(bench, Hypothesis(policy, depth + 1, prefetch), max(depth // 16, 1), 1, amid.depths)
+        for policy in _possible(pool):
+            starts = _starts(Hypothesis(policy, depth + 1, prefetch), pool.known.limit)
+            yield _climbed(bench, starts, max(depth // 16, 1), 1, amid.depths)
     ceiling = int(np.quantile(amid.waits, 0.9))
     if wait >= TTL_WAIT_RATIO_MIN * ceiling > 0:
-        found = _climbed(bench, Hypothesis(TTL, ceiling, prefetch), ceiling // 25, max(ceiling // 400, 1), amid.depths)
-        if wait >= TTL_WAIT_RATIO_MIN * found.hypothesis.bound and not _tail(found.hypothesis.bound):
+        starts = _starts(Hypothesis(TTL, ceiling, prefetch), pool.known.ttl_ns)
+        found = _climbed(bench, starts, ceiling // 25, max(ceiling // 400, 1), amid.depths)
+        if wait >= TTL_WAIT_RATIO_MIN * found.hypothesis.bound:
             yield found
 
 
@@ -296,9 +300,22 @@ def _prioritised(pool: Pool, first: tuple[str, str]) -> Iterator[Replay]:
     if len(amid.depths) < REPLAY_SURVIVORS_MIN or np.median(amid.depths) < QUEUE_DEPTH_MIN:
         return
     limit = int(np.median(amid.depths)) + 1
-    for policy in (DROP_HEAD, REJECT_PUBLISH):
-        start = Hypothesis(policy, limit, _SIMPLE[1], first)
-        yield _climbed(bench, start, max(limit // 16, 1), 1, amid.depths)
+    for policy in _possible(pool):
+        starts = _starts(Hypothesis(policy, limit, _SIMPLE[1], first), pool.known.limit)
+        yield _climbed(bench, starts, max(limit // 16, 1), 1, amid.depths)
+
+
+def _possible(pool: Pool) -> tuple[str, ...]:
+    """The policies of a limit that the broker's word leaves room for."""
+    if pool.known.unlimited:
+        return ()
+    both = (DROP_HEAD, REJECT_PUBLISH)
+    return (pool.known.policy,) if pool.known.policy in both else both
+
+
+def _starts(told: Hypothesis, said: int) -> tuple[Hypothesis, ...]:
+    """What depths or waits tell, and the bound that the broker says, if it does (not 0)."""
+    return (told, replace(told, bound=said)) if said else (told,)
 
 
 def _kinds(pool: Pool) -> Iterator[tuple[str, str]]:
@@ -314,9 +331,15 @@ def _kinds(pool: Pool) -> Iterator[tuple[str, str]]:
                     yield column, value
 
 
-def _tail(ttl_ns: int) -> bool:
-    """Whether tail sampling would draw the same ceiling: it cuts the spans that come after its decision."""
-    return any(abs(ttl_ns - decision) <= TAIL_DECISION_RATIO * decision for decision in _TAIL_DECISIONS_NS)
+def _tail(found: Replay) -> bool:
+    """Whether it is a TTL where tail sampling may have drawn the ceiling, and the broker does not say that TTL itself.
+
+    It stands as a rival all the same: what a TTL explains as well, no limit is convicted of.
+    """
+    ttl_ns, said_ns = found.hypothesis.bound, found.pool.known.ttl_ns
+    if found.hypothesis.policy != TTL or abs(ttl_ns - said_ns) <= DECISION_WAIT_SLACK * ttl_ns:
+        return False
+    return bool(pl.select(near_decision_wait(pl.lit(ttl_ns))).item())
 
 
 @dataclass(frozen=True, slots=True)
@@ -341,16 +364,16 @@ def _amid(bench: _Bench, counted: NDArray[np.bool_]) -> _Amid:
     return _Amid(np.maximum(behind, 0), np.maximum(taken - pool.arrive[order], 0))
 
 
-def _climbed(bench: _Bench, start: Hypothesis, step: int, finest: int, depths: NDArray[np.int64]) -> Replay:
-    """The best bound from `start` on: steps that halve while no neighbour is better."""
+def _climbed(bench: _Bench, starts: Sequence[Hypothesis], step: int, finest: int, depths: NDArray[np.int64]) -> Replay:
+    """The best bound from the best of `starts` on: steps that halve while no neighbour is better."""
     known: dict[int, Replay] = {}
 
     def at(bound: int) -> Replay:
         if bound not in known:
-            known[bound] = _scored(bench, replace(start, bound=bound), depths)
+            known[bound] = _scored(bench, replace(starts[0], bound=bound), depths)
         return known[bound]
 
-    best = at(start.bound)
+    best = max((at(one.bound) for one in starts), key=lambda one: one.fit)
     while step >= finest:
         near = [at(bound) for bound in (best.hypothesis.bound - step, best.hypothesis.bound + step) if bound > 1]
         better = max(near, key=lambda one: one.fit)

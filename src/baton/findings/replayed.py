@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from baton.findings import occupants
-from baton.findings.pools import pools
+from baton.findings import occupants, whatif
+from baton.findings.pools import REJECT_PUBLISH, pools
 from baton.findings.queues import crowding, limits
-from baton.findings.replay import REJECT_PUBLISH, TTL, Found, Hypothesis, investigate
+from baton.findings.replay import TTL, Found, Hypothesis, investigate
 from baton.limits import REPLAY_SUPPORT_MIN, SENDERS_MAX
 from baton.schema import SUBSCRIPTION
 
@@ -36,6 +36,7 @@ FITS = pl.Schema(
         "runner_up_fit": pl.Float64(),
         "replayed": pl.String(),
         "mixed": pl.String(),
+        "remedy": pl.String(),
     }
 )
 """One row a subscription whose losses something explains.
@@ -45,6 +46,8 @@ messages that came through amid the losses; null for a TTL. `policy` (drop-head,
 `ttl_ns`, `prefetch` (messages that the consumers have in hand), `first` (the kind of message with the higher priority;
 null where none has), `fit`, `runner_up` (the best hypothesis of another policy) and its fit are the replay's, null
 where only the depths of the survivors tell. `replayed` says it in a sentence; `mixed`, which flows share the queue.
+`remedy` is sender where the queue refuses, and by the replay no change of it but only its senders' retries would have
+saved what it refused; else queue.
 """
 
 
@@ -122,6 +125,7 @@ def _row(subscription: tuple[str, ...], found: Found, critical: Collection[str])
         "runner_up_fit": None if rival is None else rival.fit,
         "replayed": _sentence(found),
         "mixed": _mixed(found, critical),
+        "remedy": _remedy(found, critical),
     }
     return pl.DataFrame([row], schema=FITS)
 
@@ -165,12 +169,22 @@ def _mixed(found: Found, critical: Collection[str]) -> str | None:
     first = sorted(set(types.drop_nulls()) & set(critical))
     others = found.pool.rows.filter(~types.is_in(first).fill_null(value=False))["service"].unique().sort().to_list()
     held = found.pool.rows["proof"] == "sidelined"
-    if not first or not others or held.any():
+    guarded = found.pool.known.guarded
+    if not first or not others or held.any() or guarded:
         return None
+    word = "as far as spans tell" if guarded is None else "by the broker's word"
     return (
         f"{', '.join(first)} (critical) and other messages of {', '.join(others[:SENDERS_MAX])} share this queue; it "
-        f"is bounded and, as far as spans tell, knows no priorities and has no dead-letter exchange"
+        f"is bounded and, {word}, knows no priorities and has no dead-letter exchange"
     )
+
+
+def _remedy(found: Found, critical: Collection[str]) -> str:
+    mine = found.pool.rows["journey_type"].is_in(list(critical)).fill_null(value=False).to_numpy()
+    # A queue that evicts is its owner's to change, before any sender can know of a loss.
+    if found.best.hypothesis.policy == REJECT_PUBLISH and whatif.tried(found, mine).best == whatif.RETRY:
+        return "sender"
+    return "queue"
 
 
 def _states(
@@ -196,7 +210,9 @@ def _states(
 def _named(convicted: dict[tuple[str, ...], Found]) -> Iterator[tuple[str, Found]]:
     """Each with a name for its queue: by facts or the receiver's word, else its channels."""
     for one in convicted.values():
-        yield " + ".join(one.pool.rows["channel"].unique().sort()[:SENDERS_MAX]), one
+        queues = one.pool.rows["queue"].drop_nulls().unique()
+        names = queues if len(queues) == 1 else one.pool.rows["channel"].unique().sort()
+        yield " + ".join(names[:SENDERS_MAX]), one
 
 
 def _shares(held: pl.DataFrame) -> pl.DataFrame:

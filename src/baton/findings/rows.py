@@ -12,6 +12,9 @@ from baton.schema import HANDOFFS, UNSAID
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+ROW_ID = ("kind", "trace_id", "span_id", "subscription")
+"""What a row's `handoff_id` is made of."""
+
 
 def public(rows: pl.DataFrame, spans: pl.DataFrame, as_of_ns: int) -> pl.DataFrame:
     """HANDOFFS, sorted by `sent_at, handoff_id`.
@@ -26,7 +29,7 @@ def public(rows: pl.DataFrame, spans: pl.DataFrame, as_of_ns: int) -> pl.DataFra
     """
     ids = spans.select("trace_id", "span_id")
     rows = rows.with_columns(*_hex(ids, rows["send"], ""), *_hex(ids, rows["row"], "receive_"))
-    rows = rows.with_columns(digests(rows, ("kind", "trace_id", "span_id", "subscription")).alias("handoff_id"))
+    rows = rows.with_columns(digests(rows, ROW_ID).alias("handoff_id"))
     rows = _resubmitted(identify(rows)).with_columns(*_places(), *_times(as_of_ns), pl.col("step").alias("receipt"))
     return rows.select(pl.col(column.name).cast(column.dtype) for column in HANDOFFS.columns).sort(
         "sent_at", "handoff_id"

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 import polars as pl
 
-from baton.findings.replay import DROP_HEAD, REJECT_PUBLISH, Queue, Run, ranks, rooms, run
+from baton.findings.pools import DROP_HEAD, REJECT_PUBLISH
+from baton.findings.replay import Queue, Run, ranks, rooms, run
 from baton.limits import RETRIES_MAX, RETRY_FIRST_NS, WHATIF_AGREEMENT_MIN, WHATIF_LIMIT_RATIO_MAX
 
 if TYPE_CHECKING:
@@ -270,8 +271,8 @@ def _recommended(outcomes: pl.DataFrame, agreement: float) -> tuple[str | None, 
             continue
         if name == LARGER and row["limit"] > WHATIF_LIMIT_RATIO_MAX * was["limit"]:
             continue
-        return name, f"it would have lost none of the {was[column]:,} {what} that were lost"
+        return name, f"by the replay it loses none of the {was[column]:,} {what} that the queue as it was loses"
     return None, (
-        f"none of these would have saved all {was[column]:,} {what} that were lost, in time and within a limit of "
-        f"{WHATIF_LIMIT_RATIO_MAX} times as many"
+        f"by the replay none of these saves all {was[column]:,} {what} that the queue as it was loses, in time and "
+        f"within {WHATIF_LIMIT_RATIO_MAX} times its limit"
     )

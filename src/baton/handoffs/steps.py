@@ -72,7 +72,7 @@ def judge(
         Rows in the words of `verdict.judge`, of kind step: `send` is the row of the last step's span, there is no
         receipt, `subscription` and `services` are the next step's.
     """
-    settled = _unexplained(_settled(passages, watched), rows)
+    settled = _unexplained(_settled(_kept(passages, watched), watched), rows)
     found = list(episodes(settled, spans))
     if found:
         gone = elsewhere(settled, [one.step for one in found], spans, journeys)
@@ -115,6 +115,22 @@ def _within(settled: pl.DataFrame, found: list[Episode]) -> pl.DataFrame:
         .sort("deadline_at_ns", "step")
         .unique("send", keep="first", maintain_order=True)
     )
+
+
+def _kept(passages: pl.DataFrame, watched: Watched) -> pl.DataFrame:
+    """Without the steps whose service, or next, or who hands over to it, is declared as sampled by tail.
+
+    What such a sampler kept depends on how the journey ended: it makes stops, and hides them.
+    """
+    if watched.tails.is_empty():
+        return passages
+    parties = pl.concat_list("service", "to_service", pl.col("via").fill_null([]))
+    thinned = (
+        passages.select("step", "environment", parties.alias("party"))
+        .explode("party")
+        .join(watched.tails, left_on=["environment", "party"], right_on=["environment", "service"], how="semi")
+    )
+    return passages.join(thinned.select("step").unique(), on="step", how="anti", maintain_order="left")
 
 
 def _settled(passages: pl.DataFrame, watched: Watched) -> pl.DataFrame:

@@ -24,6 +24,8 @@ _WHEREABOUTS = {
     "parked": "parked in another queue",
     "unknown": "whereabouts unknown",
 }
+_REPLAYED = ("overflow", "expired")
+"""Causes of which a replay may tell what would have saved the messages."""
 _STORE_DEFAULT = Path("baton-store")
 
 
@@ -61,7 +63,8 @@ def facts(finding: Finding) -> list[tuple[str, str]]:
         ("sender", _team(finding.from_team, finding.from_services)),
         ("channel", _channel(finding)),
         ("receiver", "unknown" if finding.to_team is None else _team(finding.to_team, finding.to_services)),
-        ("crowded by", _crowding(finding)),
+        # Where somebody is accountable, the reason says who filled the queue.
+        ("crowded by", None if finding.accountable_why else _crowding(finding)),
         ("sent", _sent(finding)),
         ("changed", "; ".join(finding.changed)),
         ("now", _now(finding)),
@@ -85,7 +88,8 @@ def commands(finding: Finding, store: Path) -> list[str]:
     """What to type to see its exemplars and its work list; a store that is not the default one is named."""
     at = "" if store == _STORE_DEFAULT else f" --store {shlex.quote(str(store))}"
     seen = [f"baton journey {shlex.quote(trace_id)}{at}" for trace_id in finding.exemplars]
-    return [*seen, f"baton recover {shlex.quote(name(finding))}{at}"]
+    saved = [f"baton whatif --finding {shlex.quote(name(finding))}{at}"] if finding.cause in _REPLAYED else []
+    return [*seen, *saved, f"baton recover {shlex.quote(name(finding))}{at}"]
 
 
 def name(finding: Finding) -> str:
@@ -119,8 +123,9 @@ def _crowded(finding: Finding) -> str:
     """Who held most of the queue, where that was another than the senders."""
     if not finding.crowding or finding.crowding[0][0] in finding.from_services:
         return ""
-    service, _, share = finding.crowding[0]
-    return f" while {service} held {share:.0%} of the queue"
+    service = finding.crowding[0][0]
+    share = sum(held for sender, _, _, held in finding.crowding if sender == service)
+    return f" while {service} held {share:.0%} of {finding.queue or 'the queue'}"
 
 
 def _team(team: str, services: tuple[str, ...]) -> str:
@@ -148,7 +153,10 @@ def _channel(finding: Finding) -> str:
 
 def _crowding(finding: Finding) -> str:
     """The senders whose messages filled the queue."""
-    shares = [f"{service} ({team}) held {share:.0%}" for service, team, share in finding.crowding]
+    shares = [
+        f"{service} ({team}{f', {urgency}' if urgency else ''}) held {share:.0%}"
+        for service, team, urgency, share in finding.crowding
+    ]
     return ", ".join(shares) + (" of the queue" if shares else "")
 
 
@@ -164,7 +172,10 @@ def _sent(finding: Finding) -> str:
 
 def _now(finding: Finding) -> str:
     """Where they are now."""
-    return ", ".join(f"{count:,} {_WHEREABOUTS[state]}" for state, count in finding.dispositions.items() if count)
+    told = dict(_WHEREABOUTS)
+    if finding.cause in _REPLAYED and finding.verdict == "dropped":
+        told["unknown"] = f"no longer in {finding.queue or 'the queue'}: gone, unless it has a dead-letter exchange"
+    return ", ".join(f"{count:,} {told[state]}" for state, count in finding.dispositions.items() if count)
 
 
 def _journeys(finding: Finding) -> str:

@@ -41,7 +41,8 @@ class Finding:
         since: rows of the boundary that came through since the last one.
         exemplars: trace ids, at most EXEMPLARS_MAX.
         evidence: sentences with the figures that convict.
-        crowding: (service, team, share of the queue from 0 to 1) of the senders that crowded it out, largest first.
+        crowding: (service, team, criticality or None, share of the queue from 0 to 1) of the senders that crowded it
+            out, largest first.
         journey_types: (name, owner, rows) of the declared journey types that it hit, most rows first.
         customers: distinct ones among the journeys hit; None where no span names one.
         segments: (segment, journeys), most first.
@@ -80,7 +81,7 @@ class Finding:
     since: int
     exemplars: tuple[str, ...]
     evidence: tuple[str, ...]
-    crowding: tuple[tuple[str, str, float], ...]
+    crowding: tuple[tuple[str, str, str | None, float], ...]
     journey_types: tuple[tuple[str, str, int], ...]
     customers: int | None
     segments: tuple[tuple[str, int], ...]
@@ -238,9 +239,11 @@ class WhatIf:
         crowding: (service, team, share of the queue when it lost critical messages, else any), largest first.
         agreement: of the losses in truth and in the model of the queue as it was (Jaccard).
         savings: the alternatives, the queue as it was first.
+        unlimited: of the alternatives the queue without limit; None where it had none.
         best: the one that is recommended; None where none is.
         why: in a sentence.
         owner: who can make the change; None where nobody is known.
+        sized: the mean size of its messages in bytes, and how many of their sends say one; None where none does.
     """
 
     queue: str
@@ -256,6 +259,8 @@ class WhatIf:
     crowding: tuple[tuple[str, str, float], ...]
     agreement: float
     savings: tuple[Saving, ...]
+    unlimited: Saving | None
     best: str | None
     why: str
     owner: str | None
+    sized: tuple[int, int] | None

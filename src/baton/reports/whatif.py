@@ -21,15 +21,15 @@ _ASSUMED = (
 )
 
 
-def as_text(answers: Sequence[WhatIf], *, width: int, color: bool) -> str:
-    """The answers as text of at most `width` columns."""
-    return render(_parts(answers), width=width, color=color)
+def as_text(answers: Sequence[WhatIf], why: str, *, width: int, color: bool) -> str:
+    """The answers as text of at most `width` columns; where there are none, why."""
+    return render(_parts(answers, why), width=width, color=color)
 
 
-def _parts(answers: Sequence[WhatIf]) -> Iterator[RenderableType]:
+def _parts(answers: Sequence[WhatIf], why: str) -> Iterator[RenderableType]:
     """Queue by queue."""
     if not answers:
-        yield line("No replay explains a loss in this window: there is nothing to try, and nothing is recommended.")
+        yield line(f"Nothing to try, and nothing is recommended: {why}.")
     for number, answer in enumerate(answers):
         if number:
             yield ""
@@ -97,7 +97,35 @@ def _change(answer: WhatIf) -> Iterator[RenderableType]:
 def _warnings(answer: WhatIf) -> Iterator[str]:
     """How near the model is, and which alternatives would have made it worse."""
     was = answer.savings[0]
-    yield f"the model of the queue as it was loses {was.lost:,}, to {answer.agreement:.0%} the messages lost in truth"
+    yield (
+        f"the model of the queue as it was loses {was.lost:,} messages; of those lost in truth, in the model or in "
+        f"both, {answer.agreement:.0%} are lost in both"
+    )
+    yield from _memory(answer)
     worse = [one for one in answer.savings[1:] if (one.lost_critical or 0) > (was.lost_critical or 0)]
-    for one in worse:
-        yield f"{one.alternative}: worse, {one.lost_critical:,} critical messages lost instead of {was.lost_critical:,}"
+    if worse:
+        told = "; ".join(f"{one.alternative} ({one.lost_critical:,})" for one in worse)
+        yield f"worse for the critical flow, which lost {was.lost_critical:,}: {told}"
+
+
+def _memory(answer: WhatIf) -> Iterator[str]:
+    """What a queue without limit would have held."""
+    free = answer.unlimited
+    if free is None:
+        return
+    if answer.sized is None:
+        yield f"{free.alternative}: {free.peak:,} messages at most; how much memory they take, no span says"
+        return
+    mean, count = answer.sized
+    yield (
+        f"{free.alternative}: {free.peak:,} messages at most, {_size(free.peak * mean)} without the broker's own "
+        f"overhead (mean size {_size(mean)}, as {count:,} sends say)"
+    )
+
+
+def _size(count: int) -> str:
+    """`1.2 MB`; powers of 1,000."""
+    for unit, scale in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
+        if count >= scale:
+            return f"{count / scale:,.1f} {unit}"
+    return f"{count} B"

@@ -6,7 +6,7 @@ import pytest
 from baton.findings.accountable import hold
 from baton.schema import SUBSCRIPTION
 
-_NAMES = ("verdict", "cause", "confidence", "from_team", "to_team", "channel_team", "crowder", "crowder_team")
+_NAMES = ("verdict", "cause", "confidence", "from_team", "to_team", "channel_team", "crowder", "crowder_team", "remedy")
 _OWNED = {
     "verdict": "dropped",
     "confidence": "inferred",
@@ -18,6 +18,7 @@ _OWNED = {
     "channel_team": "queue",
     "crowder": "ticks",
     "crowder_team": "crowder",
+    "remedy": "queue",
 }
 
 
@@ -33,6 +34,8 @@ def held(**row: str | None) -> tuple[str | None, str | None]:
     [
         ({"cause": "overflow"}, "queue"),
         ({"cause": "overflow", "channel_team": "unowned"}, "crowder"),
+        ({"cause": "overflow", "remedy": "sender"}, "sender"),
+        ({"cause": "overflow", "remedy": "sender", "from_team": "unowned"}, "queue"),
         ({"cause": "rejected"}, "receiver"),
         ({"cause": "receiver_down", "verdict": "stuck"}, "receiver"),
         ({"cause": "call_lost", "channel_team": None}, "receiver"),

@@ -7,6 +7,7 @@ import pytest
 
 import incident
 from baton.findings.accountable import because
+from baton.findings.crowded import crowding
 from baton.findings.group import group
 from baton.findings.impact import MEASURES, cost
 from baton.findings.said import JOURNEY
@@ -17,19 +18,27 @@ NO_CROWD = pl.DataFrame(schema={**dict.fromkeys((*SUBSCRIPTION, "sender"), pl.St
 KINDS = pl.DataFrame({"journey_type": ["trade-confirmation"], "owner": ["wealth"], "criticality": ["critical"]})
 
 
-def grouped(*rows: dict[str, Any], crowding: pl.DataFrame = NO_CROWD) -> list[dict[str, Any]]:
-    """The findings among these handoffs."""
+def grouped(
+    *rows: dict[str, Any], usual: pl.DataFrame = NO_CROWD, held: tuple[tuple[str, str, str | None, int], ...] = ()
+) -> list[dict[str, Any]]:
+    """The findings among these handoffs; `held` is (handoff, sender, journey type, messages) of replayed losses."""
     frame = pl.DataFrame(rows, schema=HANDOFFS.schema).sort("sent_at", "handoff_id")
     unmeasured = pl.DataFrame(schema=dict.fromkeys((*JOURNEY, *MEASURES), pl.String()))
-    costs = cost(frame.filter(pl.col("finding_id").is_not_null()), unmeasured)
-    return group(frame, costs, crowding, {"market-data": "market-data"}, KINDS).to_dicts()
+    lost = frame.filter(pl.col("finding_id").is_not_null())
+    then = pl.DataFrame(
+        held,
+        schema={**dict.fromkeys(("handoff_id", "sender", "journey_type"), pl.String), "held": pl.Int64},
+        orient="row",
+    )
+    crowds = crowding(then, lost, usual, {"market-data": "market-data", "trade-execution": "trading"}, KINDS)
+    return group(frame, cost(lost, unmeasured), crowds, KINDS).to_dicts()
 
 
 def test_nothing_lost_is_no_finding() -> None:
     """In the schema's columns."""
     assert grouped(delivered(1, 10)) == []
     frame = pl.DataFrame([delivered(1, 10)], schema=HANDOFFS.schema)
-    assert group(frame, pl.DataFrame(), NO_CROWD, {}, KINDS).schema == FINDINGS.schema
+    assert group(frame, pl.DataFrame(), NO_CROWD, KINDS).schema == FINDINGS.schema
 
 
 def test_a_finding_is_counted_among_its_boundary() -> None:
@@ -76,7 +85,7 @@ def test_duplicates_are_resubmissions_and_what_was_handled_again() -> None:
 def test_the_crowd_of_an_overflow_is_named() -> None:
     """Of its own channel, the largest share first, each sender once."""
     place = {"tenant": "default", "environment": "prod", "broker": "", "channel": "wealth.events"}
-    crowding = pl.DataFrame(
+    usual = pl.DataFrame(
         [
             {**place, "subscription": "one", "sender": "market-data", "share": 0.9},
             {**place, "subscription": "two", "sender": "market-data", "share": 0.7},
@@ -85,7 +94,7 @@ def test_the_crowd_of_an_overflow_is_named() -> None:
         ],
         schema=NO_CROWD.schema,
     )
-    found = grouped(row(1), row(2, cause="unknown", finding_id="0" * 32), crowding=crowding)
+    found = grouped(row(1), row(2, cause="unknown", finding_id="0" * 32), usual=usual)
     overflow, unknown = sorted(found, key=lambda one: one["cause"])
     assert [(one["service"], one["team"], one["share"]) for one in overflow["crowding"]] == [
         ("market-data", "market-data", 0.9),
@@ -94,13 +103,41 @@ def test_the_crowd_of_an_overflow_is_named() -> None:
     assert unknown["crowding"] == []
 
 
+def test_the_crowd_is_that_of_the_findings_own_losses() -> None:
+    """By sender and criticality, over the places at the moments at which a replay lost just these."""
+    mine, other = row(1), row(2, finding_id="0" * 32, from_team="market-data", from_service="market-data")
+    held = (
+        (mine["handoff_id"], "market-data", None, 45),
+        (mine["handoff_id"], "trade-execution", "trade-confirmation", 4),
+        (mine["handoff_id"], "trade-execution", "statement", 1),
+        (other["handoff_id"], "trade-execution", "trade-confirmation", 50),
+    )
+    found = {one["finding_id"]: one for one in grouped(mine, other, held=held)}
+    assert [tuple(one.values()) for one in found[mine["finding_id"]]["crowding"]] == [
+        ("market-data", "market-data", None, 0.9),
+        ("trade-execution", "trading", "critical", 0.08),
+        ("trade-execution", "trading", None, 0.02),
+    ]
+    assert found["0" * 32]["crowding"][0]["share"] == 1
+
+
 @pytest.mark.parametrize(
     ("finding", "why"),
     [
-        ({}, "messaging owns notify-q: its limit and its isolation decide what is lost; it was filled by market-data"),
+        (
+            {},
+            "messaging owns notify-q: its limit and its isolation decide what is lost; at those moments market-data",
+        ),
         (
             {"channel_team": "unowned", "accountable_team": "market-data"},
-            "market-data sends most into notify-q, which nobody owns; it was filled by market-data",
+            "market-data sends most into notify-q, which nobody owns; at those moments market-data (market-data)",
+        ),
+        (
+            {"accountable_team": "trading"},
+            (
+                "trading owns trade-execution: by the replay, retries would have saved what was refused, and no change "
+                "of messaging's notify-q would; at those moments market-data (market-data) held 93% of it"
+            ),
         ),
         ({"cause": "expired"}, "messaging owns notify-q, which lets messages expire"),
         (

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 import pytest
 
+from baton.ownership.catalog import Catalog
 from model_queue import Flow, Slow, flooded
 from recording import Recording, analysed
 
@@ -133,3 +134,53 @@ def test_who_held_the_queue_is_counted_from_the_model() -> None:
     assert sum(shares.values()) == pytest.approx(1)
     assert shares["ticks"] > 0.9
     assert answer.depths.group_by("at_ns").agg(pl.col("held").sum())["held"].max() <= 40
+
+
+SLOWLY = (Flow("trades", 2, end=60), Flow("ticks", 18, 5, 40))
+"""A flood at a receiver that takes ten a second."""
+
+
+def tenth(chance: random.Random) -> float:
+    """Seconds that a receipt takes."""
+    return chance.uniform(0.095, 0.105)
+
+
+def declared(**queue: Any) -> Catalog:  # noqa: ANN401 - the keys of a declared queue
+    """The queue `events`, as its owner declares it."""
+    return Catalog.model_validate({"version": "1", "queues": [{"name": "events", **queue}]})
+
+
+def test_no_ttl_is_told_where_tail_sampling_draws_the_same_ceiling() -> None:
+    """Within a tenth of a usual decision wait only the broker's word makes a ceiling a TTL; elsewhere spans do."""
+    found = {}
+    for ttl in (9.4, 13.0):
+        recording = Recording()
+        flooded(recording, SLOWLY, Slow(ttl=ttl), took=tenth)
+        found[ttl] = list(analysed(recording).replayed.queues.values())
+        if ttl < 10:
+            (told,) = analysed(recording, catalog=declared(ttl="9.4s")).replayed.queues.values()
+            assert told.best.hypothesis.policy == "ttl"
+    assert found[9.4] == []
+    assert [one.best.hypothesis.policy for one in found[13.0]] == ["ttl"]
+
+
+def test_the_brokers_word_bounds_what_is_tried() -> None:
+    """Its queue gives the pool, its policy rules out the other one; without it both are tried."""
+    recording = Recording()
+    flooded(recording, TWO, Slow(limit=40))
+    (alone,) = analysed(recording).replayed.queues.values()
+    assert alone.rival is not None
+    assert alone.rival.hypothesis.policy == "reject-publish"
+    ((name, found),) = analysed(recording, catalog=declared(limit="40")).replayed.queues.items()
+    assert (name, found.pool.scope, found.pool.known.limit) == ("events", "queue", 40)
+    assert found.rival is not None
+    assert found.rival.hypothesis.policy == "ttl"
+    assert found.best.hypothesis.bound == 40
+
+
+def test_a_wrong_word_convicts_nobody() -> None:
+    """A declared limit that the messages do not show is no proof of one."""
+    recording = Recording()
+    flooded(recording, TWO, Slow(limit=40))
+    rows = analysed(recording, catalog=declared(limit="400")).handoffs
+    assert set(rows.filter(pl.col("verdict") == "dropped")["cause"]) == {"unknown"}

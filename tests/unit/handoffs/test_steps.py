@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 import pytest
 
+from baton.ownership.catalog import Catalog
 from baton.schema import FACTS
 from recording import CLIENT, SERVER, Recording, Span, judged, ns, of
 
@@ -162,3 +163,11 @@ def test_a_step_that_came_later_does_not_indict_what_was_before() -> None:
         if at >= END:
             recording.receive("audit", at + 0.2, under=send)
     assert judged(recording).filter(kind="step").is_empty()
+
+
+@pytest.mark.parametrize("service", ["check", "gate", "desk"])
+def test_a_tail_sampled_party_makes_no_stop(service: str) -> None:
+    """What such a sampler keeps depends on how a journey ended: no stop is told from it, whichever side it is."""
+    recording, _ = recorded()
+    catalog = Catalog.model_validate({"version": "1", "services": [{"name": service, "sampling": "tail"}]})
+    assert judged(recording, catalog=catalog).filter(kind="step").is_empty()

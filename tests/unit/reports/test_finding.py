@@ -19,7 +19,7 @@ FOUND = incident.OVERFLOW
             FOUND,
             (
                 "27 of 60 handoffs from trading to notification over wealth.events were dropped "
-                "while market-data held 93% of the queue: overflow (inferred)"
+                "while market-data held 93% of notify-q: overflow (inferred)"
             ),
         ),
         (
@@ -40,7 +40,7 @@ FOUND = incident.OVERFLOW
                 from_team="unowned",
                 from_services=("batch", "eod"),
                 channel="q",
-                crowding=(("eod", "unowned", 0.9),),
+                crowding=(("eod", "unowned", None, 0.9),),
             ),
             "1,234 of 5,678 handoffs from unowned batch, eod to notification over q were dropped: overflow (inferred)",
         ),
@@ -66,7 +66,10 @@ def test_facts_name_the_four_teams() -> None:
     assert known["sender"] == "trading (trade-execution)"
     assert known["channel"] == "messaging (wealth.events, queue notify-q)"
     assert known["receiver"] == "notification (notification)"
-    assert known["crowded by"].startswith("market-data (market-data) held 93%")
+    assert "crowded by" not in known
+    assert dict(facts(replace(FOUND, accountable_why=None)))["crowded by"] == (
+        "market-data (market-data) held 93%, trade-execution (trading, critical) held 7% of the queue"
+    )
     assert known["because"] == FOUND.accountable_why
     assert known["resent"] == "4 by the customers themselves: look for duplicates"
     assert "ask next" not in known
@@ -128,5 +131,7 @@ def test_by_boundary_keeps_worst_first() -> None:
 def test_commands_name_a_store_that_is_not_the_default() -> None:
     """A command can be pasted as it stands: whatever the store is called, a shell reads it as one word."""
     assert commands(FOUND, STORE_DEFAULT)[0] == f"baton journey {incident.TRACES[0]}"
+    assert commands(FOUND, STORE_DEFAULT)[-2] == f"baton whatif --finding {FOUND.finding_id[:12]}"
+    assert not any("whatif" in one for one in commands(replace(FOUND, cause="rejected"), STORE_DEFAULT))
     assert commands(FOUND, STORE_DEFAULT)[-1] == f"baton recover {FOUND.finding_id[:12]}"
     assert commands(FOUND, Path("/srv/my store"))[0] == f"baton journey {incident.TRACES[0]} --store '/srv/my store'"
