@@ -75,7 +75,7 @@ def test_pairing_gives_what_the_schema_says(paired: Paired) -> None:
 
 def test_spans_keep_their_columns_and_gain_the_sightings(paired: Paired) -> None:
     """What repair, conventions and ownership add is SIGHTINGS and nothing else."""
-    added = {name: dtype for name, dtype in paired.spans.schema.items() if name not in SPANS.names}
+    added = {name: dtype for name, dtype in paired.spans.lazy().collect_schema().items() if name not in SPANS.names}
     assert added == dict(SIGHTINGS.schema)
 
 

@@ -9,7 +9,12 @@ import pytest
 from baton import limits
 
 SOURCE = Path(limits.__file__)
-BOUNDS = {name: value for name, value in vars(limits).items() if name.isupper()}
+SEVERAL = {
+    name: value if isinstance(value, tuple) else (value,) for name, value in vars(limits).items() if name.isupper()
+}
+BOUNDS = {
+    f"{name} {place}".removesuffix(" 0"): value for name, told in SEVERAL.items() for place, value in enumerate(told)
+}
 
 
 def relation_broken_by(name: str, value: float) -> str | None:
