@@ -6,6 +6,7 @@ Each arrow is one function from frames to a frame; this module is the only place
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, cast
 
 import polars as pl
@@ -18,7 +19,8 @@ from baton.findings.changes import changes
 from baton.findings.crowded import crowded
 from baton.findings.group import group
 from baton.findings.replayed import Replayed, replayed
-from baton.findings.rows import public
+from baton.findings.episodes import LOST
+from baton.findings.rows import OF_LOST, OF_ROWS, public
 from baton.findings.told import told
 from baton.handoffs import calls as call_law
 from baton.handoffs import steps as step_law
@@ -76,12 +78,12 @@ class Paired:
     outages: pl.DataFrame
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Analysis:
     """The answer.
 
     Attributes:
-        handoffs: HANDOFFS.
+        told: HANDOFFS as a query, in no order: a column costs only where it is read.
         spans: as in `Paired`.
         journeys: JOURNEYS.
         hot: hot journey keys, see `journeys.stitch.stitch`.
@@ -94,7 +96,7 @@ class Analysis:
         version: of the expectations used; null where there were none.
     """
 
-    handoffs: pl.DataFrame
+    told: pl.LazyFrame
     spans: pl.DataFrame
     journeys: pl.DataFrame
     hot: pl.DataFrame
@@ -104,6 +106,11 @@ class Analysis:
     replayed: Replayed
     unnamed: pl.DataFrame
     version: str | None
+
+    @cached_property
+    def handoffs(self) -> pl.DataFrame:
+        """HANDOFFS, sorted by `sent_at, handoff_id`."""
+        return self.told.collect().sort("sent_at", "handoff_id")
 
 
 def pair_up(spans: pl.LazyFrame, catalog: Catalog, as_of_ns: int, outages: pl.DataFrame | None = None) -> Paired:
@@ -226,11 +233,17 @@ def analyze(  # noqa: PLR0913 - what it judges, and each thing it judges by
 
     critical = {kind.name for kind in catalog.journey_types if kind.criticality == "critical"}
     found = replayed(rows, pressures, _services(rows), critical)
-    names = _owners(rows, answered, stopped, catalog)
-    rows = told(pl.concat([rows, answered, stopped], how="diagonal"), paired.spans, *names)
-    rows = hold(convict(crowded(rows, found.fits, found.crowding, found.moments, names[0])))
+    names, teams = _owners(rows, answered, stopped, catalog), paired.spans["team"]
+    parts = [(part, part["verdict"].is_in(LOST)) for part in (rows, answered, stopped)]
+    lost = told(pl.concat([part.filter(is_lost) for part, is_lost in parts], how="diagonal"), teams, *names)
+    lost = crowded(lost, rows, found.fits, found.crowding, found.moments, names[0])
+    lost = hold(convict(lost), rows)
+    # What came through has nothing more to say than its public row does.
+    slim = [part.select(name for name in OF_ROWS if name in part.columns).filter(~is_lost) for part, is_lost in parts]
+    came = told(pl.concat(slim, how="diagonal"), teams, *names)
+    lost = lost.select(*came.columns, *OF_LOST)
     return Analysis(
-        handoffs=public(rows, paired.spans, as_of_ns),
+        told=public(pl.concat([came, lost], how="diagonal"), paired.spans, as_of_ns),
         spans=paired.spans,
         journeys=journeys.select("row", "journey_id"),
         hot=hot,

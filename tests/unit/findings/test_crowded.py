@@ -33,7 +33,7 @@ def laid(
         schema={**dict.fromkeys(SUBSCRIPTION, pl.String), "send": pl.UInt32, "moment_ns": pl.Int64},
         orient="row",
     )
-    found = crowded(frame, fit, crowd, moments, {"ticks": "market", "trades": "trading"})
+    found = crowded(frame, frame, fit, crowd, moments, {"ticks": "market", "trades": "trading"})
     assert found.height == len(rows)
     return found.to_dicts()
 
