@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from baton.findings.episodes import LOST, digests, identify
+from baton.findings.episodes import IDENTIFYING, LOST, digests, identify
 from baton.schema import HANDOFFS, UNSAID
 
 if TYPE_CHECKING:
@@ -58,8 +58,8 @@ def _found(rows: pl.DataFrame, ids: pl.DataFrame) -> pl.DataFrame:
     rows = rows.with_row_index("_row")
     lost = rows.filter(pl.col("verdict").is_in(LOST)).select("_row", *_identity(ids))
     lost = lost.with_columns(digests(lost, _NAMED).alias("handoff_id")).select("_row", "handoff_id")
-    found = identify(rows.join(lost, on="_row", how="left", maintain_order="left")).drop("handoff_id")
-    return found.join(_resubmitted(rows, ids), on="_row", how="left", maintain_order="left").drop("_row")
+    narrow = rows.select("_row", *IDENTIFYING).join(lost, on="_row", how="left", maintain_order="left")
+    return rows.with_columns(identify(narrow)["finding_id"]).join(_resubmitted(rows, ids), on="_row", how="left", maintain_order="left").drop("_row")
 
 
 def _identity(ids: pl.DataFrame) -> Iterator[pl.Expr]:
