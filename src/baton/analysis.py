@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import polars as pl
 
@@ -17,9 +17,9 @@ from baton.findings.accountable import hold
 from baton.findings.causes import convict
 from baton.findings.changes import changes
 from baton.findings.crowded import crowded
+from baton.findings.episodes import LOST
 from baton.findings.group import group
 from baton.findings.replayed import Replayed, replayed
-from baton.findings.episodes import LOST
 from baton.findings.rows import OF_LOST, OF_ROWS, public
 from baton.findings.told import told
 from baton.handoffs import calls as call_law
@@ -51,8 +51,8 @@ from baton.spans.conventions import normalise
 from baton.spans.repair import repair
 
 if TYPE_CHECKING:
+    from baton.looks import Spans
     from baton.ownership.catalog import Catalog
-    from baton.spans.looks import Spans
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ class Paired:
         outages: OUTAGES: when Baton itself could not take spans.
     """
 
-    spans: pl.DataFrame
+    spans: Spans
     sends: pl.DataFrame
     pairs: pl.DataFrame
     unnamed: pl.DataFrame
@@ -97,7 +97,7 @@ class Analysis:
     """
 
     told: pl.LazyFrame
-    spans: pl.DataFrame
+    spans: Spans
     journeys: pl.DataFrame
     hot: pl.DataFrame
     crowding: pl.DataFrame
@@ -122,8 +122,7 @@ def pair_up(spans: pl.LazyFrame, catalog: Catalog, as_of_ns: int, outages: pl.Da
         as_of_ns: spans that end later are unseen.
         outages: OUTAGES; None if Baton could always take spans.
     """
-    # Looks behave as a frame in all that stages ask of one.
-    mended = cast("pl.DataFrame", _mended(spans, catalog, as_of_ns))
+    mended = _mended(spans, catalog, as_of_ns)
     sent = sends(mended)
     pairs, unnamed = pair(mended, sent)
     outages = OUTAGES.empty() if outages is None else outages
@@ -272,7 +271,7 @@ def _unnamed(paired: Paired) -> pl.DataFrame:
 
 
 def _stopped(
-    rows: pl.DataFrame, spans: pl.DataFrame, journeys: pl.DataFrame, expectations: pl.DataFrame, watched: Watched
+    rows: pl.DataFrame, spans: Spans, journeys: pl.DataFrame, expectations: pl.DataFrame, watched: Watched
 ) -> pl.DataFrame:
     """The steps that journeys nearly always take next, and did not."""
     passed = steps.passages(spans, journeys, expectations)
@@ -319,7 +318,7 @@ def _measured(lost: pl.DataFrame, analysis: Analysis, catalog: Catalog) -> pl.Da
     return impact.measured(lost, analysis.spans, analysis.journeys, declared.measures(catalog))
 
 
-def _typed(spans: pl.DataFrame, journeys: pl.DataFrame, catalog: Catalog) -> pl.DataFrame:
+def _typed(spans: Spans, journeys: pl.DataFrame, catalog: Catalog) -> pl.DataFrame:
     """Adds each journey's declared type and when it was to be done, by its earliest entry."""
     if not catalog.journey_types:
         unknown = pl.lit(None, dtype=pl.String).alias("journey_type")
@@ -367,7 +366,7 @@ def _services(rows: pl.DataFrame) -> pl.DataFrame:
     return rows.select(*SUBSCRIPTION, "services").filter(pl.col("subscription").is_not_null()).unique(SUBSCRIPTION)
 
 
-def _tails(spans: pl.DataFrame, catalog: Catalog) -> pl.DataFrame:
+def _tails(spans: Spans, catalog: Catalog) -> pl.DataFrame:
     """`environment`, `service`: those declared as sampled by tail."""
     if not catalog.services:
         return pl.DataFrame(schema={"environment": pl.String, "service": pl.String})

@@ -7,7 +7,7 @@ import polars as pl
 from baton.schema import SUBSCRIPTION, UNOWNED
 
 
-def crowded(  # noqa: PLR0913 - what was lost, and each thing that may explain it
+def crowded(  # noqa: PLR0913, PLR0917 - what was lost, and each thing that may explain it
     lost: pl.DataFrame,
     rows: pl.DataFrame,
     fits: pl.DataFrame,

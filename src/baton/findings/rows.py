@@ -12,6 +12,8 @@ from baton.schema import HANDOFFS, UNSAID
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from baton.looks import Spans
+
 OF_ROWS = (
     "kind", "tenant", "environment", "send", "row", "subscription", "message_id", "correlation_id", "journey_id",
     "journey_type", "sent_ns", "received_ns", "deadline_at_ns", "expected_by", "relation", "service", "channel",
@@ -26,7 +28,7 @@ _NAMED = ["kind", "trace_id", "span_id", "subscription"]
 """What a `handoff_id` is made of."""
 
 
-def public(rows: pl.DataFrame, spans: pl.DataFrame, as_of_ns: int) -> pl.LazyFrame:
+def public(rows: pl.DataFrame, spans: Spans, as_of_ns: int) -> pl.LazyFrame:
     """HANDOFFS, in no order.
 
     A query: ids in hex and their hashes, which cost more than many a judgement, are made only where they are read.
@@ -59,7 +61,11 @@ def _found(rows: pl.DataFrame, ids: pl.DataFrame) -> pl.DataFrame:
     lost = rows.filter(pl.col("verdict").is_in(LOST)).select("_row", *_identity(ids))
     lost = lost.with_columns(digests(lost, _NAMED).alias("handoff_id")).select("_row", "handoff_id")
     narrow = rows.select("_row", *IDENTIFYING).join(lost, on="_row", how="left", maintain_order="left")
-    return rows.with_columns(identify(narrow)["finding_id"]).join(_resubmitted(rows, ids), on="_row", how="left", maintain_order="left").drop("_row")
+    return (
+        rows.with_columns(identify(narrow)["finding_id"])
+        .join(_resubmitted(rows, ids), on="_row", how="left", maintain_order="left")
+        .drop("_row")
+    )
 
 
 def _identity(ids: pl.DataFrame) -> Iterator[pl.Expr]:

@@ -5,17 +5,22 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import polars as pl
 
 from baton import sampling
 from baton.limits import DURATION_NS_MAX
+
+if TYPE_CHECKING:
+    from baton.looks import Spans
 
 _OF_TAKER = ["send", "taker"]
 _DONE = {"settle": "settled", "process": "processed"}
 _DELIVERY = [*_OF_TAKER, "delivery"]
 
 
-def receipts(spans: pl.DataFrame | pl.LazyFrame, pairs: pl.DataFrame) -> pl.DataFrame:
+def receipts(spans: Spans, pairs: pl.DataFrame) -> pl.DataFrame:
     """One row a (send, taker).
 
     Args:
@@ -48,7 +53,9 @@ def receipts(spans: pl.DataFrame | pl.LazyFrame, pairs: pl.DataFrame) -> pl.Data
     alone = pl.len().over("send") == 1
     several = _last(_delivered(_placed(touched.filter(~alone))))
     single = _only(touched.filter(alone).with_columns(_taker().alias("taker")))
-    return pl.concat([single, several.select(single.collect_schema().names())]).sort("send", maintain_order=True).collect()
+    return (
+        pl.concat([single, several.select(single.collect_schema().names())]).sort("send", maintain_order=True).collect()
+    )
 
 
 def _taker() -> pl.Expr:

@@ -7,10 +7,15 @@ or the `create`) stands for the send; the worst status of the nest is its status
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import polars as pl
 
 from baton import sampling
 from baton.schema import UNSAID
+
+if TYPE_CHECKING:
+    from baton.looks import Spans
 
 CLIENT = 3  # OTLP's SPAN_KIND_CLIENT
 NEST_DEPTH_MAX = 4
@@ -71,7 +76,7 @@ _OWN = (
 )
 
 
-def sends(spans: pl.DataFrame | pl.LazyFrame) -> pl.DataFrame:
+def sends(spans: Spans) -> pl.DataFrame:
     """One row a logical send.
 
     Args:
