@@ -133,6 +133,11 @@ def read(spans: pl.LazyFrame, *further: str) -> Spans:
         [hashed.drop(look), hashed.group_by("look").agg(pl.col(look).first())], engine="streaming"
     )
     numbers = looks.lazy().select(pl.col("look").alias("_hash")).with_row_index("look")
-    numbered = rows.lazy().rename({"look": "_hash"}).join(numbers, on="_hash", how="left", maintain_order="left")
-    # Lists in several chunks take a hundred times as long to put in order.
-    return Spans(numbered.drop("_hash").collect().rechunk(), looks.drop("look"))
+    look = (
+        rows.lazy().select(pl.col("look").alias("_hash")).join(numbers, on="_hash", how="left", maintain_order="left")
+    )
+    columns = {**rows.to_dict(), "look": look.collect()["look"]}
+    del rows
+    # Lists in several chunks take a hundred times as long to put in order. One column at a time: all at once would be
+    # held twice.
+    return Spans(pl.DataFrame([columns.pop(name).rechunk() for name in list(columns)]), looks.drop("look"))
