@@ -133,10 +133,9 @@ def read(spans: pl.LazyFrame, *further: str) -> Spans:
         [hashed.drop(look), hashed.group_by("look").agg(pl.col(look).first())], engine="streaming"
     )
     numbers = looks.lazy().select(pl.col("look").alias("_hash")).with_row_index("look")
-    look = (
-        rows.lazy().select(pl.col("look").alias("_hash")).join(numbers, on="_hash", how="left", maintain_order="left")
-    )
-    columns = {**rows.to_dict(), "look": look.collect()["look"]}
+    hashes = rows.lazy().select(pl.col("look").alias("_hash"))
+    placed = hashes.join(numbers, on="_hash", how="left", maintain_order="left").collect()
+    columns = {**rows.to_dict(), "look": placed["look"]}
     del rows
     # Lists in several chunks take a hundred times as long to put in order. One column at a time: all at once would be
     # held twice.

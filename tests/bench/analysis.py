@@ -1,6 +1,7 @@
 """`make bench-analysis`: a bank's spans judged, whole process, cold, from Delta; and an hour of a month.
 
-Run as a module: `python -m bench.analysis [--spans 1e6 3e6 10e6] [--days 30] [--scale 0.02] [--duckdb .venv-duckdb] [--keep FOLDER]`.
+Run as a module: `python -m bench.analysis [--spans 1e6 3e6 10e6] [--days 30] [--scale 0.02] [--duckdb .venv-duckdb]
+[--keep FOLDER]`.
 """
 
 from __future__ import annotations
