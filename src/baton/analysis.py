@@ -6,7 +6,8 @@ Each arrow is one function from frames to a frame; this module is the only place
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, cast
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 import polars as pl
 
@@ -16,10 +17,10 @@ from baton.findings.accountable import hold
 from baton.findings.causes import convict
 from baton.findings.changes import changes
 from baton.findings.crowded import crowded, crowding
-from baton.findings.episodes import digests
+from baton.findings.episodes import LOST, digests
 from baton.findings.group import group
 from baton.findings.replayed import Replayed, replayed
-from baton.findings.rows import ROW_ID, public
+from baton.findings.rows import OF_LOST, OF_ROWS, ROW_ID, public
 from baton.findings.told import told
 from baton.handoffs import calls as call_law
 from baton.handoffs import steps as step_law
@@ -50,8 +51,8 @@ from baton.spans.conventions import normalise
 from baton.spans.repair import repair
 
 if TYPE_CHECKING:
+    from baton.looks import Spans
     from baton.ownership.catalog import Catalog
-    from baton.spans.looks import Spans
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,7 @@ class Paired:
         outages: OUTAGES: when Baton itself could not take spans.
     """
 
-    spans: pl.DataFrame
+    spans: Spans
     sends: pl.DataFrame
     pairs: pl.DataFrame
     unnamed: pl.DataFrame
@@ -77,12 +78,12 @@ class Paired:
     outages: pl.DataFrame
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Analysis:
     """The answer.
 
     Attributes:
-        handoffs: HANDOFFS.
+        told: HANDOFFS as a query, in no order: a column costs only where it is read.
         spans: as in `Paired`.
         journeys: JOURNEYS.
         hot: hot journey keys, see `journeys.stitch.stitch`.
@@ -95,8 +96,8 @@ class Analysis:
         version: of the expectations used; null where there were none.
     """
 
-    handoffs: pl.DataFrame
-    spans: pl.DataFrame
+    told: pl.LazyFrame
+    spans: Spans
     journeys: pl.DataFrame
     hot: pl.DataFrame
     crowding: pl.DataFrame
@@ -105,6 +106,11 @@ class Analysis:
     replayed: Replayed
     unnamed: pl.DataFrame
     version: str | None
+
+    @cached_property
+    def handoffs(self) -> pl.DataFrame:
+        """HANDOFFS, sorted by `sent_at, handoff_id`."""
+        return self.told.collect().sort("sent_at", "handoff_id")
 
 
 def pair_up(spans: pl.LazyFrame, catalog: Catalog, as_of_ns: int, outages: pl.DataFrame | None = None) -> Paired:
@@ -116,8 +122,7 @@ def pair_up(spans: pl.LazyFrame, catalog: Catalog, as_of_ns: int, outages: pl.Da
         as_of_ns: spans that end later are unseen.
         outages: OUTAGES; None if Baton could always take spans.
     """
-    # Looks behave as a frame in all that stages ask of one.
-    mended = cast("pl.DataFrame", _mended(spans, catalog, as_of_ns))
+    mended = _mended(spans, catalog, as_of_ns)
     sent = sends(mended)
     pairs, unnamed = pair(mended, sent)
     outages = OUTAGES.empty() if outages is None else outages
@@ -229,11 +234,17 @@ def analyze(  # noqa: PLR0913 - what it judges, and each thing it judges by
 
     critical = {kind.name for kind in catalog.journey_types if kind.criticality == "critical"}
     found = replayed(rows, pressures, _services(rows), critical)
-    names = _owners(rows, answered, stopped, catalog)
-    rows = told(pl.concat([rows, answered, stopped], how="diagonal"), paired.spans, *names)
-    rows = hold(convict(crowded(rows, found, names[0])))
+    names, teams = _owners(rows, answered, stopped, catalog), paired.spans["team"]
+    parts = [(part, part["verdict"].is_in(LOST)) for part in (rows, answered, stopped)]
+    lost = told(pl.concat([part.filter(is_lost) for part, is_lost in parts], how="diagonal"), teams, *names)
+    lost = crowded(lost, rows, found, names[0])
+    lost = hold(convict(lost), rows)
+    # What came through has nothing more to say than its public row does.
+    slim = [part.select(name for name in OF_ROWS if name in part.columns).filter(~is_lost) for part, is_lost in parts]
+    came = told(pl.concat(slim, how="diagonal"), teams, *names)
+    lost = lost.select(*came.columns, *OF_LOST)
     return Analysis(
-        handoffs=public(rows, paired.spans, as_of_ns),
+        told=public(pl.concat([came, lost], how="diagonal"), paired.spans, as_of_ns),
         spans=paired.spans,
         journeys=journeys.select("row", "journey_id"),
         hot=hot,
@@ -313,7 +324,7 @@ def _measured(lost: pl.DataFrame, analysis: Analysis, catalog: Catalog) -> pl.Da
     return impact.measured(lost, analysis.spans, analysis.journeys, declared.measures(catalog))
 
 
-def _typed(spans: pl.DataFrame, journeys: pl.DataFrame, catalog: Catalog) -> pl.DataFrame:
+def _typed(spans: Spans, journeys: pl.DataFrame, catalog: Catalog) -> pl.DataFrame:
     """Adds each journey's declared type and when it was to be done, by its earliest entry."""
     if not catalog.journey_types:
         unknown = pl.lit(None, dtype=pl.String).alias("journey_type")
@@ -369,7 +380,7 @@ def _services(rows: pl.DataFrame) -> pl.DataFrame:
     return rows.select(*SUBSCRIPTION, "services").filter(pl.col("subscription").is_not_null()).unique(SUBSCRIPTION)
 
 
-def _tails(spans: pl.DataFrame, catalog: Catalog) -> pl.DataFrame:
+def _tails(spans: Spans, catalog: Catalog) -> pl.DataFrame:
     """`environment`, `service`: those declared as sampled by tail."""
     if not catalog.services:
         return pl.DataFrame(schema={"environment": pl.String, "service": pl.String})

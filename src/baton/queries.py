@@ -24,6 +24,7 @@ from baton.limits import (
     WINDOW_LEAD_NS,
 )
 from baton.ownership.catalog import EMPTY, Catalog, load_catalog
+from baton.schema import HANDOFFS
 from baton.settings import keys, load_settings
 from baton.store.reader import Store
 
@@ -208,7 +209,8 @@ def boundaries(question: Question) -> pl.DataFrame:
         a verdict and `late` (UInt32), `drop_rate` (Float64, dropped of all), `p50_ms`, `p99_ms` (Float64, sent to
         received; null where nothing was received).
     """
-    return summaries.boundaries(_asked(_answer(question).analysis.handoffs, question))
+    rows = _answer(question).analysis.told.filter(_about(question))
+    return summaries.boundaries(rows.select(summaries.CROSSED).collect())
 
 
 def broker_queues(store: Path, tenant: str | None) -> pl.DataFrame:
@@ -344,15 +346,19 @@ def _of_tenant(store: Store, spans: pl.LazyFrame, tenant: str) -> pl.LazyFrame:
 
 def _asked(rows: pl.DataFrame, question: Question) -> pl.DataFrame:
     """The rows that the question is about."""
-    wanted = pl.lit(value=True)
+    return rows.filter(_about(question))
+
+
+def _about(question: Question) -> pl.Expr:
+    wanted, time = pl.lit(value=True), HANDOFFS.schema["sent_at"]
     if question.since_ns is not None:
-        wanted &= pl.col("sent_at") >= pl.lit(question.since_ns).cast(rows.schema["sent_at"])
+        wanted &= pl.col("sent_at") >= pl.lit(question.since_ns).cast(time)
     if question.until_ns is not None:
-        wanted &= pl.col("sent_at") < pl.lit(question.until_ns).cast(rows.schema["sent_at"])
+        wanted &= pl.col("sent_at") < pl.lit(question.until_ns).cast(time)
     if question.verdicts:
         wanted &= pl.col("verdict").is_in(question.verdicts)
     if question.journey_type is not None:
         wanted &= pl.col("journey_type") == question.journey_type
     if question.team is not None:
         wanted &= pl.any_horizontal(pl.col(team) == question.team for team in _TEAMS).fill_null(value=False)
-    return rows.filter(wanted)
+    return wanted

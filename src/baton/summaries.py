@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from baton.ownership.catalog import Catalog, Team
 
 _BOUNDARY = ("tenant", "environment", "from_team", "from_service", "to_team", "to_service", "channel", "channel_team")
+CROSSED = ("kind", *_BOUNDARY, "sent_at", "received_at", "verdict", "late")
+"""Columns of HANDOFFS that `boundaries` reads."""
 _STATUS = {0: "unset", 1: "ok", 2: "error"}
 
 

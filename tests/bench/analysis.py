@@ -1,6 +1,7 @@
 """`make bench-analysis`: a bank's spans judged, whole process, cold, from Delta; and an hour of a month.
 
-Run as a module: `python -m bench.analysis [--spans 1e6 3e6 10e6] [--days 30] [--duckdb .venv-duckdb] [--keep FOLDER]`.
+Run as a module: `python -m bench.analysis [--spans 1e6 3e6 10e6] [--days 30] [--scale 0.02] [--duckdb .venv-duckdb]
+[--keep FOLDER]`.
 """
 
 from __future__ import annotations
@@ -36,6 +37,8 @@ SPANS_A_DAY = 10_000_000
 SECONDS_MOST, BYTES_MOST, OF = 15.0, 6e9, 10_000_000
 LINEAR_MOST = 1.25
 HOUR_NS = DAY_NS // 24
+MONTH_FILES = 120
+"""Of the store of a month: compaction leaves one every few hours."""
 _JOIN = """
 import glob, json, sys, time
 import duckdb
@@ -73,11 +76,13 @@ def cost(*arguments: str) -> Cost:
     return Cost(time.perf_counter() - begun, used.ru_utime + used.ru_stime, used.ru_maxrss * 1024)
 
 
-def made(folder: Path, spans: int, days: float) -> Path:
-    """A store of so many spans, unless it is there."""
+def made(folder: Path, spans: int, days: float, files: int = 1) -> Path:
+    """A store of so many spans in at least so many files that has learned, as `baton load` leaves it."""
     store = folder / f"bank-{spans}-{days:g}"
     if not store.exists():
-        fill(store, spans, days)
+        fill(store, spans, days, files)
+        with Writer(store) as writer:
+            writer.save_expectations(pl.read_ipc(io.BytesIO(queries.learn(store, None))))
     return store
 
 
@@ -120,9 +125,7 @@ def window(folder: Path, spans: int, days: float) -> list[Row]:
     """An hour in the middle of a month that has learned, in a process of its own."""
     group = f"an hour of {days:g} days, {spans:,} spans"
     sys.stderr.write(f"bench: {group}\n")
-    store = made(folder, spans, days)
-    with Writer(store) as writer:
-        writer.save_expectations(pl.read_ipc(io.BytesIO(queries.learn(store, None))))
+    store = made(folder, spans, days, MONTH_FILES)
     since_ns = START_NS + int(days * DAY_NS / 2)
     question = queries.Question(store, since_ns=since_ns, until_ns=since_ns + HOUR_NS)
     table = Layout(store).spans
@@ -152,14 +155,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--spans", type=float, nargs="+", default=SPANS, help="Sizes of the stores that are judged.")
     parser.add_argument("--days", type=float, default=30.0, help="Days of the store of which an hour is asked.")
     parser.add_argument("--month", type=float, default=10e6, help="Its spans.")
+    parser.add_argument("--scale", type=float, default=1.0, help="Part of all these spans that is made.")
     parser.add_argument("--duckdb", type=Path, default=Path(".venv-duckdb"), help="A virtual environment with DuckDB.")
     parser.add_argument("--keep", type=Path, help="Where the stores lie, or are made and left.")
     asked = parser.parse_args(arguments)
     WORK.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="bench-", dir=WORK, ignore_cleanup_errors=True) as scratch:
         folder = asked.keep or Path(scratch)
-        rows = judged(folder, [int(size) for size in asked.spans], asked.duckdb)
-        rows += window(folder, int(asked.month), asked.days)
+        rows = judged(folder, [int(size * asked.scale) for size in asked.spans], asked.duckdb)
+        rows += window(folder, int(asked.month * asked.scale), asked.days)
     sys.stdout.write(FORMATS[asked.format](rows))
 
 

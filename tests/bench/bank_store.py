@@ -86,24 +86,25 @@ _TENANTS = (("default", "production"), ("default", "staging"), ("markets", "prod
 _TENANT_SHARES = (0.8, 0.05, 0.15)
 
 
-def fill(store: Path, spans: int, days: float) -> None:
+def fill(store: Path, spans: int, days: float, files: int = 1) -> None:
     """Makes a store of about so many spans that came evenly over so many days.
 
     Args:
         store: its folder, new.
         spans: how many.
         days: from the first to the last.
+        files: at least so many.
     """
     with Writer(store):
         pass
     table = Layout(store).spans
-    for frame in frames(spans, days):
-        delta.commit(table, [delta.sink_part(table, frame.lazy())])
+    delta.commit(table, [delta.sink_part(table, frame.lazy()) for frame in frames(spans, days, files)])
 
 
-def frames(spans: int, days: float) -> Iterator[pl.DataFrame]:
+def frames(spans: int, days: float, files: int = 1) -> Iterator[pl.DataFrame]:
     """SPANS in the order in which they came, a frame for each file of the table."""
-    journeys, each = spans // SPANS_A_JOURNEY, PART_SPANS // SPANS_A_JOURNEY
+    journeys = spans // SPANS_A_JOURNEY
+    each = max(min(PART_SPANS // SPANS_A_JOURNEY, journeys // files), 1)
     for first in range(0, journeys, each):
         yield _frame(first, min(each, journeys - first), journeys, days)
 

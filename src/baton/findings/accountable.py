@@ -29,17 +29,18 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-def hold(rows: pl.DataFrame) -> pl.DataFrame:
+def hold(lost: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
     """Adds `accountable_team` and `next_to_ask`.
 
     Args:
-        rows: convicted rows with `from_team`, `to_team`, `channel_team`, `crowder` and `crowder_team` (String, the
+        lost: convicted rows with `from_team`, `to_team`, `channel_team`, `crowder` and `crowder_team` (String, the
             largest sender in the queue, null without one), `remedy` (see `replayed.FITS`).
+        rows: all judged rows of messages.
 
     Returns:
-        The rows; both columns are null unless dropped or stuck.
+        The rows that were lost; both columns are null unless dropped or stuck.
     """
-    rows = _slow(rows)
+    lost = _slow(lost, rows)
 
     def owned(team: str) -> pl.Expr:
         one = (pl.col(team) != UNOWNED) & ~pl.col(team).str.contains(SEVERAL, literal=True)
@@ -77,17 +78,17 @@ def hold(rows: pl.DataFrame) -> pl.DataFrame:
         pl.lit("nobody: sender, channel and receiver are all unowned"),
     )
     return (
-        rows.with_columns(pl.when(accused).then(team).alias("accountable_team"))
+        lost.with_columns(pl.when(accused).then(team).alias("accountable_team"))
         .with_columns(pl.when(accused & pl.col("accountable_team").is_null()).then(ask).alias("next_to_ask"))
         .drop("_slow")
     )
 
 
-def _slow(rows: pl.DataFrame) -> pl.DataFrame:
+def _slow(lost: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
     """Adds `_slow`, and to the evidence of what expired how many came and were taken meanwhile."""
-    expired = rows.filter(pl.col("cause") == "expired")
+    expired = lost.filter(pl.col("cause") == "expired")
     if expired.is_empty():
-        return rows.with_columns(pl.lit(value=False).alias("_slow"))
+        return lost.with_columns(pl.lit(value=False).alias("_slow"))
     spans = expired.group_by(SUBSCRIPTION).agg(
         pl.col("sent_ns").min().alias("_from"), pl.col("sent_ns").max().alias("_until")
     )
@@ -104,7 +105,7 @@ def _slow(rows: pl.DataFrame) -> pl.DataFrame:
         pl.format("while messages expired {} came and {} were taken", "_arrived", "_taken")
     )
     return (
-        rows.join(figures, on=SUBSCRIPTION, how="left", nulls_equal=True, maintain_order="left")
+        lost.join(figures, on=SUBSCRIPTION, how="left", nulls_equal=True, maintain_order="left")
         .with_columns(
             slow.fill_null(value=False).alias("_slow"),
             pl.concat_list("evidence", told).list.drop_nulls().alias("evidence"),

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from baton.looks import Spans
+
     Times = NDArray[np.int64]
 
 _HOME = ("tenant", "environment")
@@ -72,7 +74,7 @@ class _Onset:
         return f"{_length(self.onset_ns - at_ns)} before the first loss"
 
 
-def changes(found: pl.DataFrame, rows: pl.DataFrame, spans: pl.DataFrame, facts: pl.DataFrame) -> pl.DataFrame:
+def changes(found: pl.DataFrame, rows: pl.DataFrame, spans: Spans, facts: pl.DataFrame) -> pl.DataFrame:
     """Fills `changed` of the worst CHANGE_FINDINGS_MAX findings: sentences, the nearest to the onset first.
 
     Args:
@@ -269,7 +271,7 @@ def _new(onset: _Onset, firsts: pl.DataFrame, sender: str, first_ns: int) -> boo
 # --- versions and instances
 
 
-def _lives(spans: pl.DataFrame, onsets: list[_Onset]) -> pl.DataFrame:
+def _lives(spans: Spans, onsets: list[_Onset]) -> pl.DataFrame:
     """First and last sign of each version and instance of the services concerned, around the onsets."""
     services = sorted({service for onset in onsets for service in _concerned(onset.finding)})
     low = min(onset.from_ns for onset in onsets) - CHANGE_WINDOW_NS

@@ -15,15 +15,16 @@ if TYPE_CHECKING:
     from baton.findings.replayed import Replayed
 
 
-def crowded(rows: pl.DataFrame, found: Replayed, teams: dict[str, str]) -> pl.DataFrame:
-    """Adds what a queue's fit and a subscription's receipts say of each row.
+def crowded(lost: pl.DataFrame, rows: pl.DataFrame, found: Replayed, teams: dict[str, str]) -> pl.DataFrame:
+    """Adds what a queue's fit and a subscription's receipts say of each row that was lost.
 
     That is FITS less `scope`, `shares` (a sentence: who held the queue when a replay lost this message; without a
     replay, when the subscription lost any), `crowder`, `crowder_team`, `moment_ns` (when a replay lost it), and of the
     subscription `last_receipt_ns` and `waiting` (how many of its messages do).
 
     Args:
-        rows: judged rows of messages and calls; calls get nulls.
+        lost: judged rows of messages, calls and steps that were lost; only messages get more than nulls.
+        rows: all judged rows of messages.
         found: what replays say.
         teams: service -> team.
     """
@@ -33,16 +34,25 @@ def crowded(rows: pl.DataFrame, found: Replayed, teams: dict[str, str]) -> pl.Da
         pl.col("sender").first().alias("crowder"),
     )
     key = ["send", *SUBSCRIPTION]
+    lossy = (
+        rows.lazy()
+        .join(lost.lazy().select(SUBSCRIPTION).unique(), on=SUBSCRIPTION, how="semi", nulls_equal=True)
+        .group_by(SUBSCRIPTION)
+        .agg(
+            pl.col("first_ns").max().alias("last_receipt_ns"),
+            (pl.col("proof") == "waiting").sum().alias("waiting"),
+        )
+        .collect()
+    )
     return (
-        rows.join(found.fits.drop("scope"), on=SUBSCRIPTION, how="left")
+        lost.join(found.fits.drop("scope"), on=SUBSCRIPTION, how="left")
         .join(shares, on=SUBSCRIPTION, how="left")
         .join(found.moments, on=key, how="left")
         .join(_then(found.occupants, key), on=key, how="left")
+        .join(lossy, on=SUBSCRIPTION, how="left", nulls_equal=True)
         .with_columns(
             pl.coalesce("then", "usual").alias("shares"),
             pl.col("crowder").replace_strict(teams, default=UNOWNED, return_dtype=pl.String).alias("crowder_team"),
-            pl.col("first_ns").max().over(SUBSCRIPTION).alias("last_receipt_ns"),
-            (pl.col("proof") == "waiting").sum().over(SUBSCRIPTION).alias("waiting"),
         )
         .drop("then", "usual")
     )

@@ -27,6 +27,12 @@ PARTIES = (("from_party", "from_team", "from_service"), ("to_party", "to_team", 
 BOUNDARY = ["tenant", "environment", "kind", "from_party", "to_party", "channel", "channel_team"]
 """What names a boundary once `with_parties` has added its sides."""
 
+IDENTIFYING = (
+    "tenant", "environment", "kind", "from_team", "from_service", "to_team", "to_service", "channel", "channel_team",
+    "sent_ns", "verdict", "cause",
+)  # fmt: skip
+"""What `identify` reads, beside `handoff_id`."""
+
 _EPISODE = [*BOUNDARY, "verdict", "cause"]
 _ID_HEX = 32
 
@@ -48,7 +54,7 @@ def identify(rows: pl.DataFrame) -> pl.DataFrame:
     ownership.yaml gives a side to another team.
 
     Args:
-        rows: the columns of BOUNDARY's teams and services, `handoff_id`, `sent_ns`, `verdict`, `cause`.
+        rows: IDENTIFYING and `handoff_id`, which may be null but for what was lost.
 
     Returns:
         The rows in their order; null unless dropped or stuck.

@@ -21,6 +21,8 @@ from baton.schema import AMOUNTS, SEGMENTS
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from baton.looks import Spans
+
 MEASURES = ("customer", "segment", "amount", "currency")
 """What `impact:` can name, and the columns of the frame `measures`."""
 
@@ -53,7 +55,7 @@ def currency(text: str | None) -> str | None:
     return text.strip().upper() if text is not None and _CURRENCY.fullmatch(text.strip()) else None
 
 
-def measured(hit: pl.DataFrame, spans: pl.DataFrame, journeys: pl.DataFrame, measures: pl.DataFrame) -> pl.DataFrame:
+def measured(hit: pl.DataFrame, spans: Spans, journeys: pl.DataFrame, measures: pl.DataFrame) -> pl.DataFrame:
     """What each journey's spans say of customer, segment, amount and currency.
 
     Args:

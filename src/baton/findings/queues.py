@@ -84,8 +84,9 @@ def crowding(rows: pl.DataFrame, fits: pl.DataFrame) -> pl.DataFrame:
         SUBSCRIPTION columns, `sender` (String), `share` (Float64, of all places in the queue at those moments), the
         largest first; at most SENDERS_MAX a subscription.
     """
-    joined = rows.join(fits, on=SUBSCRIPTION).with_columns(pl.col("services").list.join(" | ").alias("pool"))
-    found = [_shares(key, part, rows) for key, part in joined.group_by(SUBSCRIPTION, maintain_order=True)]
+    narrow = rows.select(*SUBSCRIPTION, "send", "service", "services", "relation", "sent_ns", "proof", "failed")
+    joined = narrow.join(fits, on=SUBSCRIPTION).with_columns(pl.col("services").list.join(" | ").alias("pool"))
+    found = [_shares(key, part, narrow) for key, part in joined.group_by(SUBSCRIPTION, maintain_order=True)]
     schema = {**dict.fromkeys(SUBSCRIPTION, pl.String), "sender": pl.String, "share": pl.Float64}
     return pl.concat([pl.DataFrame(schema=schema), *found])
 
@@ -96,11 +97,12 @@ def _shares(key: tuple[object, ...], part: pl.DataFrame, rows: pl.DataFrame) -> 
     accepted = (
         part
         if part["scope"][0] == "own"
+        # Lists are joined for the few that may be alike.
         else rows.filter(
             (pl.col("tenant") == key[0])
             & (pl.col("environment") == key[1])
-            & (pl.col("services").list.join(" | ") == part["pool"][0])
-        )
+            & (pl.col("services").list.first() == part["services"][0][0])
+        ).filter(pl.col("services").list.join(" | ") == part["pool"][0])
     )
     queued = accepted.filter(~pl.col("failed") & (pl.col("relation") == "expected")).sort("sent_ns", "send")
     sent = queued["sent_ns"].to_numpy()

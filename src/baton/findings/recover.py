@@ -31,6 +31,8 @@ from baton.schema import RECOVERY, STRINGS, UNOWNED
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from baton.looks import Spans
+
 _PLACE = ["tenant", "environment", "channel"]
 _SEND = ["tenant", "environment", "trace_id", "span_id"]
 
@@ -67,7 +69,7 @@ def recover(
     )
 
 
-def business_keys(hit: pl.DataFrame, spans: pl.DataFrame, journeys: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
+def business_keys(hit: pl.DataFrame, spans: Spans, journeys: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
     """The journey keys that journeys bear; arguments as of `said.said`.
 
     Returns:

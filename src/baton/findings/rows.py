@@ -6,21 +6,35 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from baton.findings.episodes import digests, identify
+from baton.findings.episodes import IDENTIFYING, LOST, digests, identify
 from baton.schema import HANDOFFS, UNSAID
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-ROW_ID = ("kind", "trace_id", "span_id", "subscription")
+    from baton.looks import Spans
+
+OF_ROWS = (
+    "kind", "tenant", "environment", "send", "row", "subscription", "message_id", "correlation_id", "journey_id",
+    "journey_type", "sent_ns", "received_ns", "deadline_at_ns", "expected_by", "relation", "service", "channel",
+    "place", "queue", "receiver", "services", "verdict", "step", "duplicates", "held_at", "failed", "evidence",
+)  # fmt: skip
+"""Columns of judged rows that become a public row, or that `told.told` reads."""
+
+OF_LOST = ("made_good", "cause", "confidence", "disposition", "accountable_team", "next_to_ask")
+"""The same of rows that were lost, beside OF_ROWS."""
+
+ROW_ID = ["kind", "trace_id", "span_id", "subscription"]
 """What a row's `handoff_id` is made of."""
 
 
-def public(rows: pl.DataFrame, spans: pl.DataFrame, as_of_ns: int) -> pl.DataFrame:
-    """HANDOFFS, sorted by `sent_at, handoff_id`.
+def public(rows: pl.DataFrame, spans: Spans, as_of_ns: int) -> pl.LazyFrame:
+    """HANDOFFS, in no order.
+
+    A query: ids in hex and their hashes, which cost more than many a judgement, are made only where they are read.
 
     Args:
-        rows: convicted rows of messages and calls, with what `told.told` and `accountable.hold` add.
+        rows: OF_ROWS, OF_LOST, and what `told.told` adds.
         spans: `row`, `trace_id`, `span_id` of all spans.
         as_of_ns: event time of the judgement.
 
@@ -28,18 +42,41 @@ def public(rows: pl.DataFrame, spans: pl.DataFrame, as_of_ns: int) -> pl.DataFra
         HANDOFFS.
     """
     ids = spans.select("trace_id", "span_id")
-    rows = rows.with_columns(*_hex(ids, rows["send"], ""), *_hex(ids, rows["row"], "receive_"))
-    rows = rows.with_columns(digests(rows, ROW_ID).alias("handoff_id"))
-    rows = _resubmitted(identify(rows)).with_columns(*_places(), *_times(as_of_ns), pl.col("step").alias("receipt"))
-    return rows.select(pl.col(column.name).cast(column.dtype) for column in HANDOFFS.columns).sort(
-        "sent_at", "handoff_id"
+    named = _found(rows, ids).lazy()
+    digest = pl.struct(ROW_ID).map_batches(_digests, return_dtype=pl.String)
+    return (
+        named.with_columns(*_hex(ids, "send", ""), *_hex(ids, "row", "receive_"))
+        .with_columns(digest.alias("handoff_id"), *_places(), *_times(as_of_ns), pl.col("step").alias("receipt"))
+        .select(pl.col(column.name).cast(column.dtype) for column in HANDOFFS.columns)
     )
 
 
-def _hex(ids: pl.DataFrame, place: pl.Series, prefix: str) -> Iterator[pl.Series]:
+def _digests(named: pl.Series) -> pl.Series:
+    return digests(named.struct.unnest(), ROW_ID)
+
+
+def _found(rows: pl.DataFrame, ids: pl.DataFrame) -> pl.DataFrame:
+    """Adds `finding_id` and `resubmitted_by`: only what was lost has to bear its id for that."""
+    rows = rows.with_row_index("_row")
+    lost = rows.filter(pl.col("verdict").is_in(LOST)).select("_row", *_identity(ids))
+    lost = lost.with_columns(digests(lost, ROW_ID).alias("handoff_id")).select("_row", "handoff_id")
+    narrow = rows.select("_row", *IDENTIFYING).join(lost, on="_row", how="left", maintain_order="left")
+    return (
+        rows.with_columns(identify(narrow)["finding_id"])
+        .join(_resubmitted(rows, ids), on="_row", how="left", maintain_order="left")
+        .drop("_row")
+    )
+
+
+def _identity(ids: pl.DataFrame) -> Iterator[pl.Expr]:
+    """ROW_ID, of each row."""
+    yield from (pl.col("kind"), pl.col("subscription"), *_hex(ids, "send", ""))
+
+
+def _hex(ids: pl.DataFrame, place: str, prefix: str) -> Iterator[pl.Expr]:
     """The ids at these rows, in hex."""
     for name in ids.columns:
-        yield ids[name].gather(place).bin.encode("hex").alias(prefix + name)
+        yield pl.lit(ids[name]).gather(pl.col(place)).bin.encode("hex").alias(prefix + name)
 
 
 def _places() -> tuple[pl.Expr, ...]:
@@ -66,15 +103,21 @@ def _times(as_of_ns: int) -> tuple[pl.Expr, ...]:
     )
 
 
-def _resubmitted(rows: pl.DataFrame) -> pl.DataFrame:
-    """Adds `resubmitted_by`: of a silent loss that a later send made good, that send's row.
+def _resubmitted(rows: pl.DataFrame, ids: pl.DataFrame) -> pl.DataFrame:
+    """`_row`, `resubmitted_by`: of a silent loss that a later send made good, that send's row.
 
     It stays dropped: this is how duplicate trades are made.
     """
-    later = rows.select(
-        pl.col("send").alias("made_good"), "kind", "subscription", pl.col("handoff_id").alias("resubmitted_by")
-    ).unique(["made_good", "kind", "subscription"], keep="any")
-    joined = rows.join(later, on=["made_good", "kind", "subscription"], how="left")
-    return joined.with_columns(
-        pl.when((pl.col("verdict") == "dropped") & ~pl.col("failed")).then("resubmitted_by").alias("resubmitted_by")
+    key = ["made_good", "kind", "subscription"]
+    silent = (pl.col("verdict") == "dropped") & ~pl.col("failed") & pl.col("made_good").is_not_null()
+    lost = rows.filter(silent).select("_row", *key)
+    later = (
+        rows.lazy()
+        .select("send", "kind", "subscription")
+        .join(lost.lazy().select(pl.col("made_good").alias("send")).unique(), on="send", how="semi")
+        .unique()
+        .select(pl.col("send").alias("made_good"), *_identity(ids))
+        .collect()
     )
+    later = later.with_columns(digests(later, ROW_ID).alias("resubmitted_by")).select(*key, "resubmitted_by")
+    return lost.join(later, on=key).select("_row", "resubmitted_by")

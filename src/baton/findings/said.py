@@ -11,13 +11,15 @@ from baton.schema import SPANS
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from baton.looks import Spans
+
 JOURNEY = ["tenant", "environment", "journey_id"]
 """What names a journey: ids are forged as easily as sent, and no journey crosses a tenant or environment."""
 
 _LISTS = ("keys", "attributes")
 
 
-def said(hit: pl.DataFrame, spans: pl.DataFrame, journeys: pl.DataFrame, names: Iterable[str]) -> pl.DataFrame:
+def said(hit: pl.DataFrame, spans: Spans, journeys: pl.DataFrame, names: Iterable[str]) -> pl.DataFrame:
     """The values that journeys' spans bear under these names.
 
     Args:

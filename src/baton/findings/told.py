@@ -9,7 +9,7 @@ from baton.schema import SEVERAL, UNOWNED
 
 def told(
     rows: pl.DataFrame,
-    spans: pl.DataFrame | pl.LazyFrame,
+    teams: pl.Series,
     services: dict[str, str],
     channels: dict[str, str],
     queues: dict[str, str],
@@ -19,7 +19,7 @@ def told(
     Args:
         rows: judged rows with `send`, `row` (the receipt's, null without one), `receiver`, `services`, and of messages
             `channel`, `queue`, `place`.
-        spans: `row` and `team` of all spans.
+        teams: of all spans, each at its row.
         services: service -> team, by the ownership file.
         channels: channel -> team.
         queues: queue, or place as the receiver says it -> team.
@@ -27,7 +27,6 @@ def told(
     Returns:
         The rows. Of several possible receivers all are named, joined by " | ".
     """
-    teams = spans.lazy().select("row", "team").collect()
     by_service = pl.DataFrame(
         {"services": list(services), "to_teams": list(services.values())},
         schema={"services": pl.String, "to_teams": pl.String},
@@ -47,8 +46,9 @@ def told(
         pl.when(pl.col("channel").is_not_null()).then(pl.lit(UNOWNED)),
     )
     return (
-        rows.join(teams.rename({"row": "send", "team": "from_team"}), on="send", how="left")
-        .join(teams.rename({"team": "receiver_team"}), on="row", how="left")
+        rows.with_columns(
+            teams.gather(rows["send"]).alias("from_team"), teams.gather(rows["row"]).alias("receiver_team")
+        )
         .join(possible, on=["send", "subscription"], how="left", nulls_equal=True)
         .with_columns(
             pl.col("service").alias("from_service"),

@@ -6,6 +6,8 @@ server is known to be instrumented, was heard from before and after, and the cal
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import polars as pl
 
 from baton.handoffs.estimates import touched
@@ -19,6 +21,9 @@ from baton.limits import (
     SILENCE_TAIL_NS,
     SILENT_FOR_GOOD_NS,
 )
+
+if TYPE_CHECKING:
+    from baton.looks import Spans
 
 GATEWAY_STATUSES = (502, 503, 504)
 """HTTP answers that a proxy gives in the place of a server that did not."""
@@ -45,7 +50,7 @@ CLAUSES: dict[str, str] = {
 def judge(
     calls: pl.DataFrame,
     expectations: pl.DataFrame,
-    spans: pl.DataFrame,
+    spans: Spans,
     watched: Watched,
     as_of_ns: int,
 ) -> pl.DataFrame:
@@ -158,7 +163,7 @@ def _heard(missing: pl.DataFrame, watched: Watched, as_of_ns: int) -> pl.DataFra
     )
 
 
-def _answered_by_proxy(missing: pl.DataFrame, spans: pl.DataFrame) -> pl.Series:
+def _answered_by_proxy(missing: pl.DataFrame, spans: Spans) -> pl.Series:
     """Sends of the failed calls that a sidecar answered.
 
     gRPC's UNAVAILABLE comes from a client that found nobody, and from a proxy that did; the proxy's bears an HTTP

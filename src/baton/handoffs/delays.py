@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import polars as pl
+
+if TYPE_CHECKING:
+    from baton.looks import Spans
 
 _MS_NS = 1_000_000
 _S_NS = 1_000 * _MS_NS
@@ -15,7 +20,7 @@ _DELAY_MS = ("messaging.header.x_delay", "messaging.header.x-delay")
 """The header of RabbitMQ's delayed-message exchange, as agents capture headers: a list of texts."""
 
 
-def delays(sends: pl.Series, spans: pl.DataFrame) -> pl.DataFrame:
+def delays(sends: pl.Series, spans: Spans) -> pl.DataFrame:
     """Until when each of these messages was to be held back.
 
     Args:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from baton.bursts import Burst
+    from baton.looks import Spans
 
 
 class Episode(NamedTuple):
@@ -53,7 +54,7 @@ EPISODES = {
 }
 
 
-def episodes(passages: pl.DataFrame, spans: pl.DataFrame) -> Iterator[Episode]:
+def episodes(passages: pl.DataFrame, spans: Spans) -> Iterator[Episode]:
     """The episodes of every step.
 
     Args:
@@ -70,7 +71,7 @@ def episodes(passages: pl.DataFrame, spans: pl.DataFrame) -> Iterator[Episode]:
                 yield _told(part, burst, spans)
 
 
-def _told(part: pl.DataFrame, burst: Burst, spans: pl.DataFrame) -> Episode:
+def _told(part: pl.DataFrame, burst: Burst, spans: Spans) -> Episode:
     first, within = part.row(0, named=True), part[burst.start : burst.end]
     stopped = within.filter(pl.col("went_ns").is_null())
     onset_ns, until_ns = stopped["sent_ns"][0], stopped["sent_ns"][-1]
@@ -95,7 +96,7 @@ def _told(part: pl.DataFrame, burst: Burst, spans: pl.DataFrame) -> Episode:
     return Episode(first["step"], burst.start, burst.end, onset_ns, sure, story)
 
 
-def _versions(part: pl.DataFrame, stopped: pl.DataFrame, spans: pl.DataFrame) -> str | None:
+def _versions(part: pl.DataFrame, stopped: pl.DataFrame, spans: Spans) -> str | None:
     """A version that came with the episode: of the step's service, of one that hands over, or of the next one's."""
     first = part.row(0, named=True)
     went = part.filter(pl.col("went_ns").is_not_null())

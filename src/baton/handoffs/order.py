@@ -20,12 +20,14 @@ def overtaken(rows: pl.DataFrame) -> pl.DataFrame:
     Returns:
         The same rows with `overtaken_ns` (Int64: receipt of the first message sent later, null if none was received),
         `passed_until_ns` (the latest receipt of any sent later), `before_ns` (the latest receipt of a message sent
-        earlier) and `before_sent_ns` (when the last of those was sent).
+        earlier) and `before_sent_ns` (when the last of those was sent); null in sequences that lack no receipt.
     """
-    received = rows.filter(pl.col("first_ns").is_not_null() & (pl.col("relation") == "expected"))
-    waited_for = _waited_for(received)
+    narrow = rows.select("send", *SEQUENCE, "sent_ns", "first_ns", "lane", "relation")
+    lacking = narrow.filter(pl.col("first_ns").is_null()).select(SEQUENCE).unique()
+    some = narrow.join(lacking, on=SEQUENCE, how="semi", nulls_equal=True)
+    waited_for = _waited_for(some.filter(pl.col("first_ns").is_not_null() & (pl.col("relation") == "expected")))
     lanes = (
-        rows.select("send", *SEQUENCE, "sent_ns", "first_ns", "lane")
+        some.drop("relation")
         .join(waited_for, on=SEQUENCE, nulls_equal=True)
         .with_columns(pl.when(pl.col("lane") == pl.col("waited_for")).then("first_ns").alias("own_ns"))
         .sort("sent_ns", "send")

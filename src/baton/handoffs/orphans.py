@@ -7,10 +7,15 @@ are lost as well.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import polars as pl
 
 from baton.limits import ORPHANS_BUCKET_NS, ORPHANS_MIN, ORPHANS_Z_MIN, SPAN_LOSS_SHARE_MAX
 from baton.schema import SUBSCRIPTION
+
+if TYPE_CHECKING:
+    from baton.looks import Spans
 
 _SERVICE = ["tenant", "home", "service"]
 _KEY = ["send", *SUBSCRIPTION]
@@ -19,7 +24,7 @@ _LOCAL_KINDS = (1, 3, 4)  # internal, client, producer: what stands under anothe
 _CALM_BUCKETS_MIN = 4
 
 
-def span_loss(spans: pl.DataFrame, services: pl.DataFrame) -> pl.DataFrame:
+def span_loss(spans: Spans, services: pl.DataFrame) -> pl.DataFrame:
     """When spans of a service were being lost, and how many.
 
     Args:
@@ -56,7 +61,7 @@ def span_loss(spans: pl.DataFrame, services: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def thinned(rows: pl.DataFrame, spans: pl.DataFrame) -> pl.DataFrame:
+def thinned(rows: pl.DataFrame, spans: Spans) -> pl.DataFrame:
     """Adds where span loss may be all that is behind a missing receipt.
 
     Args:

@@ -7,12 +7,17 @@ exported as it happened: a recording that was loaded later lost nothing to an ou
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import polars as pl
 
 from baton.limits import LIVE_LAG_NS_MAX, SILENCE_TAIL_NS
 
+if TYPE_CHECKING:
+    from baton.looks import Spans
 
-def came_live(spans: pl.DataFrame | pl.LazyFrame) -> pl.DataFrame:
+
+def came_live(spans: Spans | pl.DataFrame) -> pl.DataFrame:
     """Which spans came about when they happened.
 
     Args:

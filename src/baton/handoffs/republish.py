@@ -5,16 +5,21 @@ The loss, if there is one, is then that of the new send, which has a row of its 
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import polars as pl
 
 from baton.limits import MESSAGE_ID_WINDOW_NS, PARENT_CHAIN_MAX
 from baton.schema import RETRY_NAME, SUBSCRIPTION
 
+if TYPE_CHECKING:
+    from baton.looks import Spans
+
 _KEY = ["send", *SUBSCRIPTION]
 
 
-def republished(rows: pl.DataFrame, spans: pl.DataFrame) -> pl.DataFrame:
+def republished(rows: pl.DataFrame, spans: Spans) -> pl.DataFrame:
     """Adds what became of a failed receipt's own new send.
 
     Args:
@@ -70,7 +75,7 @@ def _resends(rows: pl.DataFrame, lapsed: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _under(lapsed: pl.DataFrame, resends: pl.DataFrame, spans: pl.DataFrame) -> pl.DataFrame:
+def _under(lapsed: pl.DataFrame, resends: pl.DataFrame, spans: Spans) -> pl.DataFrame:
     """New sends below the failed receipt's own span, however deep."""
     parents = spans["parent_row"].cast(pl.Int64).fill_null(-1).to_numpy()
     sends, above = resends["again"].to_numpy(), resends["under"].cast(pl.Int64).fill_null(-1).to_numpy()

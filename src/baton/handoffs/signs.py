@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import polars as pl
 
 from baton import sampling
@@ -9,10 +11,13 @@ from baton.handoffs.delays import delays
 from baton.limits import IDLE_POLLS_MIN, INSTANT_NS_MAX, ORPHAN_SERVERS_SHARE_MAX
 from baton.schema import SUBSCRIPTION
 
+if TYPE_CHECKING:
+    from baton.looks import Spans
+
 _KEY = ["send", *SUBSCRIPTION]
 
 
-def signs(rows: pl.DataFrame, spans: pl.DataFrame, unnamed: pl.DataFrame) -> pl.DataFrame:
+def signs(rows: pl.DataFrame, spans: Spans, unnamed: pl.DataFrame) -> pl.DataFrame:
     """Adds `open_ns`, `idle_ns`, `unnamed_sent`, `unnamed_received`, null where not so.
 
     Args:
@@ -52,7 +57,7 @@ def _held(rows: pl.DataFrame, held: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _unsampled(missing: pl.DataFrame, spans: pl.DataFrame) -> pl.DataFrame:
+def _unsampled(missing: pl.DataFrame, spans: Spans) -> pl.DataFrame:
     """Sends whose flags say that their trace is not sampled.
 
     Some SDKs (Python's exporter) say whether the parent is remote and leave W3C's flags out: a service counts as saying
@@ -71,7 +76,7 @@ def _unsampled(missing: pl.DataFrame, spans: pl.DataFrame) -> pl.DataFrame:
     return clear.join(says, on=service, how="semi").select("send", pl.lit(value=True).alias("unsampled"))
 
 
-def open_receipts(missing: pl.DataFrame, spans: pl.DataFrame) -> pl.DataFrame:
+def open_receipts(missing: pl.DataFrame, spans: Spans) -> pl.DataFrame:
     """Receipts, or answers, that are under way: a child was exported, its parent ends last and comes last.
 
     Args:
@@ -112,7 +117,7 @@ def open_receipts(missing: pl.DataFrame, spans: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _strangers(servers: pl.DataFrame, spans: pl.DataFrame) -> pl.DataFrame:
+def _strangers(servers: pl.DataFrame, spans: Spans) -> pl.DataFrame:
     """Of these services, those whose callers are often without telemetry: their orphans are no sign of anything."""
     if servers.is_empty():
         return servers
@@ -130,7 +135,7 @@ def _strangers(servers: pl.DataFrame, spans: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _idle(rows: pl.DataFrame, spans: pl.DataFrame) -> pl.DataFrame:
+def _idle(rows: pl.DataFrame, spans: Spans) -> pl.DataFrame:
     """Empty polls, per instance that takes from the subscription. Polls of one partition say nothing of others."""
     polls = (
         spans.lazy()

@@ -11,12 +11,13 @@ from baton.limits import SILENCE_TAIL_NS, STEP_PEERS
 
 if TYPE_CHECKING:
     from baton.handoffs.telemetry import Watched
+    from baton.looks import Spans
 
 _JOURNEY = ["tenant", "environment", "journey_id"]
 _ONE = ["send", "step"]
 
 
-def elsewhere(settled: pl.DataFrame, steps: list[int], spans: pl.DataFrame, journeys: pl.DataFrame) -> pl.DataFrame:
+def elsewhere(settled: pl.DataFrame, steps: list[int], spans: Spans, journeys: pl.DataFrame) -> pl.DataFrame:
     """Stops of journeys that went on another way.
 
     That is to a service that those who went on never reached, or to the next step's service under another name: the
@@ -48,7 +49,7 @@ def elsewhere(settled: pl.DataFrame, steps: list[int], spans: pl.DataFrame, jour
     )
 
 
-def passed_over(stops: pl.DataFrame, spans: pl.DataFrame, journeys: pl.DataFrame) -> pl.DataFrame:
+def passed_over(stops: pl.DataFrame, spans: Spans, journeys: pl.DataFrame) -> pl.DataFrame:
     """(send, step) where who always hands over to the next step was heard in the same journey since the step began.
 
     Its send or call would have been heard as well, however deaf the next step's telemetry.
@@ -64,7 +65,7 @@ def passed_over(stops: pl.DataFrame, spans: pl.DataFrame, journeys: pl.DataFrame
     )
 
 
-def heard(stops: pl.DataFrame, spans: pl.DataFrame, watched: Watched) -> pl.DataFrame:
+def heard(stops: pl.DataFrame, spans: Spans, watched: Watched) -> pl.DataFrame:
     """(send, step) where the next step's service sent spans then, and no instance of it fell silent or paused."""
     wanted = stops.select(
         *_ONE, "tenant", "environment", "sent_ns", "deadline_at_ns", "onset_ns", pl.col("to_service").alias("service")
@@ -98,7 +99,7 @@ def heard(stops: pl.DataFrame, spans: pl.DataFrame, watched: Watched) -> pl.Data
     return alive.join(quiet, on=_ONE, how="anti").select(_ONE)
 
 
-def _of_journeys(passages: pl.DataFrame, spans: pl.DataFrame, journeys: pl.DataFrame) -> pl.DataFrame:
+def _of_journeys(passages: pl.DataFrame, spans: Spans, journeys: pl.DataFrame) -> pl.DataFrame:
     """The spans of these journeys: `seen` (their service), `role`, `start_ns`, `end_ns`."""
     ids = passages["journey_id"].unique()
     rows = journeys.filter(pl.col("journey_id").is_in(ids.implode())).select("row", "journey_id")

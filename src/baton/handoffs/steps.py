@@ -21,6 +21,7 @@ from baton.schema import PASSAGES
 
 if TYPE_CHECKING:
     from baton.handoffs.telemetry import Watched
+    from baton.looks import Spans
 
 _JOURNEY = ["tenant", "environment", "journey_id"]
 _ONE = ["send", "step"]
@@ -57,7 +58,7 @@ _ROWS = {
 
 
 def judge(
-    passages: pl.DataFrame, rows: pl.DataFrame, spans: pl.DataFrame, journeys: pl.DataFrame, watched: Watched
+    passages: pl.DataFrame, rows: pl.DataFrame, spans: Spans, journeys: pl.DataFrame, watched: Watched
 ) -> pl.DataFrame:
     """One row a journey that stopped within an episode.
 

@@ -6,7 +6,7 @@ frames; all times are Int64 nanoseconds on the receiver's clock.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import polars as pl
 
@@ -31,6 +31,9 @@ from baton.limits import (
 )
 from baton.schema import SUBSCRIPTION
 
+if TYPE_CHECKING:
+    from baton.looks import Spans
+
 INSTANCE = ["tenant", "environment", "service", "service_instance"]
 SERVICE = ["tenant", "environment", "service"]
 _AT_HOME = ["tenant", "home", "service", "service_instance"]
@@ -53,7 +56,7 @@ class Watched(NamedTuple):
     tails: pl.DataFrame
 
 
-def watch(spans: pl.DataFrame) -> pl.DataFrame:
+def watch(spans: Spans) -> pl.DataFrame:
     """TELEMETRY: first and last sign of every instance."""
     return (
         spans.lazy()

@@ -6,15 +6,20 @@ there were. Which ones were not linked, nobody knows.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import polars as pl
 
 from baton.schema import SUBSCRIPTION
+
+if TYPE_CHECKING:
+    from baton.looks import Spans
 
 _POLL = ["tenant", "home", "service", "place"]
 _KEY = ["send", *SUBSCRIPTION]
 
 
-def unlisted(rows: pl.DataFrame, spans: pl.DataFrame) -> pl.DataFrame:
+def unlisted(rows: pl.DataFrame, spans: Spans) -> pl.DataFrame:
     """Adds how many messages the poll took unnamed that may have taken a missing one.
 
     Args:
@@ -41,7 +46,7 @@ def unlisted(rows: pl.DataFrame, spans: pl.DataFrame) -> pl.DataFrame:
     return rows.join(found, on=_KEY, how="left", nulls_equal=True)
 
 
-def _polls(spans: pl.DataFrame) -> pl.DataFrame:
+def _polls(spans: Spans) -> pl.DataFrame:
     """Receives that link some of their messages, but fewer than they say they took."""
     links = pl.col("links").list.len().cast(pl.Int64)
     return (

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import polars as pl
+
+if TYPE_CHECKING:
+    from baton.looks import Spans
 
 _PLACE = ["tenant", "environment", "service", "name"]
 
@@ -23,7 +26,7 @@ class Entries(NamedTuple):
     places: pl.DataFrame
 
 
-def entries(spans: pl.DataFrame, journeys: pl.DataFrame) -> Entries:
+def entries(spans: Spans, journeys: pl.DataFrame) -> Entries:
     """Every span with which a journey comes into a service: a call answered, a message received, or a root.
 
     A root that sends or calls is none: what became of that is said by the laws of messages and calls.
@@ -33,20 +36,30 @@ def entries(spans: pl.DataFrame, journeys: pl.DataFrame) -> Entries:
         journeys: JOURNEYS with `journey_type`, a row a span.
     """
     root, role = pl.col("parent_span_id").is_null(), pl.col("role")
-    entry = role.is_in(["server", "receive"]).fill_null(value=False) | (root & role.is_null())
-    found = (
-        spans.lazy()
-        .filter(entry | root)
-        .select("row", *_PLACE, "trace_id", "start_ns", "status_code", root.alias("root"), entry.alias("entry"))
-        .collect()
+    place, places = spans.numbered(_PLACE)
+    home, _ = spans.numbered(_PLACE[:2])
+    by_look = spans.looks.select(
+        place.alias("place"),
+        home.alias("home"),
+        "status_code",
+        role.is_in(["server", "receive"]).fill_null(value=False).alias("comes"),
+        role.is_null().alias("plain"),
     )
     by_row = journeys if journeys["row"].is_sorted() else journeys.sort("row")
-    found = found.hstack(by_row.select("journey_id", "journey_type")[found["row"]])
-    places = found.select(_PLACE).unique().sort(_PLACE).with_row_index("place")
-    found = found.join(places, on=_PLACE).with_columns(
+    found = (
+        spans.rows.select("row", "trace_id", "start_ns", root.alias("root"))
+        .hstack(by_look[spans.rows["look"]])
+        .lazy()
+        .filter(pl.col("root") | pl.col("comes"))
+        .with_columns((pl.col("comes") | (pl.col("root") & pl.col("plain"))).alias("entry"))
+        .drop("comes", "plain")
+        .collect()
+    )
+    found = found.hstack(by_row.select("journey_id", "journey_type")[found["row"]]).with_columns(
         pl.col("journey_id").bin.slice(8, 8).bin.reinterpret(dtype=pl.Int64, endianness="big").alias("key")
     )
-    rooted = found.join(_roots(found), on=["key", "tenant", "environment"], how="left").filter(
+    places = places.join(found.select("place").unique(), on="place", how="semi", maintain_order="left")
+    rooted = found.join(_roots(found), on=["key", "home"], how="left").filter(
         pl.col("entry") & (pl.col("journey_type").is_not_null() | pl.col("root_place").is_not_null())
     )
     pairs = rooted.select("journey_type", "root_place").unique().sort(pl.all())
@@ -61,12 +74,12 @@ def entries(spans: pl.DataFrame, journeys: pl.DataFrame) -> Entries:
 
 
 def _roots(found: pl.DataFrame) -> pl.DataFrame:
-    """`key`, `tenant`, `environment`, `root_place`: the earliest root of journeys of no declared type."""
+    """`key`, `home`, `root_place`: the earliest root of journeys of no declared type."""
     return (
         found.lazy()
         .filter(pl.col("root") & pl.col("journey_type").is_null() & (pl.col("trace_id") == pl.col("journey_id")))
         .sort("start_ns", "row")
-        .unique(["key", "tenant", "environment"], keep="first", maintain_order=True)
-        .select("key", "tenant", "environment", pl.col("place").alias("root_place"))
+        .unique(["key", "home"], keep="first", maintain_order=True)
+        .select("key", "home", pl.col("place").alias("root_place"))
         .collect()
     )

@@ -24,11 +24,13 @@ from baton.limits import (
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from baton.looks import Spans
+
 HTTP_STATUS = "http.response.status_code"
 _NAMED = r"(?i)(^|[._-])(outcome|status|result|decision|state|verdict|(status|response|result|reason)[._-]?code)$"
 
 
-def outcomes(spans: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
+def outcomes(spans: Spans, rows: pl.DataFrame) -> pl.DataFrame:
     """Every attribute that is named like an outcome.
 
     Args:

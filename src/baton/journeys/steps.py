@@ -31,6 +31,8 @@ from baton.schema import EXPECTATIONS, PASSAGES
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from baton.looks import Spans
+
 _HOME = ["tenant", "environment"]
 _KIND = [*_HOME, "journey"]
 _AT = [*_KIND, "service", "name"]
@@ -40,7 +42,7 @@ _FAILED = 2
 """OTLP's STATUS_CODE_ERROR."""
 
 
-def learn(spans: pl.DataFrame, journeys: pl.DataFrame, handed: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
+def learn(spans: Spans, journeys: pl.DataFrame, handed: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
     """Which step follows which, how often journeys stop before it all the same, and how long it takes.
 
     Args:
@@ -74,7 +76,7 @@ def learn(spans: pl.DataFrame, journeys: pl.DataFrame, handed: pl.DataFrame, kno
     return pl.DataFrame(learned, schema=schema).sort("tenant", "environment", "channel", "subscription")
 
 
-def passages(spans: pl.DataFrame, journeys: pl.DataFrame, expectations: pl.DataFrame) -> pl.DataFrame:
+def passages(spans: Spans, journeys: pl.DataFrame, expectations: pl.DataFrame) -> pl.DataFrame:
     """The journeys that took a step and ended it well, and whether they took the next one.
 
     Only of steps that enough journeys stopped after to make an episode: on a healthy day there is little to look at.
@@ -307,7 +309,7 @@ def _reached(kind: int, place: int, after: dict[tuple[int, int], set[int]]) -> s
     return found
 
 
-def _with_outcome(spans: pl.DataFrame, passed: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
+def _with_outcome(spans: Spans, passed: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
     """The (link, journey) whose outcome an expectation names, with what it says."""
     passed = passed.join(known.select("link", "outcome_key").unique(), on="link")
     told = passed.filter(pl.col("outcome_key").is_not_null())

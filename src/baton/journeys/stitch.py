@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import polars as pl
 
 from baton.limits import HOT_KEY_TRACES_MAX
+
+if TYPE_CHECKING:
+    from baton.looks import Spans
 
 _HELD = ("keys", "attributes")
 """Columns that may hold journey keys; the second is read where keys beside the usual ones are declared."""
 TRACE = ["tenant", "environment", "trace_key", "trace_id"]
 
 
-def stitch(
-    spans: pl.DataFrame | pl.LazyFrame, pairs: pl.DataFrame, keys: tuple[str, ...]
-) -> tuple[pl.DataFrame, pl.DataFrame]:
+def stitch(spans: Spans, pairs: pl.DataFrame, keys: tuple[str, ...]) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Numbers the journeys.
 
     Traces belong together where a message went from one to the other or where a journey key says so. A batch receive
@@ -29,12 +32,12 @@ def stitch(
     Returns:
         JOURNEYS; and the hot keys: `tenant`, `environment`, `key`, `value` (String), `traces` (UInt32).
     """
-    spans = spans.lazy()
-    numbered, traces = _numbered(spans)
+    lazy = spans.lazy()
+    numbered, traces = _numbered(lazy)
     crossings = _crossings(numbered, pairs)
     batches = _batches(numbered, pairs, crossings)
-    held = [name for name in _HELD if name in spans.collect_schema()]
-    named = _named(spans, numbered, batches, held, keys)
+    held = [name for name in _HELD if name in spans.rows.columns]
+    named = _named(lazy, numbered, batches, held, keys)
     hot = named.filter(pl.col("traces") > HOT_KEY_TRACES_MAX)
     cold = named.filter(pl.col("traces").is_between(2, HOT_KEY_TRACES_MAX))
     crossings = crossings.join(batches, left_on="right", right_on="trace", how="anti")

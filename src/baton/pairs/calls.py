@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import polars as pl
 
+if TYPE_CHECKING:
+    from baton.looks import Spans
 
-def calls(spans: pl.DataFrame | pl.LazyFrame) -> pl.DataFrame:
+
+def calls(spans: Spans) -> pl.DataFrame:
     """One row a call.
 
     A client span within a client span of the same service (an RPC client over an HTTP client) is the same call: the

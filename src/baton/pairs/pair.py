@@ -21,6 +21,8 @@ from baton.limits import CORRELATION_WINDOW_NS, MESSAGE_ID_WINDOW_NS, PARENT_CHA
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from baton.looks import Spans
+
 _SYSTEM = ["tenant", "environment", "messaging_system"]
 _PAIR = pl.Schema({"send": pl.UInt32(), "receive": pl.UInt32(), "method": pl.String()})
 _ID_STEPS: tuple[tuple[Literal["backward", "forward"], int], ...] = (
@@ -45,7 +47,7 @@ _ROLES = {"send": 1, "receive": 2, "settle": 3, "server": 4}
 _STRENGTH = {"parent": 0, "link": 1, "message_id": 2, "correlation": 3}
 
 
-def pair(spans: pl.DataFrame | pl.LazyFrame, sends: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+def pair(spans: Spans, sends: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Pairs every receiving span with the sends it took.
 
     Args:
@@ -55,18 +57,18 @@ def pair(spans: pl.DataFrame | pl.LazyFrame, sends: pl.DataFrame) -> tuple[pl.Da
     Returns:
         PAIRS and UNNAMED.
     """
-    spans = spans.lazy()
+    lazy = spans.lazy()
     receives = (
-        spans.filter(pl.col("role").is_in(["receive", "settle"]))
+        lazy.filter(pl.col("role").is_in(["receive", "settle"]))
         .select(_RECEIVE)
         .with_columns(pl.col("messaging_system").fill_null(""))
         .collect()
     )
-    chained, under = _by_parent(spans, sends)
-    found = pl.concat([chained, _by_link(receives, spans, sends)])
+    chained, under = _by_parent(lazy, sends)
+    found = pl.concat([chained, _by_link(receives, lazy, sends)])
     found = pl.concat([found, _by_message_id(_rest(receives, found), sends)])
     if len(under):
-        found = pl.concat([found, _inherited(spans, _rest(receives, found), under, found)])
+        found = pl.concat([found, _inherited(lazy, _rest(receives, found), under, found)])
     correlated, unnamed = _by_correlation(_rest(receives, found), sends, found)
     found = pl.concat([found, correlated])
     strongest = (

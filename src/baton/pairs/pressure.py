@@ -30,9 +30,16 @@ def pressure(expected: pl.DataFrame) -> pl.DataFrame:
     Returns:
         PRESSURE: two rows a subscription that lost something, sorted.
     """
-    pooled = expected.with_columns(pl.col("services").list.join(" | ").alias("pool"))
     key = ["tenant", "environment", "pool"]
-    own = _depths(pooled, SUBSCRIPTION)
+    lacking = pl.col("first_ns").is_null()
+    narrow = expected.select(*SUBSCRIPTION, "services", "send", "sent_ns", "failed", "first_ns")
+    pools = narrow.lazy().select(*key[:2], "services", lacking.alias("lacking")).filter("lacking").unique().collect()
+    # A list costs more to join than a name: of most messages none has to be made.
+    pooled = narrow.join(pools.drop("lacking"), on=[*key[:2], "services"], how="semi", nulls_equal=True).with_columns(
+        pl.col("services").list.join(" | ").alias("pool")
+    )
+    lossy = pooled.filter(lacking).select(SUBSCRIPTION).unique()
+    own = _depths(pooled.join(lossy, on=SUBSCRIPTION, how="semi", nulls_equal=True), SUBSCRIPTION)
     pool = _depths(pooled, key)
     return pl.concat([_survivors(own, "own"), _survivors(pool, "pool")]).sort(QUEUE)
 

@@ -5,16 +5,22 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import polars as pl
 
 from baton import sampling
 from baton.limits import DURATION_NS_MAX
 
+if TYPE_CHECKING:
+    from baton.looks import Spans
+
 _OF_TAKER = ["send", "taker"]
+_DONE = {"settle": "settled", "process": "processed"}
 _DELIVERY = [*_OF_TAKER, "delivery"]
 
 
-def receipts(spans: pl.DataFrame | pl.LazyFrame, pairs: pl.DataFrame) -> pl.DataFrame:
+def receipts(spans: Spans, pairs: pl.DataFrame) -> pl.DataFrame:
     """One row a (send, taker).
 
     Args:
@@ -45,9 +51,11 @@ def receipts(spans: pl.DataFrame | pl.LazyFrame, pairs: pl.DataFrame) -> pl.Data
     touched = pairs.lazy().join(facts, on="receive").collect().lazy()
     # Most messages have one span of one receipt: nothing there needs to be laid beside anything.
     alone = pl.len().over("send") == 1
-    several = _delivered(_placed(touched.filter(~alone)))
-    single = touched.filter(alone).with_columns(_taker().alias("taker"), pl.lit(1, dtype=pl.UInt32).alias("delivery"))
-    return _last(pl.concat([single, several.select(single.collect_schema().names())])).collect()
+    several = _last(_delivered(_placed(touched.filter(~alone))))
+    single = _only(touched.filter(alone).with_columns(_taker().alias("taker")))
+    return (
+        pl.concat([single, several.select(single.collect_schema().names())]).sort("send", maintain_order=True).collect()
+    )
 
 
 def _taker() -> pl.Expr:
@@ -104,9 +112,37 @@ def _delivered(touched: pl.LazyFrame) -> pl.LazyFrame:
     return touched.with_columns(begins.cum_sum().over(_OF_TAKER).alias("delivery"))
 
 
+def _only(touched: pl.LazyFrame) -> pl.LazyFrame:
+    """What `_last` makes of messages that one span received: of one value the first, the last and any are itself."""
+    failed = _failed().fill_null(value=False)
+    lane = pl.concat_str("taker", pl.lit(" "), pl.col("partition").fill_null(""))
+    step = pl.col("step").replace_strict(_DONE, default="received", return_dtype=pl.String)
+    return touched.select(
+        *("send", "taker", "service", "service_instance", "home", "destination", "queue"),
+        pl.col("receive").alias("row"),
+        lane.alias("lane"),
+        step.alias("step"),
+        failed.alias("failed"),
+        pl.when(failed).then(pl.col("failure").fill_null("an error status")).alias("failure"),
+        pl.col("start_ns").alias("received_ns"),
+        pl.col("end_ns").alias("done_ns"),
+        pl.col("batched").fill_null(value=False),
+        "method",
+        pl.col("start_ns").alias("first_ns"),
+        pl.lit(1, dtype=pl.UInt32).alias("deliveries"),
+        (~failed).cast(pl.UInt32).alias("well"),
+        pl.lit(None, dtype=pl.Int64).alias("redelivery_ns"),
+        sampling.threshold().alias("threshold"),
+    )
+
+
+def _failed() -> pl.Expr:
+    return (pl.col("error") & ~pl.col("batched")) | pl.col("refused")
+
+
 def _last(delivered: pl.LazyFrame) -> pl.LazyFrame:
     settles = pl.col("step") == "settle"
-    failed = (pl.col("error") & ~pl.col("batched")) | pl.col("refused")
+    failed = _failed()
     taking = pl.coalesce(pl.when(~settles).then("receive").first(ignore_nulls=True), pl.col("receive").first())
     deliveries = delivered.group_by(_DELIVERY, maintain_order=True).agg(
         *(pl.col(name).first() for name in ("service", "service_instance", "home", "trace_state")),

@@ -7,10 +7,15 @@ or the `create`) stands for the send; the worst status of the nest is its status
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import polars as pl
 
 from baton import sampling
 from baton.schema import UNSAID
+
+if TYPE_CHECKING:
+    from baton.looks import Spans
 
 CLIENT = 3  # OTLP's SPAN_KIND_CLIENT
 NEST_DEPTH_MAX = 4
@@ -71,7 +76,7 @@ _OWN = (
 )
 
 
-def sends(spans: pl.DataFrame | pl.LazyFrame) -> pl.DataFrame:
+def sends(spans: Spans) -> pl.DataFrame:
     """One row a logical send.
 
     Args:
@@ -82,7 +87,8 @@ def sends(spans: pl.DataFrame | pl.LazyFrame) -> pl.DataFrame:
     """
     producers = spans.lazy().filter(pl.col("role") == "send").select(_READ).collect().lazy()
     outer_of = pl.concat([_nested(producers), _linked(producers), _named(producers)]).unique().collect()
-    nests = _nests(producers.select("row").collect(), outer_of).lazy()
+    nested = pl.concat([outer_of["outer"], outer_of["inner"]]).unique().implode()
+    nests = _nests(producers.filter(pl.col("row").is_in(nested)).select("row").collect(), outer_of).lazy()
     said = producers.select(
         pl.col("row").alias("member"),
         (pl.col("status_code") == 2).alias("error"),  # noqa: PLR2004 - OTLP's STATUS_CODE_ERROR
@@ -98,7 +104,7 @@ def sends(spans: pl.DataFrame | pl.LazyFrame) -> pl.DataFrame:
     # An outer span over several messages speaks of the batch: its error condemns no single one of them.
     alone = pl.len().over("member") == 1  # (send, member) is unique
     error = pl.col("error") & pl.col("alone")
-    return (
+    several = (
         nests.with_columns(alone.alias("alone"))
         .join(said, on="member")
         .sort("send", "depth", "member")
@@ -117,10 +123,28 @@ def sends(spans: pl.DataFrame | pl.LazyFrame) -> pl.DataFrame:
             *(pl.col(name).first(ignore_nulls=True) for name in ("message_id", "correlation_id", "channel")),
             pl.col("parent_row").last().alias("under"),
         )
+    )
+    return (
+        pl.concat([_single(said.filter(~pl.col("member").is_in(nested))), several])
         .join(producers.select(pl.col("row").alias("send"), *_OWN), on="send")
         .with_columns(pl.coalesce("channel", pl.concat_str(pl.lit(UNSAID), "service", pl.lit(" "), "span_name")))
         .sort("send")
         .collect()
+    )
+
+
+def _single(said: pl.LazyFrame) -> pl.LazyFrame:
+    """What is said of a nest of one span: of one value the first, the last and any are itself."""
+    error = pl.col("error").fill_null(value=False)
+    return said.select(
+        pl.col("member").alias("send"),
+        pl.concat_list("member").alias("nest"),
+        error.alias("failed"),
+        pl.when(error).then(pl.col("failure").fill_null("an error status")).alias("failure"),
+        (error & pl.col("words").str.contains(_RETURNED).fill_null(value=False)).alias("returned"),
+        (error & pl.col("words").str.contains(_UNANSWERED).fill_null(value=False)).alias("unsure"),
+        *("message_id", "correlation_id", "channel"),
+        pl.col("parent_row").alias("under"),
     )
 
 

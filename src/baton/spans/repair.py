@@ -16,8 +16,8 @@ from dataclasses import replace
 import numpy as np
 import polars as pl
 
+from baton.looks import Spans, read
 from baton.schema import SPANS
-from baton.spans.looks import Spans, read
 
 _SERVER, _CLIENT = 2, 3  # OTLP's SpanKind
 _ASIDE = ("resource", "scope", "scope_name", "scope_version", "schema_url", "attributes", "events")

@@ -25,7 +25,8 @@ _OWNED = {
 def held(**row: str | None) -> tuple[str | None, str | None]:
     """(accountable team, whom to ask) of a row where every side is owned but for what is said."""
     schema = dict.fromkeys((*_NAMES, "from_service", "to_service", "channel"), pl.String)
-    found = hold(pl.DataFrame([{**_OWNED, **row}], schema=schema)).row(0, named=True)
+    rows = pl.DataFrame([{**_OWNED, **row}], schema=schema)
+    found = hold(rows, rows).row(0, named=True)
     return found["accountable_team"], found["next_to_ask"]
 
 
@@ -103,7 +104,8 @@ def expired(arrived: int, taken: int, **row: str) -> dict[str, object]:
         "first_ns": pl.Int64,
         "evidence": pl.List(pl.String),
     }
-    return hold(pl.DataFrame(told, schema=schema)).row(0, named=True)
+    rows = pl.DataFrame(told, schema=schema)
+    return hold(rows, rows).row(0, named=True)
 
 
 def test_what_expired_is_the_slow_receivers_or_the_queues() -> None:

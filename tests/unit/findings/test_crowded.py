@@ -38,7 +38,7 @@ def laid(
     )
     occupants = pl.DataFrame([(*KEY, 0, *one) for one in held], schema=OCCUPANTS, orient="row")
     told = Replayed(fit, moments, crowd, occupants, DEPTHS.to_frame(), {})
-    found = crowded(frame, told, {"ticks": "market", "trades": "trading"})
+    found = crowded(frame, frame, told, {"ticks": "market", "trades": "trading"})
     assert found.height == len(rows)
     return found.to_dicts()
 

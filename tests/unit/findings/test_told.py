@@ -19,8 +19,7 @@ def named(row: dict[str, Any], *, sender_team: str = "trade") -> dict[str, Any]:
         "services": pl.List(pl.String),
     }
     rows = pl.DataFrame([{"send": 1, "service": "trading", "subscription": "s", **row}], schema=schema)
-    spans = pl.DataFrame({"row": [1, 2], "team": [sender_team, "taker"]}, schema={"row": pl.UInt32, "team": pl.String})
-    found = told(rows, spans, SERVICES, CHANNELS, QUEUES)
+    found = told(rows, pl.Series(["another", sender_team, "taker"]), SERVICES, CHANNELS, QUEUES)
     assert found.columns == [*schema, "from_team", "from_service", "to_service", "to_team", "channel_team"]
     return found.row(0, named=True)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 import polars as pl
 
@@ -80,11 +80,30 @@ class Spans:
         """As of a frame."""
         return self.lazy().join(other.lazy(), **how).collect()
 
-    def __getitem__(self, place: str | pl.Series) -> Any:  # noqa: ANN401 - a column, or a frame of rows
+    @overload
+    def __getitem__(self, place: str) -> pl.Series: ...
+
+    @overload
+    def __getitem__(self, place: pl.Series) -> pl.DataFrame: ...
+
+    def __getitem__(self, place: str | pl.Series) -> pl.Series | pl.DataFrame:
         """A column by its name, or all columns of the rows at these places."""
         if not isinstance(place, str):
             return Spans(self.rows[place], self.looks).lazy().collect()
         return self.rows[place] if place in self.rows.columns else self.each(place)
+
+    def numbered(self, columns: list[str]) -> tuple[pl.Series, pl.DataFrame]:
+        """Whole numbers in the place of names: millions of spans are told apart by them.
+
+        Returns:
+            For each look the number (UInt32) of what it says in these columns, which are the look's; and those values,
+            sorted, each with its number (`place`).
+        """
+        values = self.looks.select(columns).unique().sort(columns).with_row_index("place")
+        numbers = self.looks.select(columns).join(
+            values, on=columns, how="left", nulls_equal=True, maintain_order="left"
+        )
+        return numbers["place"], values
 
     @property
     def height(self) -> int:
@@ -99,8 +118,10 @@ class Spans:
 def read(spans: pl.LazyFrame, *further: str) -> Spans:
     """Reads spans from wherever they lie, a part at a time.
 
-    A look is known by a hash, from a seed that nobody can guess: of a million looks, two fall together once in forty
-    million times.
+    A look is known by a hash of 64 bits, from a seed drawn anew each time, so that nobody can choose two that meet. Of
+    n looks two meet by chance with a probability of n * n / 2**65: one in 4e15 for a hundred, one in 4e7 for a million.
+    The spans of one would then be told with the columns of the other, in that one answer; ids and times are no part of
+    a look.
 
     Args:
         spans: SPANS, or those of its columns that are wanted, LOOK's among them.
@@ -112,6 +133,10 @@ def read(spans: pl.LazyFrame, *further: str) -> Spans:
         [hashed.drop(look), hashed.group_by("look").agg(pl.col(look).first())], engine="streaming"
     )
     numbers = looks.lazy().select(pl.col("look").alias("_hash")).with_row_index("look")
-    numbered = rows.lazy().rename({"look": "_hash"}).join(numbers, on="_hash", how="left", maintain_order="left")
-    # Lists in several chunks take a hundred times as long to put in order.
-    return Spans(numbered.drop("_hash").collect().rechunk(), looks.drop("look"))
+    hashes = rows.lazy().select(pl.col("look").alias("_hash"))
+    placed = hashes.join(numbers, on="_hash", how="left", maintain_order="left").collect()
+    columns = {**rows.to_dict(), "look": placed["look"]}
+    del rows
+    # Lists in several chunks take a hundred times as long to put in order. One column at a time: all at once would be
+    # held twice.
+    return Spans(pl.DataFrame([columns.pop(name).rechunk() for name in list(columns)]), looks.drop("look"))

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import polars as pl
 
+from baton.looks import LOOK, read
 from baton.schema import SPANS
-from baton.spans.looks import LOOK, read
 from recording import Recording
 
 
