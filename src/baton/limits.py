@@ -228,6 +228,10 @@ COIN_TOSS_SHARE_MAX = 0.8
 COIN_TOSS_Z_MAX = 3.0
 # Fewer receipts or losses than this have no pattern.
 COIN_TOSS_COUNT_MIN = 3
+# Trace ids are random: that none of a subscription's lies where a sampler would have dropped it is chance this often.
+SAMPLED_IDS_CHANCE = 1e-6
+# ... and ids of which all lie in less than this part of their range are counted, not drawn.
+SAMPLED_IDS_RATIO_MIN = 1e-6
 # A clean stretch this many times longer than the usual distance between two losses is none of chance's making (a chance
 # of e^-3, 5 %, for an exponential distance).
 ONSET_RATIO = 3.0

@@ -9,6 +9,7 @@ import hashlib
 
 import polars as pl
 
+from baton import sampling
 from baton.limits import (
     COIN_TOSS_COUNT_MIN,
     COIN_TOSS_SHARE_MAX,
@@ -85,14 +86,12 @@ def _messages(known: pl.DataFrame, sent: pl.DataFrame) -> pl.DataFrame:
             pl.col("first_ns").max().alias("horizon_ns"),
             (pl.col("service_instance") == "").any().alias("nameless"),
             pl.col("redelivery_ns").max(),
-            pl.col("threshold").filter(pl.col("method") == "parent").max().fill_null(0),
-            # A receipt in another trace than its send is sampled by that trace's randomness: nothing tells which.
-            (pl.col("threshold").filter(pl.col("method") != "parent").max() > 0).fill_null(value=False).alias("other"),
+            *_thresholds(),
             pl.when(pl.col("home").n_unique() == 1).then(pl.col("home").first()).alias("home"),
             _routing_keys().alias("routing_keys"),
         )
     )
-    lives = profile.collect()
+    lives = _told_by_ids(profile.collect(), sent)
     profile = lives.join(retired(lives, sent, received), on=SUBSCRIPTION, how="left").lazy()
     expected = _expected(profile, sent.lazy(), received).collect()
     queued = pressed(pressure(expected))
@@ -115,6 +114,29 @@ def _messages(known: pl.DataFrame, sent: pl.DataFrame) -> pl.DataFrame:
         .select(_LEARNED)
         .collect()
     )
+
+
+def _thresholds() -> tuple[pl.Expr, ...]:
+    """`threshold` and `id_threshold` of samplers that receipts share a trace with; whether there are `other` ones.
+
+    A receipt in another trace than its send is sampled by that trace's randomness: nothing tells which. Samplers that
+    say nothing in the tracestate show in the ids of what they kept.
+    """
+    below = pl.col("method") == "parent"
+    said = pl.col("threshold").filter(~below).max() > 0
+    return (
+        pl.col("threshold").filter(below).max().fill_null(0),
+        sampling.lowest(pl.col("trace_key").filter(below)).fill_null(0).alias("id_threshold"),
+        pl.any_horizontal(said, sampling.cut(pl.col("trace_key").filter(~below))).fill_null(value=False).alias("other"),
+    )
+
+
+def _told_by_ids(profile: pl.DataFrame, sent: pl.DataFrame) -> pl.DataFrame:
+    """Raises `threshold` to that of the ids, where messages were sent below it: those the sender's sampler left."""
+    least = sent.group_by(CHANNEL).agg(pl.col("randomness").min().alias("least"))
+    alone = pl.col("id_threshold") > pl.col("least")
+    threshold = pl.max_horizontal("threshold", pl.when(alone).then("id_threshold"))
+    return profile.join(least, on=CHANNEL, how="left").with_columns(threshold).drop("least", "id_threshold")
 
 
 def _expected(profile: pl.LazyFrame, sent: pl.LazyFrame, received: pl.LazyFrame) -> pl.LazyFrame:
