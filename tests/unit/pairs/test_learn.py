@@ -228,7 +228,7 @@ def thinned(losses: range, count: int = 200) -> list[Message]:
 
 
 def test_ids_tell_of_a_sampler_that_nothing_else_tells_of() -> None:
-    """Nineteen in twenty kept by trace id: receipts linked from traces of their own are left out, nobody knows which."""
+    """Nineteen in twenty kept by trace id: receipts in traces of their own are left out."""
     draw, recording = random.Random(5), Recording()
     for number in range(300):
         sent, own = recording.send(at=number), f"{draw.getrandbits(128):032x}"
