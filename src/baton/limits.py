@@ -266,6 +266,17 @@ GAP_LOCAL_NS_MIN = SECOND_NS // 5
 # ... and if at least this many messages in a row should have been received in it: an export lost takes them all,
 # a queue loses them one by one.
 GAP_MESSAGES_MIN = 2
+# An instance idled with a backlog if it took nothing for so many times the usual distance of its receipts (the median
+# of so many after the pause), and the message it took next had waited as long,
+IDLE_SPACING_RATIO = 3.0
+IDLE_RECEIPTS = 20
+# ... and the messages missing fill this part of the pause at least: a stop before a full queue leaves it emptier by the
+# queue's own length.
+IDLE_FILLED_MIN = 0.75
+# Without a backlog: so many receipts were due in the pause (chance lets none come once in e^7, 1,100, pauses), and this
+# part of them is missing.
+IDLE_RECEIPTS_DUE = 7.0
+IDLE_SHARE_MIN = 0.5
 # An instance without a span for this long, at `as_of`, has fallen silent for good rather than between two exports.
 SILENT_FOR_GOOD_NS = 60 * SECOND_NS
 # A span that came this long after it happened, or before, came from a recording: collectors that keep a queue on disk
@@ -292,6 +303,8 @@ ACKNOWLEDGE_NS_MAX = 30 * 60 * SECOND_NS
 # A failed message comes back within the longest time ever seen between failure and redelivery, and half as much again
 # for visibility timeouts that are renewed and back-offs that grow.
 REDELIVERY_MARGIN = 1.5
+# A failed send is tried again within the wait that so many retries keep to: the rest are repairs by hand, hours later.
+RETRY_QUANTILE = 0.95
 # Tail samplers decide after this long: the Collector's default is 30 s, 10 s and 60 s are what others set.
 DECISION_WAITS_NS = (10 * SECOND_NS, 30 * SECOND_NS, 60 * SECOND_NS)
 # ... and evaluate their policies every second or few.

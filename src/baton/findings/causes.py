@@ -220,6 +220,14 @@ CAUSES: tuple[Cause, ...] = (
         pl.lit("no later send of it was seen"),
     ),
     Cause(
+        "publish_failed",
+        "The send failed in a way that leaves open whether the broker had taken it, nobody sent it again, and it was "
+        "lost.",
+        _LOST & pl.col("failed") & pl.col("unsure"),
+        "inferred",
+        pl.format("the send failed ({}), and no later send of it was seen", "failure"),
+    ),
+    Cause(
         "call_lost",
         "A client span that failed with no server span, where that server is instrumented.",
         _PROOF == "lost",

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import polars as pl
 
+from baton.handoffs.idle import TAKER, idled
 from baton.handoffs.outages import shadows
 from baton.limits import (
     ACKNOWLEDGE_NS_MAX,
@@ -128,7 +129,17 @@ def vouch(rows: pl.DataFrame, watched: Watched, as_of_ns: int) -> pl.DataFrame:
     )
     missing = _chained(
         rows.filter(pl.col("first_ns").is_null() & pl.col("subscription").is_not_null()).select(
-            "send", *SUBSCRIPTION, "services", "home", "sent_ns", "lo_ns", "hi_ns", "deadline_ns", "pressed", "live"
+            "send",
+            *SUBSCRIPTION,
+            "services",
+            "home",
+            "sent_ns",
+            "lo_ns",
+            "hi_ns",
+            "deadline_ns",
+            "pressed",
+            "live",
+            "failed",
         )
     )
     takers = _takers(rows).join(watched.telemetry, left_on=_AT_HOME, right_on=INSTANCE, how="left")
@@ -221,8 +232,9 @@ def _heard(candidates: pl.DataFrame, as_of_ns: int) -> pl.DataFrame:
 def _paused(candidates: pl.DataFrame, pauses: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
     """Pauses that swallowed messages.
 
-    A pause whose first receipts are fresh was one of the telemetry, as far as anyone can tell; one that ends with a
-    backlog was a real stop, and proves nothing against the receiver's spans.
+    A pause whose first receipts are fresh was one of the telemetry, as far as anyone can tell. One that ends with a
+    backlog was a real stop, and proves nothing against the receiver's spans, unless `idled` says otherwise. Where every
+    send of the pause had failed, there was nothing to take.
     """
     resumed = rows.filter(pl.col("row").is_not_null()).select(
         *SUBSCRIPTION,
@@ -231,7 +243,6 @@ def _paused(candidates: pl.DataFrame, pauses: pl.DataFrame, rows: pl.DataFrame) 
         pl.col("first_ns").alias("gap_until_ns"),
         pl.col("sent_ns").alias("resumed_sent_ns"),
     )
-    taker = [*SUBSCRIPTION, "service", "service_instance"]
     at_home = pauses.rename({"environment": "home"})
     within = (
         candidates.sort("hi_ns")
@@ -241,13 +252,15 @@ def _paused(candidates: pl.DataFrame, pauses: pl.DataFrame, rows: pl.DataFrame) 
         .filter(pl.col("gap_until_ns") >= pl.col("lo_ns"))
         .sort("gap_until_ns")
         .join_asof(
-            resumed.sort("gap_until_ns"), on="gap_until_ns", by=taker, strategy="forward", check_sortedness=False
+            resumed.sort("gap_until_ns"), on="gap_until_ns", by=TAKER, strategy="forward", check_sortedness=False
         )
     )
     fresh = (pl.col("resumed_sent_ns") >= pl.col("gap_until_ns") - pl.col("deadline_ns")).fill_null(value=True)
-    pause = [*taker, "gap_from_ns"]
+    pause = [*TAKER, "gap_from_ns"]
+    went = (~pl.col("failed")).sum().over(pause)
+    found = [within.filter(fresh & (went >= GAP_MESSAGES_MIN)), idled(candidates, rows)]
     return (
-        within.filter(fresh & (pl.len().over(pause) >= GAP_MESSAGES_MIN))
+        pl.concat([one.select("send", *SUBSCRIPTION, "gap_from_ns", "gap_until_ns") for one in found])
         .sort("gap_from_ns")
         .group_by("send", *SUBSCRIPTION, maintain_order=True)
         .agg(pl.col("gap_from_ns").first(), pl.col("gap_until_ns").first())
