@@ -273,9 +273,9 @@ IDLE_RECEIPTS = 20
 # ... and the messages missing fill this part of the pause at least: a stop before a full queue leaves it emptier by the
 # queue's own length.
 IDLE_FILLED_MIN = 0.75
-# Without a backlog: so many receipts were due in the pause (chance lets none come once in e^7, 1,100, pauses), and this
-# part of them is missing.
-IDLE_RECEIPTS_DUE = 7.0
+# Without a backlog: so many receipts were due in the pause (chance lets none come in one of e^5, 150, pauses), and this
+# part of them is missing (where 3 % are lost at random, in one of 300 of those).
+IDLE_RECEIPTS_DUE = 5.0
 IDLE_SHARE_MIN = 0.5
 # An instance without a span for this long, at `as_of`, has fallen silent for good rather than between two exports.
 SILENT_FOR_GOOD_NS = 60 * SECOND_NS

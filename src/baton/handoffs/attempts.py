@@ -45,7 +45,10 @@ def attempted(rows: pl.DataFrame) -> pl.DataFrame:
         .group_by(_SENDER)
         .agg(pl.col("wait_ns").quantile(RETRY_QUANTILE, "higher").alias("usual_ns"))
     )
-    next_ns = pl.max_horizontal("usual_ns", 2 * pl.col("own_ns").fill_null(0)) * REDELIVERY_MARGIN
+    # Of senders that never sent again nothing is waited for.
+    next_ns = (
+        pl.col("usual_ns") + (2 * pl.col("own_ns") - pl.col("usual_ns")).clip(0).fill_null(0)
+    ) * REDELIVERY_MARGIN
     last = (
         tried.group_by(_MESSAGE, maintain_order=True)
         .agg(

@@ -22,19 +22,20 @@ from baton.limits import (
 )
 from baton.schema import SUBSCRIPTION
 
-TAKER = [*SUBSCRIPTION, "service", "service_instance"]
+TAKER = ["tenant", "home", "service", "service_instance"]
+"""An instance, whatever it takes: at work on messages of another channel it does not idle."""
 
 
 def idled(candidates: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
     """Missing messages that an instance may have taken while it seemed to idle.
 
     Args:
-        candidates: a row a missing message and instance that may have taken it: `send`, TAKER columns, `sent_ns`,
-            `lo_ns`, `hi_ns`, `failed`.
+        candidates: a row a missing message and instance that may have taken it: `send`, SUBSCRIPTION and TAKER columns,
+            `sent_ns`, `lo_ns`, `hi_ns`, `failed`.
         rows: all messages, with their receipts.
 
     Returns:
-        `send`, TAKER columns, `gap_from_ns`, `gap_until_ns`: such pauses of each.
+        `send`, SUBSCRIPTION columns, `gap_from_ns`, `gap_until_ns`: such pauses of each.
     """
     pauses = _pauses(rows)
     # The pause in which its receipt was last looked for, and the one in which it was first.
@@ -45,9 +46,8 @@ def idled(candidates: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
             )
             for edge in ("hi_ns", "lo_ns")
         ]
-    ).unique(["send", *TAKER, "gap_from_ns"])
-    # In order: what was sent after the next message was not taken before it.
-    near = near.filter((pl.col("gap_until_ns") >= pl.col("lo_ns")) & (pl.col("sent_ns") < pl.col("resumed_sent_ns")))
+    ).unique(["send", *SUBSCRIPTION, *TAKER, "gap_from_ns"])
+    near = near.filter(pl.col("gap_until_ns") >= pl.col("lo_ns"))
     pause = [*TAKER, "gap_from_ns"]
     left = pl.len() - pl.int_range(pl.len())
     length_ns, spacing_ns = pl.col("gap_until_ns") - pl.col("gap_from_ns"), pl.col("spacing_ns")
@@ -62,14 +62,14 @@ def idled(candidates: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
         near.sort("sent_ns", "send")
         .with_columns(filled_ns.over(pause).alias("filled_ns"), (~pl.col("failed")).sum().over(pause).alias("went"))
         .filter((pl.col("went") >= GAP_MESSAGES_MIN) & pl.when("backlog").then(worked).otherwise(chanceless))
-        .select("send", *TAKER, "gap_from_ns", "gap_until_ns")
+        .select("send", *SUBSCRIPTION, "gap_from_ns", "gap_until_ns")
     )
 
 
 def _pauses(rows: pl.DataFrame) -> pl.DataFrame:
     """Pauses between receipts of an instance that are long for it.
 
-    TAKER columns, `gap_from_ns`, `gap_until_ns`, `resumed_sent_ns`, `backlog` (Boolean: the message that ends it had
+    TAKER columns, `gap_from_ns`, `gap_until_ns`, `backlog` (Boolean: the message that ends it had
     waited), `way_ns` (the shortest wait: the way there, and how the clocks differ), `spacing_ns` (the distance of its
     receipts: after the pause if those had waited, before it if those had, else on the calmer side); sorted by the
     first.
@@ -89,6 +89,7 @@ def _pauses(rows: pl.DataFrame) -> pl.DataFrame:
         .select(
             *SUBSCRIPTION,
             pl.col("service").alias("_sender"),
+            pl.col("receiver_home").alias("home"),
             pl.col("receiver").alias("service"),
             pl.col("instance").alias("service_instance"),
             "sent_ns",
@@ -105,7 +106,6 @@ def _pauses(rows: pl.DataFrame) -> pl.DataFrame:
             *TAKER,
             pl.col("done_ns").cum_max().shift().over(TAKER).alias("gap_from_ns"),
             pl.col("first_ns").alias("gap_until_ns"),
-            pl.col("sent_ns").alias("resumed_sent_ns"),
             "way_ns",
             pl.col("backlog").fill_null(value=False),
             pl.when("backlog")

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import polars as pl
 
-from baton.handoffs.idle import TAKER, idled
+from baton.handoffs.idle import idled
 from baton.handoffs.outages import shadows
 from baton.limits import (
     ACKNOWLEDGE_NS_MAX,
@@ -243,6 +243,7 @@ def _paused(candidates: pl.DataFrame, pauses: pl.DataFrame, rows: pl.DataFrame) 
         pl.col("first_ns").alias("gap_until_ns"),
         pl.col("sent_ns").alias("resumed_sent_ns"),
     )
+    taker = [*SUBSCRIPTION, "service", "service_instance"]
     at_home = pauses.rename({"environment": "home"})
     within = (
         candidates.sort("hi_ns")
@@ -252,11 +253,11 @@ def _paused(candidates: pl.DataFrame, pauses: pl.DataFrame, rows: pl.DataFrame) 
         .filter(pl.col("gap_until_ns") >= pl.col("lo_ns"))
         .sort("gap_until_ns")
         .join_asof(
-            resumed.sort("gap_until_ns"), on="gap_until_ns", by=TAKER, strategy="forward", check_sortedness=False
+            resumed.sort("gap_until_ns"), on="gap_until_ns", by=taker, strategy="forward", check_sortedness=False
         )
     )
     fresh = (pl.col("resumed_sent_ns") >= pl.col("gap_until_ns") - pl.col("deadline_ns")).fill_null(value=True)
-    pause = [*TAKER, "gap_from_ns"]
+    pause = [*taker, "gap_from_ns"]
     went = (~pl.col("failed")).sum().over(pause)
     found = [within.filter(fresh & (went >= GAP_MESSAGES_MIN)), idled(candidates, rows)]
     return (

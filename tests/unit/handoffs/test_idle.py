@@ -46,7 +46,9 @@ def swallowed(
         "send", "tenant", "environment", "broker", "channel", "subscription", "sent_ns", "failed"
     )
     last = max(first for _, first in told if first is not None)
-    candidates = missing.with_columns(pl.lit("notify").alias("service"), lo_ns="sent_ns", hi_ns=pl.lit(ns(last)))
+    candidates = missing.with_columns(
+        pl.lit("notify").alias("service"), home=pl.lit(""), lo_ns="sent_ns", hi_ns=pl.lit(ns(last))
+    )
     # Overtaken by the next receipt of what was sent later.
     taken = frame.filter(pl.col("row").is_not_null()).select(pl.col("sent_ns"), later_ns="first_ns").sort("sent_ns")
     candidates = candidates.sort("sent_ns").join_asof(taken, on="sent_ns", strategy="forward")
