@@ -443,6 +443,7 @@ EXPECTATIONS = Frame(
         Column("deadline_ns", I64, "Learned deadline after the send; null where too few pairs."),
         Column("reorder_ns", I64, "Largest delay between being overtaken and being received all the same."),
         Column("processing_ns", I64, "Longest receipt, start to end."),
+        Column("processing_margin", F64, "A receipt may take so many times the longest; null where too few tell."),
         Column("tossed", BOOL, "Its receipts look like coin tosses: it samples or filters."),
         Column("step", STEP, "Of a step: which, and which comes next; `sends` took it, `pairs` went on."),
         Column("redelivery_ns", I64, "Longest time from a failed delivery's end to the next one; null if never seen."),

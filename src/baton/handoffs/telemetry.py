@@ -119,7 +119,10 @@ def vouch(rows: pl.DataFrame, watched: Watched, as_of_ns: int) -> pl.DataFrame:
         and what `outages.shadows` adds; and `lo_ns`.
     """
     slack = (pl.col("reorder_ns").clip(upper_bound=DURATION_NS_MAX) * REORDER_MARGIN).cast(pl.Int64)
-    longest_ns = (pl.col("processing_ns").clip(upper_bound=DURATION_NS_MAX) * PROCESSING_MARGIN).cast(pl.Int64)
+    took_ns = pl.col("processing_ns").clip(upper_bound=DURATION_NS_MAX)
+    # By its tail, as long as a broker waits for an acknowledgement; longer only where longer ones were seen.
+    tail_ns = (took_ns * pl.col("processing_margin").fill_null(0)).clip(upper_bound=ACKNOWLEDGE_NS_MAX)
+    longest_ns = pl.max_horizontal(took_ns * PROCESSING_MARGIN, tail_ns).cast(pl.Int64)
     rows = rows.with_columns(
         pl.coalesce(
             pl.col("overtaken_ns").clip(upper_bound=INSTANT_NS_MAX) + slack + longest_ns, "deadline_at_ns"
@@ -201,7 +204,9 @@ def _heard(candidates: pl.DataFrame, as_of_ns: int) -> pl.DataFrame:
     began when it fell silent, and that no full queue explains, may all be its.
     """
     heard_ns = pl.col("watermark_ns")
-    alive = heard_ns >= pl.col("hi_ns")
+    # Instances without an id report each in its own time: of one the others' watermark says nothing yet.
+    reported = (pl.col("service_instance") != "") | (pl.col("hi_ns") <= as_of_ns - SILENCE_TAIL_NS)
+    alive = (heard_ns >= pl.col("hi_ns")) & reported
     since = ~pl.col("pressed") & pl.col("chain_ns").is_between(heard_ns, heard_ns + SILENCE_TAIL_NS)
     near = ~alive & ((heard_ns + SILENCE_TAIL_NS >= pl.col("lo_ns")) | since)
     for_good = as_of_ns - heard_ns > SILENT_FOR_GOOD_NS

@@ -20,6 +20,11 @@ from baton.limits import (
     DEADLINE_QUANTILE,
     DURATION_NS_MAX,
     ONSET_RATIO,
+    PROCESSING_CHANCE,
+    PROCESSING_COUNT_MIN,
+    PROCESSING_MARGIN,
+    PROCESSING_MARGIN_MAX,
+    PROCESSING_TAIL_QUANTILE,
 )
 from baton.pairs.lives import KIND, retired, shunned
 from baton.pairs.pressure import pressed, pressure
@@ -83,6 +88,7 @@ def _messages(known: pl.DataFrame, sent: pl.DataFrame) -> pl.DataFrame:
             pl.col("sent_ns").min().alias("first_ns"),
             pl.col("sent_ns").max().alias("last_ns"),
             (pl.col("done_ns") - pl.col("received_ns")).max().clip(0, DURATION_NS_MAX).alias("processing_ns"),
+            _margin(pl.col("done_ns") - pl.col("received_ns")).alias("processing_margin"),
             pl.col("first_ns").max().alias("horizon_ns"),
             (pl.col("service_instance") == "").any().alias("nameless"),
             pl.col("redelivery_ns").max(),
@@ -113,6 +119,20 @@ def _messages(known: pl.DataFrame, sent: pl.DataFrame) -> pl.DataFrame:
         )
         .select(_LEARNED)
         .collect()
+    )
+
+
+def _margin(took_ns: pl.Expr) -> pl.Expr:
+    """How many times the longest receipt the next one may take, by the tail of those seen (Float64).
+
+    Hill's estimate of the tail's index a, over the longest tenth: of n receipts the longest is exceeded c times over by
+    the next one with a chance of 1 / (n c^a). Null where PROCESSING_COUNT_MIN receipts are not there to tell.
+    """
+    usual = took_ns.quantile(PROCESSING_TAIL_QUANTILE)
+    hill = (took_ns.filter((took_ns >= usual) & (took_ns > 0)) / usual.clip(1)).log().mean()
+    margin = (-hill * (PROCESSING_CHANCE * took_ns.len()).log()).exp()
+    return pl.when(took_ns.len() >= PROCESSING_COUNT_MIN).then(
+        margin.fill_null(PROCESSING_MARGIN).clip(PROCESSING_MARGIN, PROCESSING_MARGIN_MAX)
     )
 
 
@@ -296,7 +316,7 @@ def _calls(calls: pl.DataFrame) -> pl.DataFrame:
 
 
 _LIVES = ("threshold", "retired_ns")
-_OF_MESSAGES = ("redelivery_ns", "home", "retired_ns", "shunned")
+_OF_MESSAGES = ("processing_margin", "redelivery_ns", "home", "retired_ns", "shunned")
 """Columns of EXPECTATIONS that a call has no use for."""
 
 _LEARNED = [name for name in EXPECTATIONS.names if name not in ("version", "from_ns", "until_ns", "step")]

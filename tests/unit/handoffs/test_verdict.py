@@ -53,8 +53,8 @@ LAW: dict[str, tuple[str, Row]] = {
     "deaf": ("unobserved", {"service_ns": ns(29)}),
     "waiting": ("stuck", {}),
 }
-"""Clause -> its verdict and the message that it alone meets. `onward` adds a hop, a message id `m` a later send, `refused_again`
-a sender that was seen to send again what had been refused, and did with this one just now."""
+"""Clause -> its verdict and the message that it alone meets. `onward` adds a hop, a message id `m` a later send,
+`refused_again` an attempt just now, that was refused as well."""
 
 EXCLUSIVE = {
     frozenset({"received", "resent"}),  # what was received needs no retry
