@@ -47,8 +47,8 @@ PREFETCHES = (0, 1, 2, 4, 10, 20, 50, 100, 250)
 1: as soon as the one before it is done), then as many as there are workers, or as clients fetch by default."""
 _SIMPLE = PREFETCHES[:2]
 PREFETCHES_EACH = (1, 2, 3, 4, 5, 8)
-"""... or so many each: those that are seen at work at a time have multiples of their number in hand together, and a limit
-is told to one message only from the right one."""
+"""... or so many each: those that are seen at work at a time have multiples of their number in hand together, and a
+limit is told to one message only from the right one."""
 _TAIL_DECISIONS_NS = (10 * SECOND_NS, 30 * SECOND_NS, 60 * SECOND_NS)
 """When tail samplers decide by default, and as commonly set."""
 
