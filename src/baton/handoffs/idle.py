@@ -17,6 +17,7 @@ from baton.limits import (
     IDLE_FILLED_MIN,
     IDLE_RECEIPTS,
     IDLE_RECEIPTS_DUE,
+    IDLE_SHARE_MAX,
     IDLE_SHARE_MIN,
     IDLE_SPACING_RATIO,
 )
@@ -31,14 +32,17 @@ def idled(candidates: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
 
     Args:
         candidates: a row a missing message and instance that may have taken it: `send`, SUBSCRIPTION and TAKER columns,
-            `sent_ns`, `lo_ns`, `hi_ns`, `failed`.
+            `sent_ns`, `before_ns`, `overtaken_ns`, `lo_ns`, `hi_ns`, `failed`.
         rows: all messages, with their receipts.
 
     Returns:
         `send`, SUBSCRIPTION columns, `gap_from_ns`, `gap_until_ns`: such pauses of each.
     """
     pauses = _pauses(rows)
-    # The pause in which its receipt was last looked for, and the one in which it was first.
+    # Without margins: the pause under way when it was overtaken, and the one when its turn came.
+    candidates = candidates.with_columns(
+        pl.coalesce("overtaken_ns", "hi_ns").alias("hi_ns"), pl.max_horizontal("sent_ns", "before_ns").alias("lo_ns")
+    )
     near = pl.concat(
         [
             candidates.sort(edge).join_asof(
@@ -58,10 +62,12 @@ def idled(candidates: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
     due = length_ns / spacing_ns
     worked = pl.col("filled_ns") - pl.col("gap_from_ns") >= IDLE_FILLED_MIN * length_ns
     chanceless = (due >= IDLE_RECEIPTS_DUE) & (pl.col("went") >= IDLE_SHARE_MIN * due)
+    # More than all of them can have taken in it went another way.
+    fits = pl.col("went") <= IDLE_SHARE_MAX * due * pl.col("service_instance").n_unique().over(SUBSCRIPTION)
     return (
         near.sort("sent_ns", "send")
         .with_columns(filled_ns.over(pause).alias("filled_ns"), (~pl.col("failed")).sum().over(pause).alias("went"))
-        .filter((pl.col("went") >= GAP_MESSAGES_MIN) & pl.when("backlog").then(worked).otherwise(chanceless))
+        .filter((pl.col("went") >= GAP_MESSAGES_MIN) & fits & pl.when("backlog").then(worked).otherwise(chanceless))
         .select("send", *SUBSCRIPTION, "gap_from_ns", "gap_until_ns")
     )
 

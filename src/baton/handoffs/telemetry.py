@@ -137,12 +137,8 @@ def vouch(rows: pl.DataFrame, watched: Watched, as_of_ns: int) -> pl.DataFrame:
             "services",
             "home",
             "sent_ns",
-            "lo_ns",
-            "hi_ns",
-            "deadline_ns",
-            "pressed",
-            "live",
-            "failed",
+            *("before_ns", "overtaken_ns", "lo_ns", "hi_ns", "deadline_ns"),
+            *("pressed", "live", "failed"),
         )
     )
     takers = _takers(rows).join(watched.telemetry, left_on=_AT_HOME, right_on=INSTANCE, how="left")

@@ -43,7 +43,16 @@ def swallowed(
     frame = messages(*rows, without=("lo_ns", "hi_ns"))
     instances = pl.DataFrame({"service_instance": frame["instance"].drop_nulls().unique()})
     missing = frame.filter(pl.col("row").is_null()).select(
-        "send", "tenant", "environment", "broker", "channel", "subscription", "sent_ns", "failed"
+        "send",
+        "tenant",
+        "environment",
+        "broker",
+        "channel",
+        "subscription",
+        "sent_ns",
+        "before_ns",
+        "overtaken_ns",
+        "failed",
     )
     last = max(first for _, first in told if first is not None)
     candidates = missing.with_columns(
