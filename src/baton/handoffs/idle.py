@@ -10,6 +10,8 @@ missing proves no loss.
 
 from __future__ import annotations
 
+import math
+
 import polars as pl
 
 from baton.limits import (
@@ -85,7 +87,8 @@ def _pauses(rows: pl.DataFrame) -> pl.DataFrame:
     waited_ns = pl.col("first_ns") - pl.col("sent_ns") - pl.col("way_ns")
     after = pl.col("apart_ns").rolling_median(IDLE_RECEIPTS, min_samples=2).shift(-IDLE_RECEIPTS).over(TAKER)
     before = pl.col("apart_ns").rolling_median(IDLE_RECEIPTS, min_samples=2).shift().over(TAKER)
-    calm = pl.col("apart_ns").rolling_mean(IDLE_RECEIPTS, min_samples=2)
+    # The mean of random distances, of which a pause among them makes no other: it is their median by ln 2.
+    calm = pl.col("apart_ns").rolling_median(IDLE_RECEIPTS, min_samples=2) / math.log(2)
     calmer = pl.max_horizontal(calm.shift(-IDLE_RECEIPTS).over(TAKER), calm.shift().over(TAKER))
     had_waited = (waited_ns.shift().over(TAKER) > IDLE_SPACING_RATIO * pl.col("before_ns")).fill_null(value=False)
     idle_ns = pl.col("gap_until_ns") - pl.col("gap_from_ns")
