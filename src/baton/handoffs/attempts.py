@@ -11,14 +11,13 @@ import polars as pl
 from baton.limits import REDELIVERY_MARGIN, RETRY_QUANTILE, SILENCE_TAIL_NS
 from baton.schema import CHANNEL, SUBSCRIPTION
 
-_SENDER = [*CHANNEL, "service"]
 _MESSAGE = [*SUBSCRIPTION, "service", "message_id"]
 
 
 def attempted(rows: pl.DataFrame) -> pl.DataFrame:
     """Adds what is known of further attempts.
 
-    A next attempt is waited for as long as senders of this kind were seen to wait, and half as long again; twice the
+    A next attempt is waited for as long as senders to its channel were seen to wait, and half as long again; twice the
     message's own last wait, since back-offs double. Its span is exported up to SILENCE_TAIL_NS later.
 
     Args:
@@ -42,10 +41,10 @@ def attempted(rows: pl.DataFrame) -> pl.DataFrame:
     )
     usual = (
         tried.filter(pl.col("wait_ns") > 0)
-        .group_by(_SENDER)
+        .group_by(CHANNEL)
         .agg(pl.col("wait_ns").quantile(RETRY_QUANTILE, "higher").alias("usual_ns"))
     )
-    # Of senders that never sent again nothing is waited for.
+    # Where nobody ever sent again nothing is waited for.
     next_ns = (
         pl.col("usual_ns") + (2 * pl.col("own_ns") - pl.col("usual_ns")).clip(0).fill_null(0)
     ) * REDELIVERY_MARGIN
@@ -57,7 +56,7 @@ def attempted(rows: pl.DataFrame) -> pl.DataFrame:
             pl.col("sent_ns").last().alias("last_ns"),
             pl.col("wait_ns").last().alias("own_ns"),
         )
-        .join(usual, on=_SENDER, how="left")
+        .join(usual, on=CHANNEL, how="left")
         .select(
             *_MESSAGE,
             pl.when(~pl.col("last_failed")).then("last").alias("latest"),

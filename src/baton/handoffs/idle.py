@@ -53,7 +53,9 @@ def idled(candidates: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
             for edge in ("hi_ns", "lo_ns")
         ]
     ).unique(["send", *SUBSCRIPTION, *TAKER, "gap_from_ns"])
-    near = near.filter(pl.col("gap_until_ns") >= pl.col("lo_ns"))
+    # What nothing overtook, and what was missing long before, may have been taken at any time, or never.
+    placed = pl.col("overtaken_ns").is_not_null() | (pl.col("lo_ns") >= pl.col("gap_from_ns"))
+    near = near.filter((pl.col("gap_until_ns") >= pl.col("lo_ns")) & placed)
     pause = [*TAKER, "gap_from_ns"]
     left = pl.len() - pl.int_range(pl.len())
     length_ns, spacing_ns = pl.col("gap_until_ns") - pl.col("gap_from_ns"), pl.col("spacing_ns")
