@@ -15,6 +15,7 @@ import math
 import polars as pl
 
 from baton.limits import (
+    DURATION_NS_MAX,
     GAP_MESSAGES_MIN,
     IDLE_FILLED_MIN,
     IDLE_RECEIPTS,
@@ -22,6 +23,7 @@ from baton.limits import (
     IDLE_SHARE_MAX,
     IDLE_SHARE_MIN,
     IDLE_SPACING_RATIO,
+    INSTANT_NS_MAX,
 )
 from baton.schema import SUBSCRIPTION
 
@@ -34,16 +36,19 @@ def idled(candidates: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
 
     Args:
         candidates: a row a missing message and instance that may have taken it: `send`, SUBSCRIPTION and TAKER columns,
-            `sent_ns`, `before_ns`, `overtaken_ns`, `lo_ns`, `hi_ns`, `failed`.
+            `sent_ns`, `before_ns`, `overtaken_ns`, `reorder_ns`, `processing_ns`, `lo_ns`, `hi_ns`, `failed`.
         rows: all messages, with their receipts.
 
     Returns:
         `send`, SUBSCRIPTION columns, `gap_from_ns`, `gap_until_ns`: such pauses of each.
     """
     pauses = _pauses(rows)
-    # Without margins: the pause under way when it was overtaken, and the one when its turn came.
+    # Without margins: the pause under way when it was overtaken, and the one when its turn came. Another instance may
+    # have overtaken it a receipt earlier.
+    late_ns = (pl.col("reorder_ns") + pl.col("processing_ns")).clip(upper_bound=DURATION_NS_MAX)
     candidates = candidates.with_columns(
-        pl.coalesce("overtaken_ns", "hi_ns").alias("hi_ns"), pl.max_horizontal("sent_ns", "before_ns").alias("lo_ns")
+        pl.min_horizontal(pl.col("overtaken_ns").clip(upper_bound=INSTANT_NS_MAX) + late_ns, "hi_ns").alias("hi_ns"),
+        pl.max_horizontal("sent_ns", "before_ns").alias("lo_ns"),
     )
     near = pl.concat(
         [

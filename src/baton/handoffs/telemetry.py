@@ -137,7 +137,7 @@ def vouch(rows: pl.DataFrame, watched: Watched, as_of_ns: int) -> pl.DataFrame:
             "services",
             "home",
             "sent_ns",
-            *("before_ns", "overtaken_ns", "lo_ns", "hi_ns", "deadline_ns"),
+            *("before_ns", "overtaken_ns", "reorder_ns", "processing_ns", "lo_ns", "hi_ns", "deadline_ns"),
             *("pressed", "live", "failed"),
         )
     )

@@ -52,6 +52,8 @@ def swallowed(
         "sent_ns",
         "before_ns",
         "overtaken_ns",
+        "reorder_ns",
+        "processing_ns",
         "failed",
     )
     last = max(first for _, first in told if first is not None)
