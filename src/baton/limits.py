@@ -278,7 +278,7 @@ IDLE_FILLED_MIN = 0.75
 IDLE_RECEIPTS_DUE = 5.0
 IDLE_SHARE_MIN = 0.5
 # ... and no more than twice that, of every instance that paused: what is more was lost.
-IDLE_SHARE_MAX = 2.0
+IDLE_EXCESS_MAX = 2.0
 # An instance without a span for this long, at `as_of`, has fallen silent for good rather than between two exports.
 SILENT_FOR_GOOD_NS = 60 * SECOND_NS
 # A span that came this long after it happened, or before, came from a recording: collectors that keep a queue on disk

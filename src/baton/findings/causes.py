@@ -221,9 +221,11 @@ CAUSES: tuple[Cause, ...] = (
     ),
     Cause(
         "publish_failed",
-        "The send failed in a way that leaves open whether the broker had taken it, nobody sent it again, and it was "
-        "lost.",
-        _LOST & pl.col("failed") & pl.col("unsure"),
+        "The connection was reset or refused as it was sent, nobody sent it again, and it was lost.",
+        _LOST
+        & pl.col("failed")
+        & pl.col("unsure")
+        & pl.col("failure").str.contains(r"(?i)connection ?(reset|refused)"),
         "inferred",
         pl.format("the send failed ({}), and no later send of it was seen", "failure"),
     ),

@@ -17,10 +17,10 @@ import polars as pl
 from baton.limits import (
     DURATION_NS_MAX,
     GAP_MESSAGES_MIN,
+    IDLE_EXCESS_MAX,
     IDLE_FILLED_MIN,
     IDLE_RECEIPTS,
     IDLE_RECEIPTS_DUE,
-    IDLE_SHARE_MAX,
     IDLE_SHARE_MIN,
     IDLE_SPACING_RATIO,
     INSTANT_NS_MAX,
@@ -72,7 +72,7 @@ def idled(candidates: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
     worked = pl.col("filled_ns") - pl.col("gap_from_ns") >= IDLE_FILLED_MIN * length_ns
     chanceless = (due >= IDLE_RECEIPTS_DUE) & (pl.col("went") >= IDLE_SHARE_MIN * due)
     # More than all of them can have taken in it went another way.
-    fits = pl.col("went") <= IDLE_SHARE_MAX * due * pl.col("service_instance").n_unique().over(SUBSCRIPTION)
+    fits = pl.col("went") <= IDLE_EXCESS_MAX * due * pl.col("service_instance").n_unique().over(SUBSCRIPTION)
     return (
         near.sort("sent_ns", "send")
         .with_columns(filled_ns.over(pause).alias("filled_ns"), (~pl.col("failed")).sum().over(pause).alias("went"))

@@ -63,7 +63,9 @@ def swallowed(
     # Overtaken by the next receipt of what was sent later.
     taken = frame.filter(pl.col("row").is_not_null()).select(pl.col("sent_ns"), later_ns="first_ns").sort("sent_ns")
     candidates = candidates.sort("sent_ns").join_asof(taken, on="sent_ns", strategy="forward")
-    candidates = candidates.with_columns(hi_ns=pl.coalesce("later_ns", "hi_ns")).join(instances, how="cross")
+    candidates = candidates.with_columns(hi_ns=pl.coalesce("later_ns", "hi_ns"), overtaken_ns="later_ns").join(
+        instances, how="cross"
+    )
     found = idled(candidates, frame)["send"].unique().sort()
     return [told[number][0] for number in found]
 
