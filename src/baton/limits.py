@@ -228,6 +228,10 @@ COIN_TOSS_SHARE_MAX = 0.8
 COIN_TOSS_Z_MAX = 3.0
 # Fewer receipts or losses than this have no pattern.
 COIN_TOSS_COUNT_MIN = 3
+# Trace ids are random: that none of a subscription's lies where a sampler would have dropped it is chance this often.
+SAMPLED_IDS_CHANCE = 1e-6
+# ... and ids of which all lie in less than this part of their range are counted, not drawn.
+SAMPLED_IDS_RATIO_MIN = 1e-6
 # A clean stretch this many times longer than the usual distance between two losses is none of chance's making (a chance
 # of e^-3, 5 %, for an exponential distance).
 ONSET_RATIO = 3.0
@@ -262,6 +266,19 @@ GAP_LOCAL_NS_MIN = SECOND_NS // 5
 # ... and if at least this many messages in a row should have been received in it: an export lost takes them all,
 # a queue loses them one by one.
 GAP_MESSAGES_MIN = 2
+# An instance idled with a backlog if it took nothing for so many times the usual distance of its receipts (the median
+# of so many after the pause), and the message it took next had waited as long,
+IDLE_SPACING_RATIO = 3.0
+IDLE_RECEIPTS = 20
+# ... and the messages missing fill this part of the pause at least: a stop before a full queue leaves it emptier by the
+# queue's own length.
+IDLE_FILLED_MIN = 0.75
+# Without a backlog: so many receipts were due in the pause (chance lets none come in one of e^5, 150, pauses), and this
+# part of them is missing (where 3 % are lost at random, in one of 300 of those).
+IDLE_RECEIPTS_DUE = 5.0
+IDLE_SHARE_MIN = 0.5
+# ... and no more than twice that, of every instance that paused: what is more was lost.
+IDLE_EXCESS_MAX = 2.0
 # An instance without a span for this long, at `as_of`, has fallen silent for good rather than between two exports.
 SILENT_FOR_GOOD_NS = 60 * SECOND_NS
 # A span that came this long after it happened, or before, came from a recording: collectors that keep a queue on disk
@@ -271,6 +288,13 @@ LIVE_LAG_NS_MAX = 3600 * SECOND_NS
 OPEN_RECEIPT_NS_MAX = 3600 * SECOND_NS
 # A receipt, or an answer, may take longer than any before it: twice as long is waited for.
 PROCESSING_MARGIN = 2.0
+# ... or longer, if the tail of those seen is heavy: as long as one in so many takes,
+PROCESSING_CHANCE = 1e-5
+# ... by the longest tenth of them, of so many at least,
+PROCESSING_TAIL_QUANTILE = 0.9
+PROCESSING_COUNT_MIN = 50
+# ... and at most so many times: a receipt of 2 s is then waited for as long as a broker does.
+PROCESSING_MARGIN_MAX = 1000.0
 # How finely span loss is watched: two rounds of the SDKs' batch exporters (5 s).
 ORPHANS_BUCKET_NS = 10 * SECOND_NS
 # Fewer spans without their parent in one bucket tell no rise,
@@ -288,6 +312,8 @@ ACKNOWLEDGE_NS_MAX = 30 * 60 * SECOND_NS
 # A failed message comes back within the longest time ever seen between failure and redelivery, and half as much again
 # for visibility timeouts that are renewed and back-offs that grow.
 REDELIVERY_MARGIN = 1.5
+# A failed send is tried again within the wait that so many retries keep to: the rest are repairs by hand, hours later.
+RETRY_QUANTILE = 0.95
 # Tail samplers decide after this long: the Collector's default is 30 s, 10 s and 60 s are what others set.
 DECISION_WAITS_NS = (10 * SECOND_NS, 30 * SECOND_NS, 60 * SECOND_NS)
 # ... and evaluate their policies every second or few.

@@ -354,6 +354,7 @@ RECEIPTS = Frame(
         Column("well", ROW, "Of these, how often it was handled without failing."),
         Column("redelivery_ns", I64, "Longest time from a failed delivery's end to the next one; null without one."),
         Column("threshold", I64, "Its sampler drops traces of less randomness; 0 where it says none."),
+        Column("trace_key", I64, "As of SPANS, of the last delivery."),
     ),
 )
 """One row a (send, taker): everything one taker did with one message."""
@@ -442,10 +443,11 @@ EXPECTATIONS = Frame(
         Column("deadline_ns", I64, "Learned deadline after the send; null where too few pairs."),
         Column("reorder_ns", I64, "Largest delay between being overtaken and being received all the same."),
         Column("processing_ns", I64, "Longest receipt, start to end."),
+        Column("processing_margin", F64, "A receipt may take so many times the longest; null where too few tell."),
         Column("tossed", BOOL, "Its receipts look like coin tosses: it samples or filters."),
         Column("step", STEP, "Of a step: which, and which comes next; `sends` took it, `pairs` went on."),
         Column("redelivery_ns", I64, "Longest time from a failed delivery's end to the next one; null if never seen."),
-        Column("threshold", I64, "Its samplers drop traces of less randomness; 0 where they say none."),
+        Column("threshold", I64, "Its samplers drop traces of less randomness; 0 where neither they nor ids say any."),
         Column("home", STRING, "The receivers' environment; null where there are several, and of a call."),
         Column("retired_ns", I64, "No message sent later is expected: another took its place; null while it lives."),
         Column("shunned", STRINGS, "Kinds, as sender and span name, of which it never took one of many; null if none."),

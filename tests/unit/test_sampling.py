@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import random
+
 import polars as pl
 import pytest
 
@@ -49,3 +51,37 @@ def test_a_ceiling_near_a_decision_wait_is_told() -> None:
     told = ceilings.select(sampling.near_decision_wait(pl.col("ns"))).to_series().to_list()
     assert told == [True, True, False, False] * 3
     assert not pl.select(sampling.near_decision_wait(pl.lit(SECOND_NS))).item()
+
+
+def kept(share: float, rule: str, count: int = 400) -> pl.DataFrame:
+    """Trace ids (their surrogates) of which a sampler kept that share."""
+    draw = random.Random(7)
+    keys = [draw.getrandbits(64) - 2**63 for _ in range(count)]
+    part = {
+        "all": lambda _key: 1.0,
+        "randomness": lambda key: (key % 2**56) / 2**56,
+        "unsigned": lambda key: 1 - (key % 2**64) / 2**64,
+        "signed": lambda key: 1 - abs(key) / 2**63,
+    }[rule]
+    return pl.DataFrame({"trace_key": [key for key in keys if part(key) >= 1 - share]}, schema={"trace_key": pl.Int64})
+
+
+@pytest.mark.parametrize("rule", ["randomness", "unsigned", "signed"])
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.95])
+def test_a_sampler_by_trace_id_shows_in_the_ids_that_it_kept(rule: str, share: float) -> None:
+    """By the low 56 bits, or as an SDK's TraceIdRatioBased reads the last 8 bytes: a part of the range is empty."""
+    found = kept(share, rule).select(cut=sampling.cut(pl.col("trace_key")), t=sampling.lowest(pl.col("trace_key")))
+    assert found["cut"][0]
+    assert (found["t"][0] > 0) == (rule == "randomness")
+
+
+def test_ids_that_are_whole_few_or_counted_show_none() -> None:
+    """Random ids without a sampler, ten of a sampled service, numbers from 1 on, and none."""
+    for frame in (
+        kept(1, "all"),
+        kept(0.95, "randomness").head(10),
+        pl.DataFrame({"trace_key": range(1, 1000)}),
+        pl.DataFrame(schema={"trace_key": pl.Int64}),
+    ):
+        told = frame.select(cut=sampling.cut(pl.col("trace_key")), t=sampling.lowest(pl.col("trace_key"))).row(0)
+        assert [value or 0 for value in told] == [0, 0]

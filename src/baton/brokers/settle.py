@@ -30,7 +30,7 @@ _OF_RECEIPT = (
     "row", "receiver", "instance", "lane", "destination", "queue", "step", "lapsed", "lapse", "first_ns", "received_ns",
     "done_ns", "deliveries", "services", "place",
 )  # fmt: skip
-_OWN_WORD = ("received", "resent", "refused", "returning", "sidelined", "failed")
+_OWN_WORD = ("received", "resent", "refused", "returning", "sidelined", "failed", "retrying", "retry unseen")
 """Clauses of messages that somebody had in hand: the sender's own word, or a receiver's."""
 
 

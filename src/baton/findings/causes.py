@@ -233,6 +233,16 @@ CAUSES: tuple[Cause, ...] = (
         pl.lit("no later send of it was seen"),
     ),
     Cause(
+        "publish_failed",
+        "The connection was reset or refused as it was sent, nobody sent it again, and it was lost.",
+        _LOST
+        & pl.col("failed")
+        & pl.col("unsure")
+        & pl.col("failure").str.contains(r"(?i)connection ?(reset|refused)"),
+        "inferred",
+        pl.format("the send failed ({}), and no later send of it was seen", "failure"),
+    ),
+    Cause(
         "call_lost",
         "A client span that failed with no server span, where that server is instrumented.",
         _PROOF == "lost",

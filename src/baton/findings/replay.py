@@ -4,7 +4,8 @@ The sends of a pool are replayed through model queues, a message leaves whenever
 each hypothesis (policy, limit or TTL, how many messages a consumer has in hand, which kind goes first) is scored:
 
 - *agreement*: messages lost in both, of those lost in either (Jaccard);
-- *order*: receipts at which the model hands over the very message that was received, or its neighbour.
+- *order*: receipts at which the model hands over the very message that was received, or its neighbour; where several
+  are at work at a time, one of those that they have in hand.
 
 The fit is their geometric mean. A replay convicts from REPLAY_FIT_MIN, and only if no hypothesis of another policy
 comes as far and each misses clearly more; else it abstains. (Where every receipt takes equally long, a TTL and a queue
@@ -49,6 +50,9 @@ PREFETCHES = (0, 1, 2, 4, 10, 20, 50, 100, 250)
 """Messages that the consumers have in hand together: none but the one at work (0: it is taken when its receipt starts;
 1: as soon as the one before it is done), then as many as there are workers, or as clients fetch by default."""
 _SIMPLE = PREFETCHES[:2]
+PREFETCHES_EACH = (1, 2, 3, 4, 5, 8)
+"""... or so many each: those that are seen at work at a time have multiples of their number in hand together, and a
+limit is told to one message only from the right one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,17 +251,31 @@ class _Bench:
         prefetch: messages that the consumers have in hand.
         room: when they had room for one more, ns, ascending.
         came: the messages received, in the order of their receipts.
+        reach: by how many places a message may be received before or after its turn.
     """
 
     pool: Pool
     prefetch: int
     room: NDArray[np.int64]
     came: NDArray[np.int64]
+    reach: int
 
 
-def _bench(pool: Pool, prefetch: int) -> _Bench:
+def _bench(pool: Pool, prefetch: int, workers: int = 1) -> _Bench:
     came = np.flatnonzero(pool.received)
-    return _Bench(pool, prefetch, rooms(pool, prefetch), came[np.argsort(pool.first[came], kind="stable")])
+    reach = prefetch if workers > 1 and prefetch > 1 else 1
+    return _Bench(pool, prefetch, rooms(pool, prefetch), came[np.argsort(pool.first[came], kind="stable")], reach)
+
+
+def _workers(pool: Pool) -> int:
+    """Receipts that are under way at a time while messages are lost, the median."""
+    first, done = np.sort(pool.first[pool.received]), np.sort(pool.done[pool.received])
+    losses = pool.arrive[pool.lost]
+    amid = first[(first >= losses[0]) & (first <= losses[-1])]
+    if not len(amid):
+        return 1
+    under_way = np.searchsorted(first, amid, side="right") - np.searchsorted(done, amid, side="right")
+    return max(int(np.median(under_way)), 1)
 
 
 def _hypotheses(pool: Pool) -> Iterator[Replay]:
@@ -271,12 +289,14 @@ def _hypotheses(pool: Pool) -> Iterator[Replay]:
         return
     for first in _kinds(pool):
         yield from _prioritised(pool, first)
-    for prefetch in PREFETCHES[len(_SIMPLE) :]:
-        yield from _policies(pool, prefetch)
+    workers = _workers(pool)
+    each = {workers * count for count in PREFETCHES_EACH} if workers > 1 else set()
+    for prefetch in sorted({*PREFETCHES, *each} - set(_SIMPLE)):
+        yield from _policies(pool, prefetch, workers)
 
 
-def _policies(pool: Pool, prefetch: int) -> Iterator[Replay]:
-    bench = _bench(pool, prefetch)
+def _policies(pool: Pool, prefetch: int, workers: int = 1) -> Iterator[Replay]:
+    bench = _bench(pool, prefetch, workers)
     amid = _amid(bench, np.ones(len(pool.arrive), bool))
     if len(amid.depths) < REPLAY_SURVIVORS_MIN:
         return
@@ -392,9 +412,9 @@ def _scored(bench: _Bench, hypothesis: Hypothesis, depths: NDArray[np.int64]) ->
     lost = outcome.lost & known & ~(pool.failed & (hypothesis.policy != REJECT_PUBLISH))
     either = int(((lost | pool.lost) & known).sum())
     both = int((lost & pool.lost).sum())
-    # Receipts whose message the model hands over at the same turn, give or take one.
+    # Receipts whose message the model hands over at the same turn, give or take some.
     slot = outcome.slot[bench.came]
-    order = float(((slot >= 0) & (np.abs(slot - np.arange(len(slot))) <= 1)).mean())
+    order = float(((slot >= 0) & (np.abs(slot - np.arange(len(slot))) <= bench.reach)).mean())
     told = (int(pool.lost.sum()), int(lost.sum()), both)
     return Replay(pool, hypothesis, both / either if either else 0.0, order, depths, told)
 

@@ -92,6 +92,14 @@ def _by_clause() -> dict[str, tuple[pl.Expr, ...]]:
             ),
         ),
         "resent": (pl.lit("the sender's own retry of it was delivered"),),
+        "retrying": (
+            pl.format("the send failed: {}", "failure"),
+            pl.lit("its sender sends such messages again: the latest attempt decides, and has not been received yet"),
+        ),
+        "retry unseen": (
+            pl.format("the send failed: {}", "failure"),
+            pl.lit("its sender sent it again, and whether that was received nobody can tell"),
+        ),
         "refused": (
             pl.format("the receipt failed: {}", pl.col("lapse").fill_null("an error status")),
             pl.when(several).then(pl.format("it was delivered {} times; the last one decides", "deliveries")),

@@ -21,9 +21,9 @@ def expected(sent: pl.DataFrame, receipts: pl.DataFrame, expectations: pl.DataFr
 
     Returns:
         All columns of `sent`; `subscription`, `relation`, `services`, `place` (what receivers call it), `deadline_ns`
-        (Int64, after the send), `expected_by`, `reorder_ns`, `processing_ns`, `tossed`, `redelivery_ns`, `threshold`,
-        `home`; `elsewhere` (Boolean: nobody who receives from its channel
-        takes its key or kind); the columns of the last receipt
+        (Int64, after the send), `expected_by`, `reorder_ns`, `processing_ns`, `processing_margin`, `tossed`,
+        `redelivery_ns`, `threshold`, `home`; `elsewhere` (Boolean: nobody who receives from its channel takes its key
+        or kind); the columns of the last receipt
         (`row`, `receiver`, `instance`, `lane`, `destination`, `queue`, `step`, `lapsed` (it failed), `lapse` (why),
         `first_ns`, `received_ns`, `done_ns`, `deliveries`, `well`, `receiver_home`), null without one.
     """
@@ -36,6 +36,7 @@ def expected(sent: pl.DataFrame, receipts: pl.DataFrame, expectations: pl.DataFr
         "deadline_ns",
         "reorder_ns",
         "processing_ns",
+        "processing_margin",
         "tossed",
         "routing_keys",
         "redelivery_ns",

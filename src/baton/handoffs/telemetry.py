@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import polars as pl
 
+from baton.handoffs.idle import idled
 from baton.handoffs.outages import shadows
 from baton.limits import (
     ACKNOWLEDGE_NS_MAX,
@@ -121,7 +122,10 @@ def vouch(rows: pl.DataFrame, watched: Watched, as_of_ns: int) -> pl.DataFrame:
         and what `outages.shadows` adds; and `lo_ns`.
     """
     slack = (pl.col("reorder_ns").clip(upper_bound=DURATION_NS_MAX) * REORDER_MARGIN).cast(pl.Int64)
-    longest_ns = (pl.col("processing_ns").clip(upper_bound=DURATION_NS_MAX) * PROCESSING_MARGIN).cast(pl.Int64)
+    took_ns = pl.col("processing_ns").clip(upper_bound=DURATION_NS_MAX)
+    # By its tail, as long as a broker waits for an acknowledgement; longer only where longer ones were seen.
+    tail_ns = (took_ns * pl.col("processing_margin").fill_null(0)).clip(upper_bound=ACKNOWLEDGE_NS_MAX)
+    longest_ns = pl.max_horizontal(took_ns * PROCESSING_MARGIN, tail_ns).cast(pl.Int64)
     rows = rows.with_columns(
         pl.coalesce(
             pl.col("overtaken_ns").clip(upper_bound=INSTANT_NS_MAX) + slack + longest_ns, "deadline_at_ns"
@@ -131,7 +135,13 @@ def vouch(rows: pl.DataFrame, watched: Watched, as_of_ns: int) -> pl.DataFrame:
     )
     missing = _chained(
         rows.filter(pl.col("first_ns").is_null() & pl.col("subscription").is_not_null()).select(
-            "send", *SUBSCRIPTION, "services", "home", "sent_ns", "lo_ns", "hi_ns", "deadline_ns", "pressed", "live"
+            "send",
+            *SUBSCRIPTION,
+            "services",
+            "home",
+            "sent_ns",
+            *("before_ns", "overtaken_ns", "reorder_ns", "processing_ns", "lo_ns", "hi_ns", "deadline_ns"),
+            *("pressed", "live", "failed"),
         )
     )
     takers = _takers(rows).join(watched.telemetry, left_on=_AT_HOME, right_on=INSTANCE, how="left")
@@ -193,7 +203,9 @@ def _heard(candidates: pl.DataFrame, as_of_ns: int) -> pl.DataFrame:
     began when it fell silent, and that no full queue explains, may all be its.
     """
     heard_ns = pl.col("watermark_ns")
-    alive = heard_ns >= pl.col("hi_ns")
+    # Instances without an id report each in its own time: of one the others' watermark says nothing yet.
+    reported = (pl.col("service_instance") != "") | (pl.col("hi_ns") <= as_of_ns - SILENCE_TAIL_NS)
+    alive = (heard_ns >= pl.col("hi_ns")) & reported
     since = ~pl.col("pressed") & pl.col("chain_ns").is_between(heard_ns, heard_ns + SILENCE_TAIL_NS)
     near = ~alive & ((heard_ns + SILENCE_TAIL_NS >= pl.col("lo_ns")) | since)
     for_good = as_of_ns - heard_ns > SILENT_FOR_GOOD_NS
@@ -224,8 +236,9 @@ def _heard(candidates: pl.DataFrame, as_of_ns: int) -> pl.DataFrame:
 def _paused(candidates: pl.DataFrame, pauses: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
     """Pauses that swallowed messages.
 
-    A pause whose first receipts are fresh was one of the telemetry, as far as anyone can tell; one that ends with a
-    backlog was a real stop, and proves nothing against the receiver's spans.
+    A pause whose first receipts are fresh was one of the telemetry, as far as anyone can tell. One that ends with a
+    backlog was a real stop, and proves nothing against the receiver's spans, unless `idled` says otherwise. Where every
+    send of the pause had failed, there was nothing to take.
     """
     resumed = rows.filter(pl.col("row").is_not_null()).select(
         *SUBSCRIPTION,
@@ -249,8 +262,10 @@ def _paused(candidates: pl.DataFrame, pauses: pl.DataFrame, rows: pl.DataFrame) 
     )
     fresh = (pl.col("resumed_sent_ns") >= pl.col("gap_until_ns") - pl.col("deadline_ns")).fill_null(value=True)
     pause = [*taker, "gap_from_ns"]
+    went = (~pl.col("failed")).sum().over(pause)
+    found = [within.filter(fresh & (went >= GAP_MESSAGES_MIN)), idled(candidates, rows)]
     return (
-        within.filter(fresh & (pl.len().over(pause) >= GAP_MESSAGES_MIN))
+        pl.concat([one.select("send", *SUBSCRIPTION, "gap_from_ns", "gap_until_ns") for one in found])
         .sort("gap_from_ns")
         .group_by("send", *SUBSCRIPTION, maintain_order=True)
         .agg(pl.col("gap_from_ns").first(), pl.col("gap_until_ns").first())

@@ -6,7 +6,8 @@
     unobserved    a blind spot: nobody was ever seen to receive; the receiver samples; its telemetry, or Baton's
                   own, has a gap there, or loses spans. Where a collector samples by tail, it comes before the word:
                   what made up for a failure may have been sampled away
-    pending       its deadline has not passed, or the receiver's telemetry has not yet moved past it
+    pending       its deadline has not passed, or the receiver's telemetry has not yet moved past it; or its send
+                  failed, and another attempt may still come or be received
     dropped       by progress: overtaken beyond the reordering seen, or the receiver found the queue empty afterwards
     stuck         expected, deadline passed, no proof of loss
 
@@ -21,6 +22,7 @@ from typing import NamedTuple
 import polars as pl
 
 from baton.handoffs.amends import made_good, sidelined
+from baton.handoffs.attempts import attempted, shared
 from baton.handoffs.evidence import evidenced
 from baton.handoffs.sent_on import sent_on
 from baton.limits import INSTANT_NS_MAX, OPEN_RECEIPT_NS_MAX, REDELIVERY_MARGIN
@@ -49,7 +51,7 @@ def judge(rows: pl.DataFrame, as_of_ns: int) -> pl.DataFrame:
     back_ns = pl.col("done_ns").clip(upper_bound=INSTANT_NS_MAX) + (pl.col("redelivery_ns") * REDELIVERY_MARGIN).cast(
         pl.Int64
     )
-    rows = made_good(sent_on(sidelined(rows))).with_columns(
+    rows = attempted(made_good(sent_on(sidelined(rows)))).with_columns(
         pl.max_horizontal(back_ns, "again_due_ns").alias("back_by_ns"), _duplicates().alias("duplicates")
     )
     clauses = law(as_of_ns)
@@ -59,13 +61,12 @@ def judge(rows: pl.DataFrame, as_of_ns: int) -> pl.DataFrame:
         for number, clause in enumerate(clauses)
     ]
     matched = rows.select(pl.coalesce(held)).to_series()
-    return evidenced(
-        rows.with_columns(
-            pl.lit("message").alias("kind"),
-            pl.Series("proof", [clause.name for clause in clauses], dtype=pl.String).gather(matched),
-            pl.Series("verdict", [clause.verdict for clause in clauses], dtype=pl.String).gather(matched),
-        )
+    told = rows.with_columns(
+        pl.lit("message").alias("kind"),
+        pl.Series("proof", [clause.name for clause in clauses], dtype=pl.String).gather(matched),
+        pl.Series("verdict", [clause.verdict for clause in clauses], dtype=pl.String).gather(matched),
     )
+    return evidenced(shared(told))
 
 
 def _duplicates() -> pl.Expr:
@@ -98,6 +99,7 @@ def law(as_of_ns: int) -> tuple[Clause, ...]:
         Clause("returning", "pending", received & lapsed & ~pl.col("sidelined") & (pl.col("back_by_ns") > as_of_ns)),
         Clause("refused", "dropped", received & lapsed),
         Clause("sidelined", "dropped", pl.col("sidelined")),
+        Clause("retrying", "pending", pl.col("failed") & ~received & (pl.col("retry_due_ns") > as_of_ns)),
         Clause("failed", "dropped", pl.col("failed") & ~pl.col("unsure")),
         Clause("unknown receiver", "unobserved", pl.col("subscription").is_null()),
         Clause("no time", "unobserved", pl.col("sent_ns") <= 0),
@@ -107,9 +109,9 @@ def law(as_of_ns: int) -> tuple[Clause, ...]:
         Clause("lost receipt", "unobserved", pl.col("open_ns") < as_of_ns - OPEN_RECEIPT_NS_MAX),
         Clause("open", "pending", pl.col("open_ns").is_not_null()),
         Clause("silent", "unobserved", pl.col("silent_instance").is_not_null()),
+        Clause("unlisted", "unobserved", pl.col("unlisted").is_not_null()),
         Clause("gap", "unobserved", pl.col("gap_from_ns").is_not_null()),
         Clause("blind", "unobserved", pl.col("blind_from_ns").is_not_null()),
-        Clause("unlisted", "unobserved", pl.col("unlisted").is_not_null()),
         Clause("span loss", "unobserved", pl.col("span_loss").is_not_null()),
         Clause("unborn", "unobserved", ~pl.col("born")),
         Clause("early", "pending", pl.col("deadline_at_ns") > as_of_ns),

@@ -9,6 +9,7 @@ import hashlib
 
 import polars as pl
 
+from baton import sampling
 from baton.limits import (
     COIN_TOSS_COUNT_MIN,
     COIN_TOSS_SHARE_MAX,
@@ -19,6 +20,11 @@ from baton.limits import (
     DEADLINE_QUANTILE,
     DURATION_NS_MAX,
     ONSET_RATIO,
+    PROCESSING_CHANCE,
+    PROCESSING_COUNT_MIN,
+    PROCESSING_MARGIN,
+    PROCESSING_MARGIN_MAX,
+    PROCESSING_TAIL_QUANTILE,
 )
 from baton.pairs.lives import KIND, retired, shunned
 from baton.pairs.pressure import pressed, pressure
@@ -82,17 +88,16 @@ def _messages(known: pl.DataFrame, sent: pl.DataFrame) -> pl.DataFrame:
             pl.col("sent_ns").min().alias("first_ns"),
             pl.col("sent_ns").max().alias("last_ns"),
             (pl.col("done_ns") - pl.col("received_ns")).max().clip(0, DURATION_NS_MAX).alias("processing_ns"),
+            _margin(pl.col("done_ns") - pl.col("received_ns")).alias("processing_margin"),
             pl.col("first_ns").max().alias("horizon_ns"),
             (pl.col("service_instance") == "").any().alias("nameless"),
             pl.col("redelivery_ns").max(),
-            pl.col("threshold").filter(pl.col("method") == "parent").max().fill_null(0),
-            # A receipt in another trace than its send is sampled by that trace's randomness: nothing tells which.
-            (pl.col("threshold").filter(pl.col("method") != "parent").max() > 0).fill_null(value=False).alias("other"),
+            *_thresholds(),
             pl.when(pl.col("home").n_unique() == 1).then(pl.col("home").first()).alias("home"),
             _routing_keys().alias("routing_keys"),
         )
     )
-    lives = profile.collect()
+    lives = _told_by_ids(profile.collect(), sent)
     profile = lives.join(retired(lives, sent, received), on=SUBSCRIPTION, how="left").lazy()
     expected = _expected(profile, sent.lazy(), received).collect()
     queued = pressed(pressure(expected))
@@ -115,6 +120,43 @@ def _messages(known: pl.DataFrame, sent: pl.DataFrame) -> pl.DataFrame:
         .select(_LEARNED)
         .collect()
     )
+
+
+def _margin(took_ns: pl.Expr) -> pl.Expr:
+    """How many times the longest receipt the next one may take, by the tail of those seen (Float64).
+
+    Hill's estimate of the tail's index a, over the longest tenth: of n receipts the longest is exceeded c times over by
+    the next one with a chance of 1 / (n c^a). Null where PROCESSING_COUNT_MIN receipts are not there to tell.
+    """
+    usual = took_ns.quantile(PROCESSING_TAIL_QUANTILE)
+    hill = (took_ns.filter((took_ns >= usual) & (took_ns > 0)) / usual.clip(1)).log().mean()
+    margin = (-hill * (PROCESSING_CHANCE * took_ns.len()).log()).exp()
+    return pl.when(took_ns.len() >= PROCESSING_COUNT_MIN).then(
+        margin.fill_null(PROCESSING_MARGIN).clip(PROCESSING_MARGIN, PROCESSING_MARGIN_MAX)
+    )
+
+
+def _thresholds() -> tuple[pl.Expr, ...]:
+    """`threshold` and `id_threshold` of samplers that receipts share a trace with; whether there are `other` ones.
+
+    A receipt in another trace than its send is sampled by that trace's randomness: nothing tells which. Samplers that
+    say nothing in the tracestate show in the ids of what they kept.
+    """
+    below = pl.col("method") == "parent"
+    said = pl.col("threshold").filter(~below).max() > 0
+    return (
+        pl.col("threshold").filter(below).max().fill_null(0),
+        sampling.lowest(pl.col("trace_key").filter(below)).fill_null(0).alias("id_threshold"),
+        pl.any_horizontal(said, sampling.cut(pl.col("trace_key").filter(~below))).fill_null(value=False).alias("other"),
+    )
+
+
+def _told_by_ids(profile: pl.DataFrame, sent: pl.DataFrame) -> pl.DataFrame:
+    """Raises `threshold` to that of the ids, where messages were sent below it: those the sender's sampler left."""
+    least = sent.group_by(CHANNEL).agg(pl.col("randomness").min().alias("least"))
+    alone = pl.col("id_threshold") > pl.col("least")
+    threshold = pl.max_horizontal("threshold", pl.when(alone).then("id_threshold"))
+    return profile.join(least, on=CHANNEL, how="left").with_columns(threshold).drop("least", "id_threshold")
 
 
 def _expected(profile: pl.LazyFrame, sent: pl.LazyFrame, received: pl.LazyFrame) -> pl.LazyFrame:
@@ -274,7 +316,7 @@ def _calls(calls: pl.DataFrame) -> pl.DataFrame:
 
 
 _LIVES = ("threshold", "retired_ns")
-_OF_MESSAGES = ("redelivery_ns", "home", "retired_ns", "shunned")
+_OF_MESSAGES = ("processing_margin", "redelivery_ns", "home", "retired_ns", "shunned")
 """Columns of EXPECTATIONS that a call has no use for."""
 
 _LEARNED = [name for name in EXPECTATIONS.names if name not in ("version", "from_ns", "until_ns", "step")]

@@ -39,6 +39,7 @@ def receipts(spans: Spans, pairs: pl.DataFrame) -> pl.DataFrame:
         "service_instance",
         pl.col("environment").alias("home"),
         "trace_state",
+        "trace_key",
         pl.col("channel").alias("destination"),
         "queue",
         _named().alias("named"),
@@ -145,7 +146,7 @@ def _last(delivered: pl.LazyFrame) -> pl.LazyFrame:
     failed = _failed()
     taking = pl.coalesce(pl.when(~settles).then("receive").first(ignore_nulls=True), pl.col("receive").first())
     deliveries = delivered.group_by(_DELIVERY, maintain_order=True).agg(
-        *(pl.col(name).first() for name in ("service", "service_instance", "home", "trace_state")),
+        *(pl.col(name).first() for name in ("service", "service_instance", "home", "trace_state", "trace_key")),
         *(pl.col(name).first() for name in ("destination", "queue", "method")),
         taking.alias("row"),
         pl.concat_str("taker", pl.lit(" "), pl.col("partition").first(ignore_nulls=True).fill_null(""))

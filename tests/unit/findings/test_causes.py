@@ -9,10 +9,10 @@ from baton.findings.causes import CAUSES, convict, documentation
 from recording import ns
 
 _SCHEMA = {
-    **dict.fromkeys(("verdict", "proof", "held_at", "shares", "mixed", "policy", "replayed"), pl.String),
+    **dict.fromkeys(("verdict", "proof", "held_at", "shares", "mixed", "policy", "replayed", "failure"), pl.String),
     **dict.fromkeys(("fact_cause", "fact_told", "limit_overflow", "limit_policy", "limit_by"), pl.String),
     **dict.fromkeys(("limit_max", "limit_age_ns", "limit"), pl.Int64),
-    **dict.fromkeys(("failed", "returned", "fact_sure", "unlimited", "no_letters"), pl.Boolean),
+    **dict.fromkeys(("failed", "returned", "unsure", "fact_sure", "unlimited", "no_letters"), pl.Boolean),
     **dict.fromkeys(("row", "survivors", "waiting"), pl.UInt32),
     **dict.fromkeys(("depth", "depth_iqr"), pl.Float64),
     **dict.fromkeys(("last_receipt_ns", "deadline_at_ns", "moment_ns"), pl.Int64),
@@ -26,6 +26,7 @@ REFUSES: Row = {**EVICTS, "policy": "reject-publish", "replayed": "replayed: it 
 EXPIRES: Row = {"policy": "ttl", "moment_ns": ns(3), "replayed": "replayed: it expires", "shares": "ticks"}
 OVERTAKEN: Row = {"proof": "overtaken"}
 FAILED: Row = {"proof": "failed", "failed": True}
+UNSURE: Row = {"failed": True, "unsure": True, "failure": "connection reset"}
 SIDELINED: Row = {"proof": "sidelined", "held_at": "dlq"}
 STUCK: Row = {"proof": "waiting", "verdict": "stuck", "waiting": 3}
 
@@ -83,6 +84,9 @@ def convicted(row: Row) -> Row:
         ({**STUCK, "last_receipt_ns": None}, "receiver_down", "inferred"),
         ({**STUCK, "waiting": 2}, "receiver_down", "suspected"),
         (FAILED, "publish_failed", "confirmed"),
+        ({**OVERTAKEN, **UNSURE}, "publish_failed", "inferred"),
+        ({**OVERTAKEN, **UNSURE, **FULL}, "overflow", "inferred"),
+        ({**STUCK, **UNSURE}, "receiver_down", "inferred"),
         ({"proof": "lost"}, "call_lost", "inferred"),
         ({"proof": "stopped"}, "silent_stop", "inferred"),
         ({"proof": "stopped perhaps"}, "silent_stop", "suspected"),

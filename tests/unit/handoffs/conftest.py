@@ -28,7 +28,7 @@ _SCHEMA = {
     **dict.fromkeys(("randomness", "threshold", "unlisted", "lo_ns", "hi_ns", "duplicates"), pl.Int64),
     **dict.fromkeys(("home", "receiver_home", "busy_instance"), pl.String),
     **dict.fromkeys(("unsure", "unsampled", "again_well", "elsewhere", "tail"), pl.Boolean),
-    **dict.fromkeys(("span_loss", "missing_share", "estimate_low", "estimate_high"), pl.Float64),
+    **dict.fromkeys(("processing_margin", "span_loss", "missing_share", "estimate_low", "estimate_high"), pl.Float64),
     **dict.fromkeys(("well", "estimate_sends", "estimate_missing"), pl.UInt32),
     "tail_services": pl.List(pl.String),
     "services": pl.List(pl.String),

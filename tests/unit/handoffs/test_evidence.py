@@ -60,6 +60,13 @@ CASES: list[tuple[dict[str, Any], list[str]]] = [
         ["the receipt failed: boom", "notify sent it again, and that has not been received yet"],
     ),
     (
+        {"proof": "retrying", "failure": "nack"},
+        [
+            "the send failed: nack",
+            "its sender sends such messages again: the latest attempt decides, and has not been received yet",
+        ],
+    ),
+    (
         {"proof": "sampled out", "unsampled": True},
         ["the send's trace flags say not sampled: a receiver that obeys them records nothing"],
     ),

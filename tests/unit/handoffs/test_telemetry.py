@@ -229,6 +229,29 @@ def test_reordering_and_processing_widen_the_stretch(messages: Messages) -> None
         assert (row["hi_ns"], row["moved"]) == (ns(118), moved)
 
 
+def test_a_heavy_tail_widens_it_up_to_what_a_broker_grants(messages: Messages) -> None:
+    """As many times the longest receipt as its tail says, at most 30 minutes; twice the longest in any case."""
+    for longest, margin, until in ((5, 20.0, 100), (5, 1000.0, 1800), (1200, 1000.0, 2400), (5, 1.5, 10)):
+        heavy = {**MISSING, "processing_ns": longest * SECOND_NS, "processing_margin": margin}
+        (row,) = vouched(messages, BEFORE, heavy, telemetry=heard(("1", 500)))
+        assert row["hi_ns"] == ns(102 + until)
+
+
+@pytest.mark.parametrize(
+    ("instance", "after", "verdict"), [("", 102 + TAIL, True), ("", 101.9 + TAIL, False), ("1", 103, True)]
+)
+def test_instances_without_an_id_are_waited_for(
+    messages: Messages,
+    instance: str,
+    after: float,
+    verdict: bool,  # noqa: FBT001 - a table's column
+) -> None:
+    """Their common watermark says nothing of each: an export round has to pass."""
+    rows = [taken(1, 0, instance), MISSING]
+    (row,) = vouched(messages, *rows, telemetry=heard((instance, 102)), as_of=after)
+    assert (row["moved"], row["awaited"]) == (verdict, not verdict)
+
+
 def test_every_taker_near_must_vouch(messages: Messages) -> None:
     """One instance moved past, another fell silent near: the silent one is named, the latest of several."""
     rows = [BEFORE, taken(2, 1, "2"), taken(3, 2, "3"), MISSING]

@@ -30,6 +30,7 @@ LAW: dict[str, tuple[str, Row]] = {
     "returning": ("pending", {"row": 9, "lapsed": True, "received_ns": AS_OF, "redelivery_ns": 10, "first_ns": ns(1)}),
     "refused": ("dropped", {"row": 9, "lapsed": True, "lapse": "boom", "first_ns": ns(1), "received_ns": ns(1)}),
     "sidelined": ("dropped", {"onward": True}),
+    "retrying": ("pending", {"failed": True, "failure": "nack", "refused_again": True}),
     "failed": ("dropped", {"failed": True, "failure": "nack"}),
     "unknown receiver": ("unobserved", {"subscription": None, "services": None}),
     "no time": ("unobserved", {"sent_ns": 0}),
@@ -39,9 +40,9 @@ LAW: dict[str, tuple[str, Row]] = {
     "lost receipt": ("unobserved", {"open_ns": AS_OF - OPEN_RECEIPT_NS_MAX - 1}),
     "open": ("pending", {"open_ns": AS_OF - OPEN_RECEIPT_NS_MAX}),
     "silent": ("unobserved", {"silent_instance": "1", "silent_ns": ns(1)}),
+    "unlisted": ("unobserved", {"unlisted": 72}),
     "gap": ("unobserved", {"gap_from_ns": ns(1), "gap_until_ns": ns(2)}),
     "blind": ("unobserved", {"blind_from_ns": ns(1), "blind_until_ns": ns(2), "blind_kind": "down"}),
-    "unlisted": ("unobserved", {"unlisted": 72}),
     "span loss": ("unobserved", {"span_loss": 0.1, "missing_share": 0.1}),
     "unborn": ("unobserved", {"born": False}),
     "early": ("pending", {"deadline_at_ns": AS_OF + 1}),
@@ -52,7 +53,8 @@ LAW: dict[str, tuple[str, Row]] = {
     "deaf": ("unobserved", {"service_ns": ns(29)}),
     "waiting": ("stuck", {}),
 }
-"""Clause -> its verdict and the message that it alone meets. `onward` adds a hop, a message id `m` a later send."""
+"""Clause -> its verdict and the message that it alone meets. `onward` adds a hop, a message id `m` a later send,
+`refused_again` an attempt just now, that was refused as well."""
 
 EXCLUSIVE = {
     frozenset({"received", "resent"}),  # what was received needs no retry
@@ -77,10 +79,14 @@ def told(messages: Messages, *stories: Row) -> list[tuple[str, str]]:
     rows: list[Row] = []
     for number, story in enumerate(stories):
         row = {**story, "channel": f"ch {number}", "send": 10 * number + 1}
+        again = row.pop("refused_again", False)
         rows.append(row)
+        if again:
+            row["message_id"] = row.get("message_id", "again")
+            rows.append({**row, "send": row["send"] + 2, "sent_ns": AS_OF - 1})
         if row.pop("onward", False):
             rows.append({**ONWARD, "channel": row["channel"], "send": row["send"], "first_ns": ns(20)})
-        if row.get("message_id"):
+        if row.get("message_id") == "m":
             rows.append({**RESENT, "channel": row["channel"], "send": row["send"] + 1, "message_id": "m"})
     judged = judge(messages(*rows, without=ADDED), AS_OF)
     wanted = {row["send"] for row in rows if row["send"] % 10 == 1}

@@ -7,11 +7,11 @@ import polars as pl
 import pytest
 
 from baton.analysis import expect
-from baton.limits import DURATION_NS_MAX, ONSET_RATIO
+from baton.limits import DURATION_NS_MAX, ONSET_RATIO, PROCESSING_COUNT_MIN, PROCESSING_MARGIN
 from baton.pairs.calls import calls
 from baton.pairs.learn import learn
 from baton.schema import EXPECTATIONS
-from recording import CLIENT, SECOND, SERVER, Recording, mended, paired
+from recording import CLIENT, SECOND, SERVER, Recording, Span, mended, paired
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -64,6 +64,7 @@ def learned(
             method=pl.lit("parent"),
             home=pl.lit(""),
             threshold=pl.lit(0, dtype=pl.Int64),
+            trace_key=pl.lit(0, dtype=pl.Int64),
             redelivery_ns=pl.lit(None, dtype=pl.Int64),
         ),
         calls(mended(Recording())),
@@ -224,6 +225,30 @@ def test_rare_losses_are_no_sampling() -> None:
 def thinned(losses: range, count: int = 200) -> list[Message]:
     """Messages once a second, all received but those at these times."""
     return [(at, None if at in losses else 0.1) for at in range(count)]
+
+
+def test_how_long_a_receipt_may_take_is_told_by_the_tail() -> None:
+    """Even ones twice the longest, exponential ones several times, with a tail of index 1.1 many; few tell nothing."""
+    draw = random.Random(3)
+    margins = []
+    for took in (lambda: 1.0, lambda: draw.expovariate(1), lambda: draw.paretovariate(1.1)):
+        recording = Recording()
+        for number in range(400):
+            recording.receive(at=number + 0.1, took=took(), under=recording.send(at=number))
+        margins.append(expect(paired(recording))["processing_margin"].item())
+    even, exponential, heavy = margins
+    assert even == PROCESSING_MARGIN < exponential < 20 < heavy
+    assert learned([(at, 0.1) for at in range(PROCESSING_COUNT_MIN - 1)])["processing_margin"] is None
+
+
+def test_ids_tell_of_a_sampler_that_nothing_else_tells_of() -> None:
+    """Nineteen in twenty kept by trace id: receipts in traces of their own are left out."""
+    draw, recording = random.Random(5), Recording()
+    for number in range(300):
+        sent, own = recording.send(at=number), f"{draw.getrandbits(128):032x}"
+        if int(own[-14:], 16) >= 0.05 * 2**56:
+            recording.receive(at=number + 0.1, links=[sent], own=Span(own, f"{number + 1:016x}"))
+    assert expect(paired(recording))["tossed"].to_list() == [True]
 
 
 @pytest.mark.parametrize(
