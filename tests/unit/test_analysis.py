@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import random
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -313,6 +314,16 @@ def test_without_expectations_absence_accuses_nobody() -> None:
     analysis = analysed(recording, expectations=EXPECTATIONS.empty())
     assert verdicts(analysis.handoffs, sends[3], sends[4]) == ["delivered", "unobserved"]
     assert analysis.version is None
+
+
+def test_what_was_learned_of_the_newest_spans_holds_for_older_ones() -> None:
+    """A long store is learned from in part: its subscriptions are as old as the first message that they took."""
+    recording, newest = Recording(), Recording(ids=count(1_000_000))
+    lost = [100.0, 110.0, 120.0]
+    sends = recording.flow([float(at) for at in range(1000)], lost=lost)
+    newest.flow([float(at) for at in range(900, 1000)])
+    rows = judged(recording, 10_000.0, expectations=expect(paired(newest)))
+    assert {of(rows, sends[at])[0]["verdict"] for at in lost} == {"dropped"}
 
 
 def test_expectations_of_elsewhere_expect_nothing_here() -> None:

@@ -47,7 +47,7 @@ def expected(sent: pl.DataFrame, receipts: pl.DataFrame, expectations: pl.DataFr
         pl.col("first_ns").alias("since_ns"),
     )
     taken = _taken(sent, receipts, profile)
-    profile = profile.drop("takers")
+    profile = _known_since(profile.drop("takers"), taken, sent)
     # Before a channel's only subscription first received, its messages were meant for it as well; one that joined
     # others later is not held to what was sent before.
     lead_ns = pl.when(pl.len().over(CHANNEL) == 1).then(SUBSCRIPTION_LEAD_NS).otherwise(0)
@@ -96,6 +96,19 @@ def _unshunned(meant: pl.DataFrame, sent: pl.DataFrame, profile: pl.DataFrame) -
         return meant
     kinds = sent.select("send", pl.concat_str("service", pl.lit(" "), "span_name").alias("shunned"))
     return meant.join(kinds, on="send").join(shunned, on=[*SUBSCRIPTION, "shunned"], how="anti").drop("shunned")
+
+
+def _known_since(profile: pl.DataFrame, taken: pl.DataFrame, sent: pl.DataFrame) -> pl.DataFrame:
+    """Sets `since_ns` back to the first send that it took of those at hand.
+
+    What is learned is learned from the newest spans: a subscription may be older than its profile.
+    """
+    first = taken.select(*SUBSCRIPTION, sent["sent_ns"].gather(sent["send"].search_sorted(taken["send"])).alias("first"))
+    return (
+        profile.join(first.group_by(SUBSCRIPTION).agg(pl.col("first").min()), on=SUBSCRIPTION, how="left")
+        .with_columns(pl.min_horizontal("since_ns", "first").alias("since_ns"))
+        .drop("first")
+    )
 
 
 def _taken(sent: pl.DataFrame, receipts: pl.DataFrame, profile: pl.DataFrame) -> pl.DataFrame:
