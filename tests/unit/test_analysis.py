@@ -245,7 +245,7 @@ def test_a_full_queue_is_told_with_its_crowd() -> None:
         )
         for sentence in lost[0]["evidence"]
     )
-    assert "the queue then held: ticks 92 %, trades 8 %" in lost[0]["evidence"]
+    assert "when it was lost, the queue held 36 messages of ticks, 4 of trades" in lost[0]["evidence"]
 
 
 def test_a_call_nobody_answered_is_lost() -> None:

@@ -103,9 +103,10 @@ def _known_since(profile: pl.DataFrame, taken: pl.DataFrame, sent: pl.DataFrame)
 
     What is learned is learned from the newest spans: a subscription may be older than its profile.
     """
-    first = taken.select(*SUBSCRIPTION, sent["sent_ns"].gather(sent["send"].search_sorted(taken["send"])).alias("first"))
+    at = sent["sent_ns"].gather(sent["send"].search_sorted(taken["send"])).alias("first")
+    first = taken.select(SUBSCRIPTION).with_columns(at).group_by(SUBSCRIPTION).agg(pl.col("first").min())
     return (
-        profile.join(first.group_by(SUBSCRIPTION).agg(pl.col("first").min()), on=SUBSCRIPTION, how="left")
+        profile.join(first, on=SUBSCRIPTION, how="left")
         .with_columns(pl.min_horizontal("since_ns", "first").alias("since_ns"))
         .drop("first")
     )

@@ -119,7 +119,7 @@ def _only(touched: pl.LazyFrame) -> pl.LazyFrame:
     lane = pl.concat_str("taker", pl.lit(" "), pl.col("partition").fill_null(""))
     step = pl.col("step").replace_strict(_DONE, default="received", return_dtype=pl.String)
     return touched.select(
-        *("send", "taker", "service", "service_instance", "home", "destination", "queue"),
+        *("send", "taker", "service", "service_instance", "home", "trace_key", "destination", "queue"),
         pl.col("receive").alias("row"),
         lane.alias("lane"),
         step.alias("step"),

@@ -246,3 +246,19 @@ def test_a_nack_by_a_three_part_name_is_of_the_receipt() -> None:
     row = one(recording)
     assert (row["taker"], row["queue"], row["destination"]) == ("queue q", "q", "ex:key")
     assert (row["deliveries"], row["failed"]) == (1, True)
+
+
+def test_of_one_span_both_ways_say_the_same() -> None:
+    """Messages that one span received are told without laying anything beside anything: the same comes of it."""
+    recording = Recording()
+    for number, more in enumerate(({}, {"error": "boom"}, {"step": "receive"}, {"step": "settle", "more": NACK})):
+        recording.receive(at=number + 0.1, under=recording.send(at=number), **more)
+    alone = taken(recording)
+    for number in range(4):
+        recording.receive(
+            "audit", at=number + 0.2, channel="orders", under=Span(f"{2 * number + 1:032x}", f"{2 * number + 1:016x}")
+        )
+    beside = [row for row in taken(recording) if row["service"] == "notify"]
+    assert len(alone) == 4
+    for one_way, other in zip(alone, beside, strict=True):
+        assert one_way | {"send": 0, "trace_key": 0} == other | {"send": 0, "trace_key": 0}
