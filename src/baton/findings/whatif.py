@@ -145,7 +145,9 @@ def tried(found: Found, critical: NDArray[np.bool_]) -> Tried:
     either = int(((was.lost | pool.lost) & known).sum())
     agreement = int((was.lost & pool.lost).sum()) / max(either, 1)
     rows = [case.told(AS_IT_WAS, base, was), *_isolated(case), *(_timeless(case) if base.ttl_ns else _limits(case))]
-    rows += [case.told(DEAD_LETTER, base, was, held=True), *_prioritised(case)]
+    # A queue that refuses what comes dead-letters it only as reject-publish-dlx (RabbitMQ, "Queue Length Limit").
+    setting = f"{base.limit:,}, {REJECT_PUBLISH}-dlx" if base.refuses else ""
+    rows += [case.told(DEAD_LETTER, base, was, setting, held=True), *_prioritised(case)]
     outcomes = pl.DataFrame(rows, schema=OUTCOMES)
     best, why = _recommended(outcomes, agreement)
     return Tried(outcomes, len(pool.arrive), int(critical.sum()), int(pool.lost.sum()), agreement, best, why)

@@ -107,6 +107,12 @@ def test_a_dead_letter_place_holds_what_is_lost(flood: Found) -> None:
     assert (rows[DEAD_LETTER]["lost"], rows[DEAD_LETTER]["held"]) == (0, answer.lost)
 
 
+def test_a_queue_that_refuses_dead_letters_in_a_mode_of_its_own() -> None:
+    """With plain reject-publish nothing is dead-lettered, whatever exchange is set."""
+    _, rows = asked(replayed(Slow(limit=40, refuses=True), took=lambda _: 0.02))
+    assert rows[DEAD_LETTER]["setting"] == "40, reject-publish-dlx"
+
+
 def test_no_limit_costs_depth_and_time(flood: Found) -> None:
     """All of the flood waits; the least limit that loses none is that peak."""
     _, rows = asked(flood)
