@@ -266,6 +266,9 @@ GAP_LOCAL_NS_MIN = SECOND_NS // 5
 # ... and if at least this many messages in a row should have been received in it: an export lost takes them all,
 # a queue loses them one by one.
 GAP_MESSAGES_MIN = 2
+# Beside so many times as many that pauses took, what is missing alone is the same exporter's: in simulated floods one
+# in two hundred of what an overrun exporter lost shows as no pause; a full queue loses more than exporters do.
+GAP_BESIDE_RATIO = 20
 # An instance idled with a backlog if it took nothing for so many times the usual distance of its receipts (the median
 # of so many after the pause), and the message it took next had waited as long,
 IDLE_SPACING_RATIO = 3.0

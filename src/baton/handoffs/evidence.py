@@ -199,11 +199,19 @@ def _unseen(who: pl.Expr) -> dict[str, tuple[pl.Expr, ...]]:
             ),
         ),
         "gap": (
+            pl.when(pl.col("gap_beside").is_null()).then(
+                pl.format(
+                    "no span of {} arrived for {} around the expected receipt, then fresh ones: its telemetry was cut, "
+                    "as far as anyone can tell",
+                    who,
+                    seconds(pl.col("gap_until_ns") - pl.col("gap_from_ns")),
+                )
+            ),
             pl.format(
-                "no span of {} arrived for {} around the expected receipt, then fresh ones: its telemetry was cut, as "
-                "far as anyone can tell",
+                "the telemetry of {} was cut around it: pauses took the receipts of {} messages, and this one is "
+                "missing beside them",
                 who,
-                seconds(pl.col("gap_until_ns") - pl.col("gap_from_ns")),
+                "gap_beside",
             ),
         ),
         "blind": (told(),),

@@ -15,6 +15,7 @@ from baton.handoffs.outages import shadows
 from baton.limits import (
     ACKNOWLEDGE_NS_MAX,
     DURATION_NS_MAX,
+    GAP_BESIDE_RATIO,
     GAP_LOCAL_NS_MIN,
     GAP_LOCAL_RATIO,
     GAP_LOCAL_SPANS,
@@ -116,7 +117,8 @@ def vouch(rows: pl.DataFrame, watched: Watched, as_of_ns: int) -> pl.DataFrame:
         The same rows with `hi_ns`, `passed` (Boolean: overtaken beyond the reordering that its pairs show), and, null
         where there is a receipt: `silent_instance`, `silent_ns` (an instance that took from it fell silent for good
         near the expected receipt), `gap_from_ns`, `gap_until_ns` (a pause that took several messages with it and ended
-        with fresh ones), `moved` (Boolean: an instance that takes from it was heard after `hi_ns`), `born` (Boolean:
+        with fresh ones), `gap_beside` (UInt32: how many those pauses took beside which this one is missing alone),
+        `moved` (Boolean: an instance that takes from it was heard after `hi_ns`), `born` (Boolean:
         one was heard before the expected receipt), `awaited` (Boolean: one is still to be heard), `busy_instance` (one
         that began nothing sent later, and may have the message in its hands), `service_ns` (last sign of the service),
         and what `outages.shadows` adds; and `lo_ns`.
@@ -147,8 +149,8 @@ def vouch(rows: pl.DataFrame, watched: Watched, as_of_ns: int) -> pl.DataFrame:
     takers = _takers(rows).join(watched.telemetry, left_on=_AT_HOME, right_on=INSTANCE, how="left")
     candidates = missing.drop("home").join(takers, on=SUBSCRIPTION)
     heard = _heard(candidates, as_of_ns)
-    paused = _paused(candidates, watched.pauses, rows)
     key = ["send", *SUBSCRIPTION]
+    paused = _beside(missing, _paused(candidates, watched.pauses, rows), key)
     return (
         rows.join(heard, on=key, how="left", nulls_equal=True)
         .join(paused, on=key, how="left", nulls_equal=True)
@@ -269,6 +271,28 @@ def _paused(candidates: pl.DataFrame, pauses: pl.DataFrame, rows: pl.DataFrame) 
         .sort("gap_from_ns")
         .group_by("send", *SUBSCRIPTION, maintain_order=True)
         .agg(pl.col("gap_from_ns").first(), pl.col("gap_until_ns").first())
+    )
+
+
+def _beside(missing: pl.DataFrame, paused: pl.DataFrame, key: list[str]) -> pl.DataFrame:
+    """The pauses' messages, and those few that are missing beside them.
+
+    Where an exporter drops what does not fit, most of it shows as pauses and a little as single spans.
+    """
+    run = [*SUBSCRIPTION, "chain_ns"]
+    took, alone = pl.col("gap_from_ns").count(), (pl.col("gap_from_ns").is_null() & ~pl.col("failed")).sum()
+    few = (alone * GAP_BESIDE_RATIO <= took).over(run)
+    nearest = pl.col("gap_from_ns", "gap_until_ns").backward_fill().forward_fill().over(run)
+    return (
+        missing.join(paused.select(SUBSCRIPTION).unique(), on=SUBSCRIPTION, how="semi")
+        .join(paused, on=key, how="left")
+        .sort("lo_ns", "send")
+        .with_columns(
+            few.alias("few"), pl.when(pl.col("gap_from_ns").is_null() & few).then(took.over(run)).alias("gap_beside")
+        )
+        .with_columns(pl.when("few").then(nearest).otherwise(pl.col("gap_from_ns", "gap_until_ns")))
+        .filter(pl.col("gap_from_ns").is_not_null())
+        .select(*key, "gap_from_ns", "gap_until_ns", "gap_beside")
     )
 
 

@@ -29,7 +29,7 @@ _SCHEMA = {
     **dict.fromkeys(("home", "receiver_home", "busy_instance"), pl.String),
     **dict.fromkeys(("unsure", "unsampled", "again_well", "elsewhere", "tail"), pl.Boolean),
     **dict.fromkeys(("processing_margin", "span_loss", "missing_share", "estimate_low", "estimate_high"), pl.Float64),
-    **dict.fromkeys(("well", "estimate_sends", "estimate_missing"), pl.UInt32),
+    **dict.fromkeys(("well", "estimate_sends", "estimate_missing", "gap_beside"), pl.UInt32),
     "tail_services": pl.List(pl.String),
     "services": pl.List(pl.String),
 }
