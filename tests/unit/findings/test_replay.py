@@ -103,7 +103,7 @@ def test_a_sender_whose_sends_fail_at_random_did_not_meet_a_full_queue() -> None
     recording = Recording()
     for number in range(400):
         failed = number % 7 == 3 or number % 11 == 5
-        send = recording.send("trades", number * 0.05, "events", error="timeout" if failed else None)
+        send = recording.send("trades", number * 0.05, "events", error="NackError" if failed else None)
         if not failed:
             recording.receive(at=number * 0.05 + 0.02, channel="events", under=send)
     answer = analysed(recording)

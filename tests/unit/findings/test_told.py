@@ -80,6 +80,5 @@ def test_rows_of_one_message_are_told_apart() -> None:
             **dict.fromkeys(("receiver", "place", "queue"), pl.String),
         },
     )
-    spans = pl.DataFrame({"row": [1], "team": ["trade"]}, schema={"row": pl.UInt32, "team": pl.String})
-    found = told(rows, spans, SERVICES, CHANNELS, QUEUES).sort("subscription")
+    found = told(rows, pl.Series("team", ["other", "trade"]), SERVICES, CHANNELS, QUEUES).sort("subscription")
     assert found["to_team"].to_list() == ["messages", "risk"]

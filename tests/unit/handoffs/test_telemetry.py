@@ -8,6 +8,7 @@ import pytest
 from baton.handoffs.telemetry import Watched, gaps, vouch, watch
 from baton.limits import (
     DURATION_NS_MAX,
+    GAP_BESIDE_RATIO,
     GAP_MESSAGES_MIN,
     INSTANT_NS_MAX,
     SECOND_NS,
@@ -160,7 +161,7 @@ def taken(send: int, at: float, instance: str = "1", **more: object) -> Row:
 
 ADDED = (
     *("silent_instance", "silent_ns", "gap_from_ns", "gap_until_ns", "moved", "born", "awaited", "service_ns"),
-    *("blind_from_ns", "blind_until_ns", "blind_kind"),
+    *("blind_from_ns", "blind_until_ns", "blind_kind", "gap_beside"),
 )
 
 
@@ -340,6 +341,18 @@ def test_a_pause_that_took_several_and_ended_fresh_is_a_gap(messages: Messages) 
     lost = [{**MISSING, "sent_ns": ns(at), "overtaken_ns": ns(110)} for at in (100, 101)]
     assert GAP_MESSAGES_MIN == 2
     assert swallowed(messages, BEFORE, *lost, RESUMED, pauses=quiet(("1", 98, 109))) == [ns(98)] * 2
+
+
+def test_a_loss_beside_many_that_pauses_took_is_of_their_kind(messages: Messages) -> None:
+    """What an exporter drops shows as pauses and, here and there, as a single span; among few it shows nothing."""
+    for many, found in ((GAP_BESIDE_RATIO, ns(98)), (GAP_BESIDE_RATIO - 1, None)):
+        lost = [{**MISSING, "sent_ns": ns(100 + at / 10), "overtaken_ns": ns(110)} for at in range(many)]
+        alone = {**MISSING, "sent_ns": ns(112), "before_ns": ns(111), "overtaken_ns": ns(113)}
+        rows = vouched(
+            messages, BEFORE, *lost, RESUMED, alone, telemetry=heard(("1", 500)), pauses=quiet(("1", 98, 109))
+        )
+        assert rows[-1]["gap_from_ns"] == found
+        assert rows[-1]["gap_beside"] == (many if found else None)
 
 
 def test_a_pause_that_took_one_message_is_no_gap(messages: Messages) -> None:
