@@ -7,6 +7,7 @@ Run as a module: `python -m bench.analysis [--spans 1e6 3e6 10e6] [--days 30] [-
 from __future__ import annotations
 
 import argparse
+import contextlib
 import io
 import os
 import subprocess
@@ -25,6 +26,7 @@ from baton.store import delta
 from baton.store.layout import Layout
 from baton.store.writer import Writer
 from bench.bank_store import DAY_NS, START_NS, fill
+from bench.processes import peak_bytes
 from bench.table import Row, as_json, as_text
 
 if TYPE_CHECKING:
@@ -37,6 +39,7 @@ SPANS_A_DAY = 10_000_000
 SECONDS_MOST, BYTES_MOST, OF = 15.0, 6e9, 10_000_000
 LINEAR_MOST = 1.25
 HOUR_NS = DAY_NS // 24
+LOOK_S = 0.02
 MONTH_FILES = 120
 """Of the store of a month: compaction leaves one every few hours."""
 _JOIN = """
@@ -67,13 +70,18 @@ def cost(*arguments: str) -> Cost:
     Raises:
         CalledProcessError: it failed.
     """
-    begun = time.perf_counter()
+    begun, peak, ended = time.perf_counter(), 0, 0
     with subprocess.Popen([sys.executable, "-m", "baton", *arguments], stdout=subprocess.DEVNULL) as process:
-        _, status, used = os.wait4(process.pid, 0)
+        while not ended:
+            # What `wait4` calls the most counts what its parent held when it was forked.
+            with contextlib.suppress(OSError, StopIteration):
+                peak = peak_bytes(process.pid)
+            time.sleep(LOOK_S)
+            ended, status, used = os.wait4(process.pid, os.WNOHANG)
         process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise subprocess.CalledProcessError(process.returncode, arguments)
-    return Cost(time.perf_counter() - begun, used.ru_utime + used.ru_stime, used.ru_maxrss * 1024)
+    return Cost(time.perf_counter() - begun, used.ru_utime + used.ru_stime, peak)
 
 
 def made(folder: Path, spans: int, days: float, files: int = 1) -> Path:
