@@ -430,6 +430,10 @@ REPLAY_LEAD = 20_000
 REPLAY_FIT_MIN = 0.88
 # The best hypothesis of another policy must miss at least so many times as much as the one that convicts.
 REPLAY_RIVAL_RATIO_MIN = 1.5
+# ... and so many times where that one would convict as well: a TTL of 0.98 beside a limit of 0.89.
+REPLAY_RIVAL_RATIO_NEAR = 5.0
+# No fit counts as better than this: between two that miss next to nothing, chance decides which misses less.
+REPLAY_FIT_BEST = 0.99
 # Where a replay does not convict, the even depths of the survivors may still tell a limit, unless it fits worse than
 # this: then the losses are not a full queue's.
 REPLAY_SUPPORT_MIN = 0.5

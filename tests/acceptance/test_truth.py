@@ -353,7 +353,7 @@ def test_a_sampling_receiver_is_no_losing_queue(
     messages = poisson(rng, 20, 0, seconds, "trade", "c")
     run_queue(messages, [Worker(str(number), lambda: rng.expovariate(33)) for number in range(3)])
     emit(telemetry, messages)
-    sampled = {name: rng.random() < share for name in {body["traceId"] for _, _, body in telemetry.spans}}
+    sampled = {name: rng.random() < share for name in dict.fromkeys(body["traceId"] for _, _, body in telemetry.spans)}
     telemetry.spans = [
         (service, instance, body)
         for service, instance, body in telemetry.spans

@@ -7,9 +7,9 @@ each hypothesis (policy, limit or TTL, how many messages a consumer has in hand,
 - *order*: receipts at which the model hands over the very message that was received, or its neighbour; where several
   are at work at a time, one of those that they have in hand.
 
-The fit is their geometric mean. A replay convicts from REPLAY_FIT_MIN, and only if no hypothesis of another policy
-comes as far and each misses clearly more; else it abstains. (Where every receipt takes equally long, a TTL and a queue
-that refuses in silence lose the same messages: nobody can tell.)
+The fit is their geometric mean. A replay convicts from REPLAY_FIT_MIN, and only if each hypothesis of another policy
+misses clearly more, or many times as much if it comes as far; else it abstains. (Where receipts take equally long each,
+a TTL and a queue that refuses in silence lose the same messages: nobody can tell.)
 
 What the broker says of the queue bounds the hypotheses (its policy, that it has no limit) and is where they begin (its
 limit, its TTL). It is no proof: what does not fit the messages convicts nobody.
@@ -27,9 +27,11 @@ from baton.findings.pools import DROP_HEAD, REJECT_PUBLISH
 from baton.limits import (
     DECISION_WAIT_SLACK,
     QUEUE_DEPTH_MIN,
+    REPLAY_FIT_BEST,
     REPLAY_FIT_MIN,
     REPLAY_KINDS_MAX,
     REPLAY_RIVAL_RATIO_MIN,
+    REPLAY_RIVAL_RATIO_NEAR,
     REPLAY_SURVIVORS_MIN,
     TTL_WAIT_RATIO_MIN,
 )
@@ -238,7 +240,9 @@ def _judged(about: Sequence[tuple[Pool, Replay]]) -> Found:
     tried = [replay for _, replay in about]
     others = [one for one in tried if one.hypothesis.policy != best.hypothesis.policy]
     rival = max(others, key=lambda one: one.fit, default=None)
-    clear = rival is None or (rival.fit < REPLAY_FIT_MIN and 1 - rival.fit >= REPLAY_RIVAL_RATIO_MIN * (1 - best.fit))
+    # Of two that both come far enough, one must be far the nearer.
+    ratio = REPLAY_RIVAL_RATIO_MIN if rival is None or rival.fit < REPLAY_FIT_MIN else REPLAY_RIVAL_RATIO_NEAR
+    clear = rival is None or 1 - rival.fit >= ratio * max(1 - best.fit, 1 - REPLAY_FIT_BEST)
     return Found(best, rival, best.fit >= REPLAY_FIT_MIN and clear and not _tail(best), pool)
 
 
