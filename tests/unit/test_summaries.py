@@ -118,7 +118,7 @@ def _two_channels(first: int, second: int, spans: tuple[str, str] = ("", "")) ->
     """So many losses on channels `orders` and `other`, each of a journey that enters by the span of that name."""
     recording = Recording()
     for channel, lost, span in (("orders", first, spans[0]), ("other", second, spans[1])):
-        for at in range(20):
+        for at in range(60):
             entry = recording.span("trading", at, span or "work")
             send = recording.send(at=at, channel=channel, under=entry)
             if not 3 <= at < 3 + lost:

@@ -71,8 +71,8 @@ def catalog(impact: dict[str, str], *kinds: dict[str, Any]) -> Catalog:
 
 
 def lost(recording: Recording, *told: dict[str, Any]) -> None:
-    """Ten messages that came; and one lost between them, in a journey of its own, whose entry says each of these."""
-    recording.flow(range(10))
+    """Sixty messages that came; and one lost between them, in a journey of its own, whose entry says each of these."""
+    recording.flow(range(60))
     for number, said in enumerate(told):
         entry = recording.span("trading", 2.1 + number / 100, "buy", attributes=said)
         recording.send(at=2.2 + number / 100, under=entry)
@@ -111,7 +111,7 @@ def test_customers_and_money_are_counted() -> None:
 def test_a_journey_counts_once() -> None:
     """Two of its messages lost, and its amount told by several spans: the earliest is heard."""
     recording = Recording()
-    recording.flow(range(10))
+    recording.flow(range(60))
     entry = recording.span("trading", 2, "buy", attributes={"app.amount": "5", "app.currency": "EUR"})
     later = recording.span("trading", 2.1, "book", under=entry, attributes={"app.amount": "900"})
     for at in (2.2, 2.3):
