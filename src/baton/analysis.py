@@ -220,13 +220,14 @@ def analyze(  # noqa: PLR0913 - what it judges, and each thing it judges by
     rows = rows.join(pressed(pressures), on=SUBSCRIPTION, how="left").with_columns(
         pl.col("pressed").fill_null(value=False)
     )
-    came = came_live(paired.spans)
-    rows = vouch(rows.join(came, on="send", how="left"), watched, as_of_ns)
+    # Rows stand at their own places.
+    came = came_live(paired.spans.rows)["live"]
+    rows = vouch(rows.with_columns(came.gather(rows["send"])), watched, as_of_ns)
     rows = republished(unlisted(thinned(rows, paired.spans), paired.spans), paired.spans)
     rows, estimates = estimated(rows, watched.tails, as_of_ns)
     rows = message_law.judge(rows, as_of_ns)
     rows = settle(rows, _facts(paired, catalog, facts), as_of_ns)
-    called = paired.calls.join(came, on="send", how="left")
+    called = paired.calls.with_columns(came.gather(paired.calls["send"]))
     answered = call_law.judge(called, expectations, paired.spans, watched, as_of_ns)
     answered = _in_journeys(answered, journeys)
     handed = pl.concat([rows, answered], how="diagonal")
