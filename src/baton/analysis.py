@@ -221,13 +221,13 @@ def analyze(  # noqa: PLR0913 - what it judges, and each thing it judges by
         pl.col("pressed").fill_null(value=False)
     )
     # Rows stand at their own places.
-    came = came_live(paired.spans.rows)["live"]
-    rows = vouch(rows.with_columns(came.gather(rows["send"])), watched, as_of_ns)
+    live = came_live(paired.spans.rows)["live"]
+    rows = vouch(rows.with_columns(live.gather(rows["send"])), watched, as_of_ns)
     rows = republished(unlisted(thinned(rows, paired.spans), paired.spans), paired.spans)
     rows, estimates = estimated(rows, watched.tails, as_of_ns)
     rows = message_law.judge(rows, as_of_ns)
     rows = settle(rows, _facts(paired, catalog, facts), as_of_ns)
-    called = paired.calls.with_columns(came.gather(paired.calls["send"]))
+    called = paired.calls.with_columns(live.gather(paired.calls["send"]))
     answered = call_law.judge(called, expectations, paired.spans, watched, as_of_ns)
     answered = _in_journeys(answered, journeys)
     handed = pl.concat([rows, answered], how="diagonal")
