@@ -216,7 +216,8 @@ def analyze(  # noqa: PLR0913 - what it judges, and each thing it judges by
         paired.outages,
         _tails(paired.spans, catalog),
     )
-    pressures = pressure(rows.filter(pl.col("relation") == "expected"))
+    expecting = rows.lazy().filter(pl.col("relation") == "expected")
+    pressures = pressure(expecting.select(*SUBSCRIPTION, "services", "send", "sent_ns", "failed", "first_ns").collect())
     rows = rows.join(pressed(pressures), on=SUBSCRIPTION, how="left").with_columns(
         pl.col("pressed").fill_null(value=False)
     )
