@@ -6,7 +6,7 @@ Times are seconds after START. Ids count up from 1, so a test can predict them, 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,7 @@ from baton.wire.decode import decode
 from baton.wire.otlp_json import to_protobuf
 
 if TYPE_CHECKING:
+    from baton.looks import Spans
     from collections.abc import Iterator, Mapping, Sequence
 
     import polars as pl
@@ -182,9 +183,10 @@ def _request(key: tuple[str, str, str | None, str | None], body: dict[str, Any])
     return json.dumps({"resourceSpans": [{"resource": resource, "scopeSpans": [{"spans": [body]}]}]}).encode()
 
 
-def mended(recording: Recording, at: float = LATER) -> pl.DataFrame:
+def mended(recording: Recording, at: float = LATER) -> Spans:
     """The spans repaired and in one vocabulary, as of `at`."""
-    return normalise(repair(recording.frame().lazy(), ns(at)).lazy()).collect()
+    spans = repair(recording.frame().lazy(), ns(at))
+    return replace(spans, looks=normalise(spans.looks.lazy()).collect())
 
 
 def paired(

@@ -8,12 +8,11 @@ import numpy as np
 import polars as pl
 
 from baton.limits import HOT_KEY_TRACES_MAX
+from baton.schema import GROUPING_KEYS, JOURNEY_KEYS
 
 if TYPE_CHECKING:
     from baton.looks import Spans
 
-_HELD = ("keys", "attributes")
-"""Columns that may hold journey keys; the second is read where keys beside the usual ones are declared."""
 TRACE = ["tenant", "environment", "trace_key", "trace_id"]
 
 
@@ -36,8 +35,7 @@ def stitch(spans: Spans, pairs: pl.DataFrame, keys: tuple[str, ...]) -> tuple[pl
     numbered, traces = _numbered(lazy)
     crossings = _crossings(numbered, pairs)
     batches = _batches(numbered, pairs, crossings)
-    held = [name for name in _HELD if name in spans.rows.columns]
-    named = _named(lazy, numbered, batches, held, keys)
+    named = _named(spans, numbered, batches, keys)
     hot = named.filter(pl.col("traces") > HOT_KEY_TRACES_MAX)
     cold = named.filter(pl.col("traces").is_between(2, HOT_KEY_TRACES_MAX))
     crossings = crossings.join(batches, left_on="right", right_on="trace", how="anti")
@@ -83,26 +81,16 @@ def _batches(numbered: pl.DataFrame, pairs: pl.DataFrame, crossings: pl.DataFram
     ).unique()
 
 
-def _named(
-    spans: pl.LazyFrame, numbered: pl.DataFrame, batches: pl.DataFrame, held: list[str], keys: tuple[str, ...]
-) -> pl.DataFrame:
+def _named(spans: Spans, numbered: pl.DataFrame, batches: pl.DataFrame, keys: tuple[str, ...]) -> pl.DataFrame:
     """(tenant, environment, key, value) with the traces that bear it, batches left out."""
-    said = [
-        spans.select("row", "tenant", "environment", name)
-        .filter(pl.col(name).list.len() > 0)
-        .explode(name)
-        .select(
-            "row",
-            "tenant",
-            "environment",
-            pl.col(name).struct.field("key").alias("key"),
-            pl.col(name).struct.field("value").alias("value"),
-        )
-        .filter(pl.col("key").is_in(keys) & (pl.col("value") != ""))
-        for name in held
-    ]
+    # Decoding puts the usual keys into a list of their own.
+    held = ("keys",) if {*JOURNEY_KEYS, *GROUPING_KEYS}.issuperset(keys) else ("keys", "attributes")
+    said = pl.concat([spans.held(name).select("row", "key", "value") for name in held])
+    said = said.filter(pl.col("key").is_in(keys) & (pl.col("value") != ""))
+    homes = spans.looks.select("tenant", "environment")[spans.rows["look"].gather(said["row"])]
     return (
-        pl.concat(said)
+        said.lazy()
+        .with_columns(homes.get_columns())
         .join(numbered.lazy().select("row", "trace"), on="row")
         .join(batches.lazy(), on="trace", how="anti")
         .select("tenant", "environment", "key", "value", "trace")

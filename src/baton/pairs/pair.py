@@ -40,7 +40,7 @@ _RECEIVE = [
     "correlation_id",
     "batch_count",
     "start_ns",
-    "links",
+    "linked",
 ]
 _TALKED = ["send", "receive", "at_ns", "at_ns_right"]
 _ROLES = {"send": 1, "receive": 2, "settle": 3, "server": 4}
@@ -65,7 +65,7 @@ def pair(spans: Spans, sends: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]
         .collect()
     )
     chained, under = _by_parent(lazy, sends)
-    found = pl.concat([chained, _by_link(receives, lazy, sends)])
+    found = pl.concat([chained, _by_link(receives, spans, sends)])
     found = pl.concat([found, _by_message_id(_rest(receives, found), sends)])
     if len(under):
         found = pl.concat([found, _inherited(lazy, _rest(receives, found), under, found)])
@@ -124,17 +124,18 @@ def _rows(parts: list[tuple[NDArray[np.intp], NDArray[np.int64]]], left: str, ri
     ).cast(pl.UInt32)
 
 
-def _by_link(receives: pl.DataFrame, spans: pl.LazyFrame, sends: pl.DataFrame) -> pl.DataFrame:
+def _by_link(receives: pl.DataFrame, spans: Spans, sends: pl.DataFrame) -> pl.DataFrame:
+    linked = receives.filter(pl.col("linked") > 0).select("row", "tenant")
+    if linked.is_empty():
+        return pl.DataFrame(schema=_PAIR)
     ids = ["tenant", "trace_key", "span_key", "trace_id", "span_id"]
     members = sends.lazy().select("send", pl.col("nest").alias("row")).explode("row")
     alone = members.filter(pl.col("send").n_unique().over("row") == 1)
-    named = spans.filter(pl.col("role") == "send").select("row", *ids).join(alone, on="row")
+    named = spans.lazy().filter(pl.col("role") == "send").select("row", *ids).join(alone, on="row")
     return (
-        receives.lazy()
-        .filter(pl.col("links").list.len() > 0)
-        .select(pl.col("row").alias("receive"), "tenant", "links")
-        .explode("links")
-        .unnest("links")
+        linked.lazy()
+        .join(spans.held("links", linked["row"]).lazy(), on="row")
+        .select(pl.col("row").alias("receive"), *ids)
         .join(named, on=ids)
         .select("send", "receive", pl.lit("link").alias("method"))
         .cast(_PAIR)

@@ -58,7 +58,7 @@ _READ = (
     "span_key",
     "trace_id",
     "span_id",
-    "links",
+    "linked",
     "trace_state",
     "flags",
 )
@@ -86,7 +86,7 @@ def sends(spans: Spans) -> pl.DataFrame:
         SENDS, sorted by `send`.
     """
     producers = spans.lazy().filter(pl.col("role") == "send").select(_READ).collect().lazy()
-    outer_of = pl.concat([_nested(producers), _linked(producers), _named(producers)]).unique().collect()
+    outer_of = pl.concat([_nested(producers), _linked(producers, spans), _named(producers)]).unique().collect()
     nested = pl.concat([outer_of["outer"], outer_of["inner"]]).unique().implode()
     nests = _nests(producers.filter(pl.col("row").is_in(nested)).select("row").collect(), outer_of).lazy()
     said = producers.select(
@@ -165,18 +165,19 @@ def _nested(producers: pl.LazyFrame) -> pl.LazyFrame:
     )
 
 
-def _linked(producers: pl.LazyFrame) -> pl.LazyFrame:
+def _linked(producers: pl.LazyFrame, spans: Spans) -> pl.LazyFrame:
     """(outer, inner): a `send` that links the `create` spans of its messages.
 
     Azure's SDKs do not call theirs `create`: there a CLIENT span links the PRODUCER spans of its messages.
     """
     ids = ["tenant", "service", "trace_key", "span_key", "trace_id", "span_id"]
     inner = producers.select(pl.col("row").alias("inner"), (pl.col("step") == "create").alias("creates"), *ids)
+    outer = producers.filter((pl.col("step") == "send") & (pl.col("linked") > 0)).select(
+        "row", "kind", "tenant", "service"
+    )
     return (
-        producers.filter((pl.col("step") == "send") & (pl.col("links").list.len() > 0))
-        .select(pl.col("row").alias("outer"), "kind", "tenant", "service", "links")
-        .explode("links")
-        .unnest("links")
+        outer.join(spans.held("links", outer.select("row").collect()["row"]).lazy(), on="row")
+        .select(pl.col("row").alias("outer"), *ids, "kind")
         .join(inner, on=ids)
         .filter((pl.col("creates") | (pl.col("kind") == CLIENT)) & (pl.col("outer") != pl.col("inner")))
         .select("outer", "inner")
