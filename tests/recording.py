@@ -20,10 +20,11 @@ from baton.wire.decode import decode
 from baton.wire.otlp_json import to_protobuf
 
 if TYPE_CHECKING:
-    from baton.looks import Spans
     from collections.abc import Iterator, Mapping, Sequence
 
     import polars as pl
+
+    from baton.looks import Spans
 
 SECOND = 1_000_000_000
 START = 1_790_000_000 * SECOND

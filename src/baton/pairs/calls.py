@@ -23,10 +23,11 @@ def calls(spans: Spans) -> pl.DataFrame:
     Returns:
         CALLS, sorted by `send`.
     """
-    clients = spans.lazy().filter(pl.col("role") == "client")
+    clients = spans.where(pl.col("role") == "client").lazy()
     answers = (
-        spans.lazy()
-        .filter((pl.col("role") == "server") & pl.col("parent_row").is_not_null())
+        spans.where(pl.col("role") == "server")
+        .lazy()
+        .filter(pl.col("parent_row").is_not_null())
         .sort("start_ns", "row")
         .group_by("parent_row", maintain_order=True)
         .agg(

@@ -59,12 +59,11 @@ def pair(spans: Spans, sends: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]
     """
     lazy = spans.lazy()
     receives = (
-        lazy.filter(pl.col("role").is_in(["receive", "settle"]))
+        spans.where(pl.col("role").is_in(["receive", "settle"]))
         .select(_RECEIVE)
         .with_columns(pl.col("messaging_system").fill_null(""))
-        .collect()
     )
-    chained, under = _by_parent(lazy, sends)
+    chained, under = _by_parent(spans, sends)
     found = pl.concat([chained, _by_link(receives, spans, sends)])
     found = pl.concat([found, _by_message_id(_rest(receives, found), sends)])
     if len(under):
@@ -85,15 +84,15 @@ def _rest(receives: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
     return receives.join(found.select(pl.col("receive").alias("row")), on="row", how="anti")
 
 
-def _by_parent(spans: pl.LazyFrame, sends: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+def _by_parent(spans: Spans, sends: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Climbs all parent chains at once, one level a turn.
 
     A chain ends at a send (a pair), at another receive (one receipt of two spans: `under`) and at a server span, where
     another service's work begins.
     """
-    number = pl.col("role").replace_strict(_ROLES, default=0, return_dtype=pl.Int8).alias("role")
-    chain = spans.select(number, pl.col("parent_row").cast(pl.Int64).fill_null(-1)).collect()
-    roles, parents = chain["role"].to_numpy(), chain["parent_row"].to_numpy()
+    numbers = spans.looks["role"].replace_strict(_ROLES, default=0, return_dtype=pl.Int8)
+    roles = numbers.gather(spans.rows["look"]).to_numpy()
+    parents = spans.rows["parent_row"].cast(pl.Int64).fill_null(-1).to_numpy()
     send, receive, settle, server = _ROLES.values()
     start = np.flatnonzero((roles == receive) | (roles == settle))
     origin, here = start, parents[start]
@@ -131,7 +130,7 @@ def _by_link(receives: pl.DataFrame, spans: Spans, sends: pl.DataFrame) -> pl.Da
     ids = ["tenant", "trace_key", "span_key", "trace_id", "span_id"]
     members = sends.lazy().select("send", pl.col("nest").alias("row")).explode("row")
     alone = members.filter(pl.col("send").n_unique().over("row") == 1)
-    named = spans.lazy().filter(pl.col("role") == "send").select("row", *ids).join(alone, on="row")
+    named = spans.where(pl.col("role") == "send").lazy().select("row", *ids).join(alone, on="row")
     return (
         linked.lazy()
         .join(spans.held("links", linked["row"]).lazy(), on="row")

@@ -85,7 +85,7 @@ def sends(spans: Spans) -> pl.DataFrame:
     Returns:
         SENDS, sorted by `send`.
     """
-    producers = spans.lazy().filter(pl.col("role") == "send").select(_READ).collect().lazy()
+    producers = spans.where(pl.col("role") == "send").select(_READ).lazy()
     outer_of = pl.concat([_nested(producers), _linked(producers, spans), _named(producers)]).unique().collect()
     nested = pl.concat([outer_of["outer"], outer_of["inner"]]).unique().implode()
     nests = _nests(producers.filter(pl.col("row").is_in(nested)).select("row").collect(), outer_of).lazy()
