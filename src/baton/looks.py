@@ -91,6 +91,14 @@ class Spans:
         holds = self.looks.select(predicate.fill_null(value=False)).to_series()
         return replace(self, rows=self.rows.filter(holds.gather(self.rows["look"])))
 
+    def at(self, rows: pl.Series) -> Spans:
+        """The spans at these places of `rows`, in this order, as often as they are named."""
+        return replace(self, rows=self.rows[rows])
+
+    def telling(self, *expressions: pl.Expr) -> Spans:
+        """With further columns of the looks, made of theirs: once a look, and not once a span."""
+        return replace(self, looks=self.looks.with_columns(*expressions))
+
     def join(self, other: pl.DataFrame, **how: Any) -> pl.DataFrame:  # noqa: ANN401 - as of a frame
         """As of a frame."""
         return self.lazy().join(other.lazy(), **how).collect()
@@ -104,7 +112,7 @@ class Spans:
     def __getitem__(self, place: str | pl.Series) -> pl.Series | pl.DataFrame:
         """A column by its name, or all columns of the rows at these places."""
         if not isinstance(place, str):
-            return replace(self, rows=self.rows[place]).lazy().collect()
+            return self.at(place).lazy().collect()
         return self.rows[place] if place in self.rows.columns else self.each(place)
 
     def numbered(self, columns: list[str]) -> tuple[pl.Series, pl.DataFrame]:
