@@ -46,7 +46,7 @@ from baton.pairs.pair import pair
 from baton.pairs.pressure import pressed, pressure
 from baton.pairs.receipts import receipts
 from baton.pairs.sends import sends
-from baton.schema import FACTS, FINDINGS, GROUPING_KEYS, JOURNEY_KEYS, OUTAGES, SPANS, SUBSCRIPTION
+from baton.schema import FACTS, FINDINGS, JOURNEY_KEYS, OUTAGES, SPANS, SUBSCRIPTION
 from baton.spans.conventions import normalise
 from baton.spans.repair import repair
 
@@ -129,19 +129,11 @@ def pair_up(spans: pl.LazyFrame, catalog: Catalog, as_of_ns: int, outages: pl.Da
     return Paired(mended, sent, pairs, unnamed, receipts(mended, pairs), calls(mended), outages)
 
 
-def wanted(catalog: Catalog, journey_keys: tuple[str, ...], *, whole: bool) -> list[str]:
-    """Columns of SPANS that a judgement needs.
-
-    Args:
-        catalog: the ownership file.
-        journey_keys: attributes that join traces.
-        whole: whether attributes are asked for.
-    """
+def wanted(catalog: Catalog) -> list[str]:
+    """Columns of SPANS that a judgement needs, by the ownership file."""
     unread = {"resource", "scope", "scope_name", "scope_version", "schema_url", "events"}
-    if not whole and {*JOURNEY_KEYS, *GROUPING_KEYS}.issuperset(journey_keys):
-        unread |= {"attributes"}
     if by_attribute(catalog):
-        unread -= {"resource", "attributes"}
+        unread -= {"resource"}
     return [name for name in SPANS.names if name not in unread]
 
 

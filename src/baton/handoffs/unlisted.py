@@ -48,7 +48,7 @@ def unlisted(rows: pl.DataFrame, spans: Spans) -> pl.DataFrame:
 
 def _polls(spans: Spans) -> pl.DataFrame:
     """Receives that link some of their messages, but fewer than they say they took."""
-    links = pl.col("links").list.len().cast(pl.Int64)
+    links = pl.col("linked").cast(pl.Int64)
     return (
         spans.lazy()
         .filter(pl.col("batch_count").is_not_null())
