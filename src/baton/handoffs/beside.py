@@ -8,6 +8,14 @@ PLACE = "_place"
 """Position of a message's row among all rows (UInt32): one number instead of the six names of a row."""
 
 
+def unseen(rows: pl.DataFrame) -> pl.DataFrame:
+    """The rows of subscriptions that lack their receipt, with PLACE."""
+    lacking = pl.col("row").is_null() & pl.col("subscription").is_not_null()
+    at = rows.select(pl.arg_where(lacking)).to_series()
+    # Few of many: to pick them costs less than to ask every column which it is to leave out.
+    return rows[at].with_columns(at.alias(PLACE))
+
+
 def beside(rows: pl.DataFrame, *found: pl.DataFrame) -> pl.DataFrame:
     """Adds columns, null where nothing was found.
 

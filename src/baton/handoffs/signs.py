@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from baton import sampling
-from baton.handoffs.beside import PLACE, beside
+from baton.handoffs.beside import PLACE, beside, unseen
 from baton.handoffs.delays import delays
 from baton.limits import IDLE_POLLS_MIN, INSTANT_NS_MAX, ORPHAN_SERVERS_SHARE_MAX
 from baton.schema import SUBSCRIPTION
@@ -32,7 +32,7 @@ def signs(rows: pl.DataFrame, spans: Spans, unnamed: pl.DataFrame) -> pl.DataFra
     """
     counts = unnamed.rename({"sent": "unnamed_sent", "received": "unnamed_received"})
     sends = rows.select("send").with_row_index(PLACE)
-    missing = rows.with_row_index(PLACE).filter(pl.col("row").is_null() & pl.col("subscription").is_not_null())
+    missing = unseen(rows)
     held = delays(missing["send"].unique().sort(), spans)
     return beside(
         _held(rows, sends.join(held, on="send").drop("send")),

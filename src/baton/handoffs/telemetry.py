@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import polars as pl
 
-from baton.handoffs.beside import PLACE, beside
+from baton.handoffs.beside import PLACE, beside, unseen
 from baton.handoffs.idle import idled
 from baton.handoffs.outages import shadows
 from baton.limits import (
@@ -61,12 +61,13 @@ class Watched(NamedTuple):
 
 def watch(spans: Spans) -> pl.DataFrame:
     """TELEMETRY: first and last sign of every instance."""
+    # Looks are few: each says of which instance it is.
+    looks = spans.rows.group_by("look").agg(pl.col("start_ns").min(), pl.col("end_ns").max())
     return (
-        spans.lazy()
+        looks.with_columns(spans.looks[name].gather(looks["look"]) for name in INSTANCE)
         .group_by(INSTANCE)
         .agg(pl.col("start_ns").min().alias("first_ns"), pl.col("end_ns").max().alias("watermark_ns"))
         .sort(INSTANCE)
-        .collect()
     )
 
 
@@ -79,23 +80,26 @@ def gaps(spans: pl.DataFrame) -> pl.DataFrame:
     Returns:
         INSTANCE columns, `gap_from_ns`, `gap_until_ns`, sorted by the first.
     """
-    quiet_since = pl.col("end_ns").cum_max().shift().over(INSTANCE)
+    quiet_since = pl.col("end_ns").cum_max().shift().over("instance")
     pause_ns = pl.col("start_ns") - pl.col("gap_from_ns")
-    usual_ns = pl.col("pause_ns").filter(pl.col("pause_ns") > 0).quantile(GAP_USUAL_QUANTILE).over(INSTANCE)
+    usual_ns = pl.col("pause_ns").filter(pl.col("pause_ns") > 0).quantile(GAP_USUAL_QUANTILE).over("instance")
     long_ns = (usual_ns * GAP_USUAL_RATIO).clip(GAP_NS_MIN, GAP_NS_LONG)
     # What stands before and after the pause, the same number of spans on each side.
-    before_ns = pl.col("gap_from_ns") - pl.col("start_ns").shift(GAP_LOCAL_SPANS).over(INSTANCE)
-    after_ns = pl.col("start_ns").shift(-GAP_LOCAL_SPANS).over(INSTANCE) - pl.col("start_ns")
+    before_ns = pl.col("gap_from_ns") - pl.col("start_ns").shift(GAP_LOCAL_SPANS).over("instance")
+    after_ns = pl.col("start_ns").shift(-GAP_LOCAL_SPANS).over("instance") - pl.col("start_ns")
     busy_ns = pl.max_horizontal("before_ns", "after_ns") / GAP_LOCAL_SPANS
     local_ns = (busy_ns * GAP_LOCAL_RATIO).clip(lower_bound=GAP_LOCAL_NS_MIN)
     both = pl.col("before_ns").is_not_null() & pl.col("after_ns").is_not_null()
+    instances = spans.select(INSTANCE).unique().with_row_index("instance")
     return (
         spans.lazy()
-        .select(*INSTANCE, "start_ns", "end_ns")
+        .join(instances.lazy(), on=INSTANCE, nulls_equal=True)
+        .select("instance", "start_ns", "end_ns")
         .sort("start_ns", "end_ns")
         .with_columns(quiet_since.alias("gap_from_ns"))
         .with_columns(pause_ns.alias("pause_ns"), before_ns.alias("before_ns"), after_ns.alias("after_ns"))
         .filter((pl.col("pause_ns") > long_ns) | (both & (pl.col("pause_ns") > local_ns)))
+        .join(instances.lazy(), on="instance")
         .select(*INSTANCE, "gap_from_ns", pl.col("start_ns").alias("gap_until_ns"))
         .sort("gap_from_ns")
         .collect()
@@ -124,20 +128,20 @@ def vouch(rows: pl.DataFrame, watched: Watched, as_of_ns: int) -> pl.DataFrame:
         began nothing sent later, and may have the message in its hands), `service_ns` (last sign of the service),
         and what `outages.shadows` adds.
     """
-    unseen = rows.with_row_index(PLACE).filter(pl.col("first_ns").is_null() & pl.col("subscription").is_not_null())
-    lossy = unseen["subscription"].unique().implode()
+    lacking = unseen(rows)
+    lossy = lacking["subscription"].unique().implode()
     received = (
         rows.lazy()
         .filter(pl.col("row").is_not_null() & pl.col("subscription").is_in(lossy))
         .select(*SUBSCRIPTION, "receiver", "instance", "receiver_home", "sent_ns", "first_ns")
         .collect()
     )
-    missing = _chained(_windows(unseen, received))
+    missing = _chained(_windows(lacking, received))
     takers = _takers(received).join(watched.telemetry, left_on=_AT_HOME, right_on=INSTANCE, how="left")
     candidates = missing.drop("home").join(takers, on=SUBSCRIPTION)
     paused = _beside(missing, _paused(candidates, watched.pauses, received, rows))
     return beside(
-        rows.drop("live"),
+        rows.drop("live", "pressed"),
         missing.select(PLACE, "hi_ns", "lo_ns", "passed"),
         _heard(candidates, as_of_ns),
         paused,
@@ -146,7 +150,7 @@ def vouch(rows: pl.DataFrame, watched: Watched, as_of_ns: int) -> pl.DataFrame:
     )
 
 
-def _windows(unseen: pl.DataFrame, received: pl.DataFrame) -> pl.DataFrame:
+def _windows(lacking: pl.DataFrame, received: pl.DataFrame) -> pl.DataFrame:
     """Where the receipt of each is looked for, and what is asked of it: narrow, with PLACE."""
     slack = (pl.col("reorder_ns").clip(upper_bound=DURATION_NS_MAX) * REORDER_MARGIN).cast(pl.Int64)
     took_ns = pl.col("processing_ns").clip(upper_bound=DURATION_NS_MAX)
@@ -154,7 +158,7 @@ def _windows(unseen: pl.DataFrame, received: pl.DataFrame) -> pl.DataFrame:
     tail_ns = (took_ns * pl.col("processing_margin").fill_null(0)).clip(upper_bound=ACKNOWLEDGE_NS_MAX)
     longest_ns = pl.max_horizontal(took_ns * PROCESSING_MARGIN, tail_ns).cast(pl.Int64)
     overtaken_ns = pl.col("overtaken_ns").clip(upper_bound=INSTANT_NS_MAX)
-    return unseen.join(_behind(received), on=SUBSCRIPTION, how="left", maintain_order="left").select(
+    return lacking.join(_behind(received), on=SUBSCRIPTION, how="left", maintain_order="left").select(
         PLACE,
         "send",
         *SUBSCRIPTION,
