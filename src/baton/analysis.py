@@ -202,7 +202,7 @@ def analyze(  # noqa: PLR0913 - what it judges, and each thing it judges by
     rows = declared.deadlines(_in_journeys(rows, journeys).lazy(), catalog).collect()
     rows = signs(overtaken(deadlines(rows)), paired.spans, paired.unnamed)
     passed = steps.passages(paired.spans, journeys, expectations)
-    doubted = paired.spans.lazy().filter(pl.col("service").is_in(_doubted(rows, paired.calls, passed, expectations)))
+    doubted = paired.spans.where(pl.col("service").is_in(_doubted(rows, paired.calls, passed, expectations))).lazy()
     watched = Watched(
         watch(paired.spans),
         gaps(doubted.select(*INSTANCE, "start_ns", "end_ns").collect()),
