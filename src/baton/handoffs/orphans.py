@@ -43,7 +43,7 @@ def span_loss(spans: Spans, services: pl.DataFrame) -> pl.DataFrame:
     rise = pl.col("orphans") > expected + ORPHANS_Z_MIN * expected.sqrt()
     return (
         spans.lazy()
-        .filter(pl.col("parent_span_id").is_not_null() & local)
+        .filter(pl.col("parent_key").is_not_null() & local)
         .select("tenant", "service", "parent_row", "end_ns", home="environment")
         .join(services.lazy(), on=_SERVICE, how="semi")
         .group_by(*_SERVICE, pl.col("end_ns") // ORPHANS_BUCKET_NS)

@@ -92,7 +92,7 @@ def open_receipts(missing: pl.DataFrame, spans: Spans) -> pl.DataFrame:
     traces = spans.lazy().select(
         pl.col("row").alias("send"), pl.col("tenant").alias("_tenant"), "trace_key", "trace_id"
     )
-    lacking = spans.lazy().filter(pl.col("parent_row").is_null() & pl.col("parent_span_id").is_not_null())
+    lacking = spans.lazy().filter(pl.col("parent_row").is_null() & pl.col("parent_key").is_not_null())
     orphans = lacking.select(
         "role", "trace_key", "trace_id", "start_ns", "end_ns", _tenant="tenant", _home="environment", _service="service"
     )
@@ -121,7 +121,7 @@ def _strangers(servers: pl.DataFrame, spans: Spans) -> pl.DataFrame:
     """Of these services, those whose callers are often without telemetry: their orphans are no sign of anything."""
     if servers.is_empty():
         return servers
-    orphan = pl.col("parent_row").is_null() & pl.col("parent_span_id").is_not_null()
+    orphan = pl.col("parent_row").is_null() & pl.col("parent_key").is_not_null()
     return (
         spans.lazy()
         .filter(pl.col("role") == "server")

@@ -53,7 +53,7 @@ def _single(spans: Spans) -> Spans:
     alike = _alike(keys[order]) if len(order) else pl.Series(dtype=pl.Boolean)
     if alike.any():
         order = _told_apart(spans, order, alike)
-    return replace(spans, rows=_taken(spans.rows, order).with_row_index("row"))
+    return replace(spans, rows=spans.rows.select(pl.all().gather(order)).with_row_index("row"))
 
 
 def _keys(rows: pl.DataFrame) -> pl.DataFrame:
@@ -68,13 +68,6 @@ def _alike(keys: pl.DataFrame) -> pl.Series:
         .select(pl.col("same") | pl.col("same").shift(-1, fill_value=False))
         .to_series()
     )
-
-
-def _taken(rows: pl.DataFrame, order: pl.Series) -> pl.DataFrame:
-    """The rows in this order; column by column, each let go before the next is made."""
-    columns = {name: rows[name] for name in rows.columns}
-    del rows
-    return pl.DataFrame([columns.pop(name).gather(order) for name in list(columns)])
 
 
 def _told_apart(spans: Spans, order: pl.Series, alike: pl.Series) -> pl.Series:
