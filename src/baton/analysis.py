@@ -132,7 +132,7 @@ def pair_up(spans: pl.LazyFrame, catalog: Catalog, as_of_ns: int, outages: pl.Da
 
 def wanted(catalog: Catalog) -> list[str]:
     """Columns of SPANS that a judgement needs, by the ownership file."""
-    unread = {"resource", "scope", "scope_name", "scope_version", "schema_url", "events"}
+    unread = {"resource", "scope", "scope_name", "scope_version", "schema_url", "events", "parent_span_id"}
     if by_attribute(catalog):
         unread -= {"resource"}
     return [name for name in SPANS.names if name not in unread]

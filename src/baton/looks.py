@@ -56,6 +56,8 @@ LOOK: tuple[str, ...] = (
 LISTS: tuple[str, ...] = ("keys", "attributes", "links")
 """Columns of SPANS that hold a list of a span's own, see `Spans.held`."""
 PLACE = "place"
+_STRETCHES = 16
+"""So many ranges of time tell which parts of files to pass over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,8 +159,9 @@ class Spans:
         """`place` and lists; of these rows only, whose times tell which parts of files to pass over."""
         if rows is None:
             return self.source.select(PLACE, *names)
-        between = pl.col("start_ns").is_between(rows["start_ns"].min(), rows["start_ns"].max())
-        return self.source.filter(between & pl.col(PLACE).is_in(rows[PLACE].implode())).select(PLACE, *names)
+        return self.source.filter(_within(rows["start_ns"]) & pl.col(PLACE).is_in(rows[PLACE].implode())).select(
+            PLACE, *names
+        )
 
     @property
     def height(self) -> int:
@@ -179,23 +182,38 @@ def read(spans: pl.LazyFrame, *further: str, as_of_ns: int = TIME_NS_MAX) -> Spa
     a look.
 
     Args:
-        spans: SPANS, or those of its columns that are wanted, LOOK's among them.
+        spans: SPANS, or those of its columns that are wanted, LOOK's among them. A query over files is best given its
+            `place` by `with_row_index` before all else: then only those parts of files are opened again that hold
+            what is asked for.
         further: further columns that belong to the look.
         as_of_ns: spans that end later are not there yet.
     """
     look = [*LOOK, *further]
-    # Numbered before anything is left out: where a span lies must be found again.
-    source = spans.with_row_index(PLACE).filter(pl.col("end_ns") <= as_of_ns)
-    linked = [pl.col("links").list.len().fill_null(0).alias("linked")] if "links" in source.collect_schema() else []
+    names = spans.collect_schema()
+    source = (spans if PLACE in names else spans.with_row_index(PLACE)).filter(pl.col("end_ns") <= as_of_ns)
+    linked = [pl.col("links").list.len().fill_null(0).alias("linked")] if "links" in names else []
     hashed = source.with_columns(*linked, pl.struct(look).hash(secrets.randbits(64)).alias("look"))
     hashed = hashed.drop(LISTS, strict=False)
     empty = pl.DataFrame(schema=hashed.collect_schema())
     rows, looks = [empty.drop(look)], [empty.select("look", *look)]
     for part in hashed.collect_batches(maintain_order=False, engine="streaming"):
-        looks.append(part.select("look", *look).unique("look", keep="any"))
+        # Most looks are seen soon: what the first part showed is not gathered again. Where spans share no looks, to
+        # compare each part with all before it would never end.
+        strange = part.filter(~pl.col("look").is_in(looks[min(1, len(looks) - 1)]["look"].implode()))
+        looks.append(strange.select("look", *look).unique("look", keep="any"))
         rows.append(part.drop(look))
     known = pl.concat(looks).unique("look", keep="any")
     return Spans(_numbered(pl.concat(rows), known["look"]), known.drop("look"), source)
+
+
+def _within(starts: pl.Series) -> pl.Expr:
+    """Whether a span began in one of a few stretches of time that hold all of these starts, with wide gaps between."""
+    ordered = starts.sort()
+    if ordered.is_empty():
+        return pl.lit(value=False)
+    gaps = ordered.diff().arg_sort(descending=True, nulls_last=True).head(_STRETCHES - 1).sort()
+    edges = zip([0, *gaps], [*(gap - 1 for gap in gaps), len(ordered) - 1], strict=True)
+    return pl.any_horizontal(pl.col("start_ns").is_between(ordered[first], ordered[last]) for first, last in edges)
 
 
 def _numbered(rows: pl.DataFrame, hashes: pl.Series) -> pl.DataFrame:
@@ -204,7 +222,4 @@ def _numbered(rows: pl.DataFrame, hashes: pl.Series) -> pl.DataFrame:
     placed = (
         rows.lazy().select(pl.col("look").alias("_hash")).join(numbers, on="_hash", how="left", maintain_order="left")
     )
-    columns = {**rows.to_dict(), "look": placed.collect()["look"]}
-    del rows
-    # One column at a time: all at once would be held twice.
-    return pl.DataFrame([columns.pop(name).rechunk() for name in list(columns)])
+    return rows.with_columns(placed.collect()["look"]).rechunk()

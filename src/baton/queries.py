@@ -23,6 +23,7 @@ from baton.limits import (
     WINDOW_LAG_NS_MIN,
     WINDOW_LEAD_NS,
 )
+from baton.looks import PLACE
 from baton.ownership.catalog import EMPTY, Catalog, load_catalog
 from baton.schema import HANDOFFS
 from baton.settings import keys, load_settings
@@ -294,7 +295,8 @@ def _answer(question: Question) -> _Answer:
     as_of_ns = time.time_ns() if question.as_of_ns is None else question.as_of_ns
     joining = keys(catalog, load_settings(question.store)).journey
     expectations = store.expectations()
-    spans = store.spans(*_margins(question, expectations, catalog)).select(wanted(catalog))
+    spans = store.spans(*_margins(question, expectations, catalog)).with_row_index(PLACE)
+    spans = spans.select(PLACE, *wanted(catalog))
     if question.tenant is not None:
         # Here, before anything is judged: nobody is to see what another tenant's spans did to a verdict.
         spans = _of_tenant(store, spans, question.tenant)

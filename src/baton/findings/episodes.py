@@ -60,26 +60,19 @@ def identify(rows: pl.DataFrame) -> pl.DataFrame:
         The rows in their order; null unless dropped or stuck.
     """
     lost = pl.col("verdict").is_in(LOST)
-    numbered = rows.with_row_index("_number")
-    accused = with_parties(numbered.filter(lost))
+    accused = with_parties(rows.with_row_index("_number").filter(lost).select("_number", "handoff_id", *IDENTIFYING))
     if accused.is_empty():
         return rows.with_columns(pl.lit(None, dtype=pl.String).alias("finding_id"))
-    came = with_parties(numbered.filter(pl.col("verdict").is_in(CAME))).join(
-        accused.select(BOUNDARY).unique(), on=BOUNDARY, how="semi", nulls_equal=True
-    )
-    columns = [*_EPISODE, "_number", "sent_ns", "handoff_id"]
+    paused = (pl.col("sent_ns").diff().over(_EPISODE) > EPISODE_PAUSE_NS).fill_null(value=False)
+    accused = accused.sort("sent_ns", "handoff_id").with_columns(paused.alias("_paused"))
+    came = _came(rows, accused.filter("_paused").select(BOUNDARY).unique())
     losses = (
-        pl.concat([accused.select(columns), came.select(columns)])
-        .sort("sent_ns", lost, "handoff_id")
-        .with_columns((~lost).cum_sum().over(BOUNDARY).cast(pl.Int64).alias("_clean"))
-        .filter(lost)
+        pl.concat([accused.select(*_EPISODE, "_number", "sent_ns", "handoff_id", "_paused"), came], how="diagonal")
+        .sort("sent_ns", pl.col("_number").is_not_null(), "handoff_id")
+        .with_columns(pl.col("_number").is_null().cum_sum().over(BOUNDARY).cast(pl.Int64).alias("_clean"))
+        .filter(pl.col("_number").is_not_null())
         .with_columns(
-            (
-                (pl.col("sent_ns").diff().over(_EPISODE) > EPISODE_PAUSE_NS)
-                & (pl.col("_clean").diff().over(_EPISODE) >= EPISODE_CLEAN_MIN)
-            )
-            .fill_null(value=False)
-            .alias("_parted")
+            (pl.col("_paused") & (pl.col("_clean").diff().over(_EPISODE) >= EPISODE_CLEAN_MIN)).alias("_parted")
         )
         .with_columns(pl.col("_parted").cum_sum().over(_EPISODE).alias("_episode"))
         .with_columns(pl.col("handoff_id").first().over([*_EPISODE, "_episode"]).alias("_onset"))
@@ -88,7 +81,17 @@ def identify(rows: pl.DataFrame) -> pl.DataFrame:
     findings = losses.select(hashed).unique(maintain_order=True)
     findings = findings.with_columns(digests(findings, hashed).alias("finding_id"))
     named = losses.join(findings, on=hashed, nulls_equal=True).select("_number", "finding_id")
-    return numbered.join(named, on="_number", how="left", maintain_order="left").drop("_number")
+    return rows.with_row_index("_number").join(named, on="_number", how="left", maintain_order="left").drop("_number")
+
+
+def _came(rows: pl.DataFrame, boundaries: pl.DataFrame) -> pl.DataFrame:
+    """BOUNDARY and `sent_ns` of what came through there: only where losses lie far apart anybody asks."""
+    if boundaries.is_empty():
+        return boundaries.with_columns(pl.lit(None, dtype=pl.Int64).alias("sent_ns"))
+    channels = boundaries["channel"].unique().implode()
+    # One column first: parties and the join of seven are for the few that are left.
+    came = rows.filter(pl.col("channel").is_in(channels, nulls_equal=True) & pl.col("verdict").is_in(CAME))
+    return with_parties(came).join(boundaries, on=BOUNDARY, how="semi", nulls_equal=True).select(*BOUNDARY, "sent_ns")
 
 
 def digests(rows: pl.DataFrame, columns: Iterable[str]) -> pl.Series:

@@ -152,10 +152,15 @@ def pools(rows: pl.DataFrame, services: pl.DataFrame) -> Iterator[tuple[pl.DataF
         return
     key = ["tenant", "environment", "pool"]
     members = services.with_columns(pl.col("services").list.join(" | ").alias("pool")).join(wanted, on=key, how="semi")
+    columns = [*SUBSCRIPTION, "relation", "queue", *_COLUMNS, *(name for name in _BY_BROKER if name in rows.columns)]
     messages = (
         # One column first: the join of five is for the few that are left.
-        rows.filter(pl.col("channel").is_in(members["channel"].unique().implode()))
-        .filter((pl.col("relation") == "expected") & (pl.col("sent_ns") > 0))
+        rows.select(columns)
+        .filter(
+            pl.col("channel").is_in(members["channel"].unique().implode())
+            & (pl.col("relation") == "expected")
+            & (pl.col("sent_ns") > 0)
+        )
         .join(members.select(*SUBSCRIPTION, "pool"), on=SUBSCRIPTION)
         .with_columns(
             pl.lit(None, dtype=dtype).alias(name) for name, dtype in _BY_BROKER.items() if name not in rows.columns

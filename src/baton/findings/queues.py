@@ -84,26 +84,32 @@ def crowding(rows: pl.DataFrame, fits: pl.DataFrame) -> pl.DataFrame:
         SUBSCRIPTION columns, `sender` (String), `share` (Float64, of all places in the queue at those moments), the
         largest first; at most SENDERS_MAX a subscription.
     """
-    narrow = rows.select(*SUBSCRIPTION, "send", "service", "services", "relation", "sent_ns", "proof", "failed")
-    joined = narrow.join(fits, on=SUBSCRIPTION).with_columns(pl.col("services").list.join(" | ").alias("pool"))
-    found = [_shares(key, part, narrow) for key, part in joined.group_by(SUBSCRIPTION, maintain_order=True)]
     schema = {**dict.fromkeys(SUBSCRIPTION, pl.String), "sender": pl.String, "share": pl.Float64}
+    if fits.is_empty():
+        return pl.DataFrame(schema=schema)
+    narrow = rows.select(*SUBSCRIPTION, "send", "service", "services", "relation", "sent_ns", "proof", "failed")
+    lost = (
+        narrow.filter(pl.col("proof").is_in(["overtaken", "drained", "sidelined", "failed"]))
+        .join(fits, on=SUBSCRIPTION)
+        .with_columns(pl.col("services").list.join(" | ").alias("pool"))
+    )
+    found = [_shares(key, part, narrow) for key, part in lost.group_by(SUBSCRIPTION, maintain_order=True)]
     return pl.concat([pl.DataFrame(schema=schema), *found])
 
 
-def _shares(key: tuple[object, ...], part: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
-    depth = round(part["depth"][0])
-    lost = part.filter(pl.col("proof").is_in(["overtaken", "drained", "sidelined", "failed"]))
-    accepted = (
-        part
-        if part["scope"][0] == "own"
+def _shares(key: tuple[object, ...], lost: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
+    depth = round(lost["depth"][0])
+    if lost["scope"][0] == "own":
+        accepted = rows.filter(
+            pl.all_horizontal(pl.col(name) == one for name, one in zip(SUBSCRIPTION, key, strict=True))
+        )
+    else:
         # Lists are joined for the few that may be alike.
-        else rows.filter(
+        accepted = rows.filter(
             (pl.col("tenant") == key[0])
             & (pl.col("environment") == key[1])
-            & (pl.col("services").list.first() == part["services"][0][0])
-        ).filter(pl.col("services").list.join(" | ") == part["pool"][0])
-    )
+            & (pl.col("services").list.first() == lost["services"][0][0])
+        ).filter(pl.col("services").list.join(" | ") == lost["pool"][0])
     queued = accepted.filter(~pl.col("failed") & (pl.col("relation") == "expected")).sort("sent_ns", "send")
     sent = queued["sent_ns"].to_numpy()
     refused = lost["failed"].to_numpy()

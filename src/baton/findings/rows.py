@@ -10,7 +10,7 @@ from baton.findings.episodes import IDENTIFYING, LOST, digests, identify
 from baton.schema import HANDOFFS, UNSAID
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from baton.looks import Spans
 
@@ -27,6 +27,9 @@ OF_LOST = ("made_good", "cause", "confidence", "disposition", "accountable_team"
 ROW_ID = ["kind", "trace_id", "span_id", "subscription"]
 """What a row's `handoff_id` is made of."""
 
+_OF_FINDINGS = ("send", "subscription", *IDENTIFYING)
+_OF_RESUBMITTED = ("send", "kind", "subscription", "verdict", "failed", "made_good")
+
 
 def public(rows: pl.DataFrame, spans: Spans, as_of_ns: int) -> pl.LazyFrame:
     """HANDOFFS, in no order.
@@ -41,31 +44,36 @@ def public(rows: pl.DataFrame, spans: Spans, as_of_ns: int) -> pl.LazyFrame:
     Returns:
         HANDOFFS.
     """
-    ids = spans.select("trace_id", "span_id")
-    named = _found(rows, ids).lazy()
-    digest = pl.struct(ROW_ID).map_batches(_digests, return_dtype=pl.String)
+    ids = spans.rows.select("trace_id", "span_id")
+
+    def each(read: Iterable[str], told: Callable[[pl.DataFrame, pl.DataFrame], pl.Series]) -> pl.Expr:
+        return pl.struct(read).map_batches(lambda some: told(some.struct.unnest(), ids), return_dtype=pl.String)
+
     return (
-        named.with_columns(*_hex(ids, "send", ""), *_hex(ids, "row", "receive_"))
-        .with_columns(digest.alias("handoff_id"), *_places(), *_times(as_of_ns), pl.col("step").alias("receipt"))
+        rows.lazy()
+        .with_columns(
+            each(_OF_FINDINGS, _findings).alias("finding_id"),
+            each(_OF_RESUBMITTED, _resubmitted).alias("resubmitted_by"),
+            *_hex(ids, "send", ""),
+            *_hex(ids, "row", "receive_"),
+        )
+        .with_columns(
+            each(ROW_ID, _digests).alias("handoff_id"), *_places(), *_times(as_of_ns), pl.col("step").alias("receipt")
+        )
         .select(pl.col(column.name).cast(column.dtype) for column in HANDOFFS.columns)
     )
 
 
-def _digests(named: pl.Series) -> pl.Series:
-    return digests(named.struct.unnest(), ROW_ID)
+def _digests(named: pl.DataFrame, _: pl.DataFrame) -> pl.Series:
+    return digests(named, ROW_ID)
 
 
-def _found(rows: pl.DataFrame, ids: pl.DataFrame) -> pl.DataFrame:
-    """Adds `finding_id` and `resubmitted_by`: only what was lost has to bear its id for that."""
+def _findings(rows: pl.DataFrame, ids: pl.DataFrame) -> pl.Series:
+    """`finding_id`: only what was lost has to bear its id for that."""
     rows = rows.with_row_index("_row")
     lost = rows.filter(pl.col("verdict").is_in(LOST)).select("_row", *_identity(ids))
     lost = lost.with_columns(digests(lost, ROW_ID).alias("handoff_id")).select("_row", "handoff_id")
-    narrow = rows.select("_row", *IDENTIFYING).join(lost, on="_row", how="left", maintain_order="left")
-    return (
-        rows.with_columns(identify(narrow)["finding_id"])
-        .join(_resubmitted(rows, ids), on="_row", how="left", maintain_order="left")
-        .drop("_row")
-    )
+    return identify(rows.join(lost, on="_row", how="left", maintain_order="left"))["finding_id"]
 
 
 def _identity(ids: pl.DataFrame) -> Iterator[pl.Expr]:
@@ -103,13 +111,14 @@ def _times(as_of_ns: int) -> tuple[pl.Expr, ...]:
     )
 
 
-def _resubmitted(rows: pl.DataFrame, ids: pl.DataFrame) -> pl.DataFrame:
-    """`_row`, `resubmitted_by`: of a silent loss that a later send made good, that send's row.
+def _resubmitted(rows: pl.DataFrame, ids: pl.DataFrame) -> pl.Series:
+    """`resubmitted_by`: of a silent loss that a later send made good, that send's row.
 
     It stays dropped: this is how duplicate trades are made.
     """
     key = ["made_good", "kind", "subscription"]
     silent = (pl.col("verdict") == "dropped") & ~pl.col("failed") & pl.col("made_good").is_not_null()
+    rows = rows.with_row_index("_row")
     lost = rows.filter(silent).select("_row", *key)
     later = (
         rows.lazy()
@@ -120,4 +129,5 @@ def _resubmitted(rows: pl.DataFrame, ids: pl.DataFrame) -> pl.DataFrame:
         .collect()
     )
     later = later.with_columns(digests(later, ROW_ID).alias("resubmitted_by")).select(*key, "resubmitted_by")
-    return lost.join(later, on=key).select("_row", "resubmitted_by")
+    named = lost.join(later, on=key).select("_row", "resubmitted_by")
+    return rows.select("_row").join(named, on="_row", how="left", maintain_order="left")["resubmitted_by"]

@@ -27,39 +27,51 @@ def told(
     Returns:
         The rows. Of several possible receivers all are named, joined by " | ".
     """
-    by_service = pl.DataFrame(
-        {"services": list(services), "to_teams": list(services.values())},
-        schema={"services": pl.String, "to_teams": pl.String},
+    told = rows.select(
+        teams.gather(rows["send"]).alias("from_team"),
+        pl.col("service").alias("from_service"),
+        pl.col("receiver").alias("to_service"),
+        teams.gather(rows["row"]).alias("to_team"),
+        pl.coalesce(
+            _owned("queue", queues),
+            _owned("place", queues),
+            _owned("channel", channels),
+            pl.when(pl.col("channel").is_not_null()).then(pl.lit(UNOWNED)),
+        ).alias("channel_team"),
     )
-    possible = (
-        rows.filter(pl.col("row").is_null())
-        .select("send", "subscription", "services")
+    unseen = told["to_service"].is_null() | told["to_team"].is_null()
+    if not unseen.any():
+        return rows.hstack(told)
+    # Lists are read for these few alone.
+    possible = _possible(rows.select("send", "subscription", "row", "services").filter(unseen), services)
+    places = unseen.arg_true()
+    for name in possible.columns:
+        known = told[name].filter(unseen)
+        told = told.with_columns(told[name].scatter(places, known.zip_with(known.is_not_null(), possible[name])))
+    return rows.hstack(told)
+
+
+def _possible(unseen: pl.DataFrame, services: dict[str, str]) -> pl.DataFrame:
+    """`to_service`, `to_team`: whoever may have received each of these rows."""
+    by_service = pl.DataFrame(
+        {"services": list(services), "to_team": list(services.values())},
+        schema={"services": pl.String, "to_team": pl.String},
+    )
+    key = ["send", "subscription"]
+    teams = (
+        unseen.filter(pl.col("row").is_null())
+        .select(*key, "services")
         .explode("services")
         .join(by_service, on="services")
-        .group_by("send", "subscription")
-        .agg(pl.col("to_teams").unique().sort().str.join(SEVERAL))
+        .group_by(key)
+        .agg(pl.col("to_team").unique().sort().str.join(SEVERAL))
     )
-    channel_team = pl.coalesce(
-        _owned(pl.col("queue"), queues),
-        _owned(pl.col("place"), queues),
-        _owned(pl.col("channel"), channels),
-        pl.when(pl.col("channel").is_not_null()).then(pl.lit(UNOWNED)),
-    )
-    return (
-        rows.with_columns(
-            teams.gather(rows["send"]).alias("from_team"), teams.gather(rows["row"]).alias("receiver_team")
-        )
-        .join(possible, on=["send", "subscription"], how="left", nulls_equal=True)
-        .with_columns(
-            pl.col("service").alias("from_service"),
-            pl.coalesce("receiver", pl.col("services").list.join(SEVERAL)).alias("to_service"),
-            pl.coalesce("receiver_team", "to_teams").alias("to_team"),
-            channel_team.alias("channel_team"),
-        )
-        .drop("receiver_team", "to_teams")
-    )
+    named = unseen.select(*key, pl.col("services").list.join(SEVERAL).alias("to_service"))
+    return named.join(teams, on=key, how="left", nulls_equal=True, maintain_order="left").drop(key)
 
 
-def _owned(names: pl.Expr, owners: dict[str, str]) -> pl.Expr:
+def _owned(names: str, owners: dict[str, str]) -> pl.Expr:
     known = {name: team for name, team in owners.items() if team != UNOWNED}
-    return names.replace_strict(known, default=None, return_dtype=pl.String)
+    if not known:
+        return pl.lit(None, dtype=pl.String)
+    return pl.col(names).replace_strict(known, default=None, return_dtype=pl.String)

@@ -44,7 +44,7 @@ def span_loss(spans: Spans, services: pl.DataFrame) -> pl.DataFrame:
     return (
         spans.where(local & pl.col("service").is_in(services["service"].implode()))
         .lazy()
-        .filter(pl.col("parent_span_id").is_not_null())
+        .filter(pl.col("parent_key").is_not_null())
         .select("tenant", "service", "parent_row", "end_ns", home="environment")
         .join(services.lazy(), on=_SERVICE, how="semi")
         .group_by(*_SERVICE, pl.col("end_ns") // ORPHANS_BUCKET_NS)

@@ -94,7 +94,7 @@ def open_receipts(missing: pl.DataFrame, spans: Spans) -> pl.DataFrame:
         return missing.select(*key, pl.lit(None, dtype=pl.Int64).alias("open_ns"))
     sent = spans.at(missing["send"]).select(pl.col("tenant").alias("_tenant"), "trace_key", "trace_id")
     # Of millions of spans few stand in a trace of theirs and lack their parent: looks and ids are asked of those.
-    orphan = pl.col("parent_row").is_null() & pl.col("parent_span_id").is_not_null()
+    orphan = pl.col("parent_row").is_null() & pl.col("parent_key").is_not_null()
     near = spans.rows.lazy().filter(orphan & pl.col("trace_key").is_in(sent["trace_key"].unique().implode()))
     orphans = (
         replace(spans, rows=near.collect())
@@ -130,7 +130,7 @@ def _strangers(servers: pl.DataFrame, spans: Spans) -> pl.DataFrame:
     """Of these services, those whose callers are often without telemetry: their orphans are no sign of anything."""
     if servers.is_empty():
         return servers
-    orphan = pl.col("parent_row").is_null() & pl.col("parent_span_id").is_not_null()
+    orphan = pl.col("parent_row").is_null() & pl.col("parent_key").is_not_null()
     return (
         spans.where(pl.col("role") == "server")
         .lazy()

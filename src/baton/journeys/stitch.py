@@ -79,7 +79,7 @@ def _numbered(spans: Spans) -> tuple[pl.DataFrame, pl.DataFrame]:
 
 
 def _begun(rows: pl.DataFrame, starts: NDArray[np.uint32]) -> tuple[pl.Series, pl.Series]:
-    """When the earliest root of each run of rows began (`root_ns`, null without one) and its earliest span (`start_ns`)."""
+    """When the earliest root of each run of rows began (`root_ns`, null without one), and its earliest span."""
     if not len(starts):
         return pl.Series("root_ns", dtype=pl.Int64), pl.Series("start_ns", dtype=pl.Int64)
     began, never = rows["start_ns"].to_numpy(), np.iinfo(np.int64).max

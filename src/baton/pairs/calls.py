@@ -33,15 +33,15 @@ def calls(spans: Spans) -> pl.DataFrame:
         spans.where(pl.col("role") == "server")
         .lazy()
         .filter(pl.col("parent_row").is_not_null())
-        .sort("start_ns", "row")
-        .group_by("parent_row", maintain_order=True)
-        .agg(
-            pl.col("row").first().alias("receive"),
-            pl.col("service").first().alias("to_service"),
-            pl.col("start_ns").first().alias("received_ns"),
-            pl.col("end_ns").first().alias("done_ns"),
+        .select(
+            pl.col("parent_row").alias("row"),
+            pl.col("row").alias("receive"),
+            pl.col("service").alias("to_service"),
+            pl.col("start_ns").alias("received_ns"),
+            pl.col("end_ns").alias("done_ns"),
         )
-        .rename({"parent_row": "row"})
+        .sort("received_ns", "receive")
+        .unique("row", keep="first", maintain_order=True)
     )
     inner = (
         clients.select(pl.col("parent_row").alias("row"), pl.col("service").alias("_service"))

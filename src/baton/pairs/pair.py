@@ -142,7 +142,7 @@ def _by_link(receives: pl.DataFrame, spans: Spans, sends: pl.DataFrame) -> pl.Da
     linked = receives.filter(pl.col("linked") > 0).select("row", "tenant")
     if linked.is_empty():
         return pl.DataFrame(schema=_PAIR)
-    ids = ["tenant", "trace_key", "span_key", "trace_id", "span_id"]
+    ids = ["tenant", "trace_key", "span_key", "trace_id"]
     named = spans.where(pl.col("role") == "send").lazy().select("row", *ids).join(_alone(sends).lazy(), on="row")
     return (
         linked.lazy()

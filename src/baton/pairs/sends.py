@@ -58,7 +58,6 @@ _READ = (
     "trace_key",
     "span_key",
     "trace_id",
-    "span_id",
     "linked",
     "trace_state",
     "flags",
@@ -88,13 +87,15 @@ def sends(spans: Spans) -> pl.DataFrame:
         SENDS, sorted by `send`.
     """
     producers = spans.where(pl.col("role") == "send").telling(*_words()).select(*_READ).lazy()
-    outer_of = pl.concat([_nested(producers), _linked(producers, spans), _named(producers)]).unique().collect()
-    nested = pl.concat([outer_of["outer"], outer_of["inner"]]).unique().implode()
-    nests = _nests(producers.filter(pl.col("row").is_in(nested)).select("row").collect(), outer_of).lazy()
-    said = producers.select(
+    outer_of = pl.concat([_nested(spans), _linked(producers, spans), _named(producers)]).unique().collect()
+    nested = pl.concat([outer_of["outer"], outer_of["inner"]]).unique()
+    inside = pl.col("row").is_in(nested.implode())
+    nests = _nests(nested.to_frame("row"), outer_of).lazy()
+    said = producers.filter(inside).select(
         pl.col("row").alias("member"),
         *("error", "failure", "sent_back", "unanswered", "message_id", "correlation_id", "channel", "parent_row"),
     )
+    own = producers.select(pl.col("row").alias("send"), *_OWN)
     # An outer span over several messages speaks of the batch: its error condemns no single one of them.
     alone = pl.len().over("member") == 1  # (send, member) is unique
     error = pl.col("error") & pl.col("alone")
@@ -112,10 +113,10 @@ def sends(spans: Spans) -> pl.DataFrame:
             *(pl.col(name).first(ignore_nulls=True) for name in ("message_id", "correlation_id", "channel")),
             pl.col("parent_row").last().alias("under"),
         )
+        .join(own, on="send")
     )
     return (
-        pl.concat([_single(said.filter(~pl.col("member").is_in(nested))), several])
-        .join(producers.select(pl.col("row").alias("send"), *_OWN), on="send")
+        pl.concat([_single(producers.filter(~inside)), several])
         .with_columns(pl.coalesce("channel", "unsaid"))
         .drop("unsaid")
         .sort("send")
@@ -140,32 +141,28 @@ def _single(said: pl.LazyFrame) -> pl.LazyFrame:
     """What is said of a nest of one span: of one value the first, the last and any are itself."""
     error = pl.col("error")
     return said.select(
-        pl.col("member").alias("send"),
-        pl.concat_list("member").alias("nest"),
+        pl.col("row").alias("send"),
+        pl.concat_list("row").alias("nest"),
         error.alias("failed"),
         pl.when(error).then("failure").alias("failure"),
         (error & pl.col("sent_back")).alias("returned"),
         (error & pl.col("unanswered")).alias("unsure"),
         *("message_id", "correlation_id", "channel"),
         pl.col("parent_row").alias("under"),
+        *_OWN,
     )
 
 
-def _nested(producers: pl.LazyFrame) -> pl.LazyFrame:
+def _nested(spans: Spans) -> pl.LazyFrame:
     """(outer, inner): a producer directly under a producer of the same service and, if both say one, channel."""
-    outer = producers.select(
-        pl.col("row").alias("outer"), pl.col("service").alias("_service"), pl.col("channel").alias("_channel")
-    )
-    return (
-        producers.select(pl.col("row").alias("inner"), pl.col("parent_row").alias("outer"), "service", "channel")
-        .join(outer, on="outer")
-        .filter(
-            (pl.col("outer") != pl.col("inner"))
-            & (pl.col("service") == pl.col("_service"))
-            & (pl.col("channel") == pl.col("_channel")).fill_null(value=True)
-        )
-        .select("outer", "inner")
-    )
+    sends = spans.looks["role"].eq_missing("send")
+    inner = spans.where(pl.col("role") == "send").rows.filter(pl.col("parent_row").is_not_null())
+    inner = inner.filter(sends.gather(spans.rows["look"].gather(inner["parent_row"])))
+    told = spans.looks.select("service", "channel")
+    within, around = (told[spans.rows["look"].gather(inner[row])] for row in ("row", "parent_row"))
+    same = (within["service"] == around["service"]) & (within["channel"] == around["channel"]).fill_null(value=True)
+    nested = inner.filter(same & (inner["row"] != inner["parent_row"]))
+    return nested.lazy().select(pl.col("parent_row").alias("outer"), pl.col("row").alias("inner"))
 
 
 def _linked(producers: pl.LazyFrame, spans: Spans) -> pl.LazyFrame:
@@ -173,7 +170,7 @@ def _linked(producers: pl.LazyFrame, spans: Spans) -> pl.LazyFrame:
 
     Azure's SDKs do not call theirs `create`: there a CLIENT span links the PRODUCER spans of its messages.
     """
-    ids = ["tenant", "service", "trace_key", "span_key", "trace_id", "span_id"]
+    ids = ["tenant", "service", "trace_key", "span_key", "trace_id"]
     inner = producers.select(pl.col("row").alias("inner"), (pl.col("step") == "create").alias("creates"), *ids)
     outer = producers.filter((pl.col("step") == "send") & (pl.col("linked") > 0)).select(
         "row", "kind", "tenant", "service"

@@ -53,7 +53,7 @@ def _single(spans: Spans) -> Spans:
     alike = _alike(keys[order]) if len(order) else pl.Series(dtype=pl.Boolean)
     if alike.any():
         order = _told_apart(spans, order, alike)
-    return replace(spans, rows=_taken(spans.rows, order).with_row_index("row"))
+    return replace(spans, rows=spans.rows.select(pl.all().gather(order)).with_row_index("row"))
 
 
 def _keys(rows: pl.DataFrame) -> pl.DataFrame:
@@ -68,13 +68,6 @@ def _alike(keys: pl.DataFrame) -> pl.Series:
         .select(pl.col("same") | pl.col("same").shift(-1, fill_value=False))
         .to_series()
     )
-
-
-def _taken(rows: pl.DataFrame, order: pl.Series) -> pl.DataFrame:
-    """The rows in this order; column by column, each let go before the next is made."""
-    columns = {name: rows[name] for name in rows.columns}
-    del rows
-    return pl.DataFrame([columns.pop(name).gather(order) for name in list(columns)])
 
 
 def _told_apart(spans: Spans, order: pl.Series, alike: pl.Series) -> pl.Series:
@@ -117,18 +110,14 @@ def _told_apart(spans: Spans, order: pl.Series, alike: pl.Series) -> pl.Series:
 def _parented(spans: Spans) -> Spans:
     """Joins children to parents by one number made of both keys; then what they are made of has to agree."""
     rows = spans.rows
-    child = rows.lazy().filter(pl.col("parent_key").is_not_null())
-    found = child.select("row", "trace_key", "parent_key", _mixed("parent_key")).join(
-        rows.lazy().select(
-            _mixed("span_key"),
-            pl.col("row").alias("parent_row"),
-            pl.col("trace_key").alias("_trace"),
-            pl.col("span_key").alias("_span"),
-        ),
-        on="_mixed",
+    child = rows.lazy().filter(pl.col("parent_key").is_not_null()).select("row", _mixed("parent_key"))
+    parent = rows.lazy().select(_mixed("span_key"), pl.col("row").alias("parent_row"))
+    pairs = child.join(parent, on="_mixed").select("row", "parent_row").collect()
+    under, over = (
+        rows.select("trace_key", "parent_key")[pairs["row"]],
+        rows.select("trace_key", "span_key")[pairs["parent_row"]],
     )
-    found = found.filter((pl.col("trace_key") == pl.col("_trace")) & (pl.col("parent_key") == pl.col("_span")))
-    pairs = found.select("row", "parent_row").collect()
+    pairs = pairs.filter((under["trace_key"] == over["trace_key"]) & (under["parent_key"] == over["span_key"]))
     if _forged(spans):
         ids = spans.lazy().select("row", "tenant", "trace_id")
         pairs = (
