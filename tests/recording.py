@@ -6,7 +6,7 @@ Times are seconds after START. Ids count up from 1, so a test can predict them, 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     import polars as pl
+
+    from baton.looks import Spans
 
 SECOND = 1_000_000_000
 START = 1_790_000_000 * SECOND
@@ -182,9 +184,10 @@ def _request(key: tuple[str, str, str | None, str | None], body: dict[str, Any])
     return json.dumps({"resourceSpans": [{"resource": resource, "scopeSpans": [{"spans": [body]}]}]}).encode()
 
 
-def mended(recording: Recording, at: float = LATER) -> pl.DataFrame:
+def mended(recording: Recording, at: float = LATER) -> Spans:
     """The spans repaired and in one vocabulary, as of `at`."""
-    return normalise(repair(recording.frame().lazy(), ns(at)).lazy()).collect()
+    spans = repair(recording.frame().lazy(), ns(at))
+    return replace(spans, looks=normalise(spans.looks.lazy()).collect())
 
 
 def paired(

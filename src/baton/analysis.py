@@ -25,6 +25,7 @@ from baton.findings.told import told
 from baton.handoffs import calls as call_law
 from baton.handoffs import steps as step_law
 from baton.handoffs import verdict as message_law
+from baton.handoffs.beside import PLACE, beside, unseen
 from baton.handoffs.deadline import deadlines
 from baton.handoffs.estimates import estimated
 from baton.handoffs.expected import expected
@@ -46,7 +47,7 @@ from baton.pairs.pair import pair
 from baton.pairs.pressure import pressed, pressure
 from baton.pairs.receipts import receipts
 from baton.pairs.sends import sends
-from baton.schema import FACTS, FINDINGS, GROUPING_KEYS, JOURNEY_KEYS, OUTAGES, SPANS, SUBSCRIPTION
+from baton.schema import FACTS, FINDINGS, JOURNEY_KEYS, OUTAGES, SPANS, SUBSCRIPTION
 from baton.spans.conventions import normalise
 from baton.spans.repair import repair
 
@@ -129,19 +130,11 @@ def pair_up(spans: pl.LazyFrame, catalog: Catalog, as_of_ns: int, outages: pl.Da
     return Paired(mended, sent, pairs, unnamed, receipts(mended, pairs), calls(mended), outages)
 
 
-def wanted(catalog: Catalog, journey_keys: tuple[str, ...], *, whole: bool) -> list[str]:
-    """Columns of SPANS that a judgement needs.
-
-    Args:
-        catalog: the ownership file.
-        journey_keys: attributes that join traces.
-        whole: whether attributes are asked for.
-    """
-    unread = {"resource", "scope", "scope_name", "scope_version", "schema_url", "events"}
-    if not whole and {*JOURNEY_KEYS, *GROUPING_KEYS}.issuperset(journey_keys):
-        unread |= {"attributes"}
+def wanted(catalog: Catalog) -> list[str]:
+    """Columns of SPANS that a judgement needs, by the ownership file."""
+    unread = {"resource", "scope", "scope_name", "scope_version", "schema_url", "events", "parent_span_id"}
     if by_attribute(catalog):
-        unread -= {"resource", "attributes"}
+        unread -= {"resource"}
     return [name for name in SPANS.names if name not in unread]
 
 
@@ -209,24 +202,23 @@ def analyze(  # noqa: PLR0913 - what it judges, and each thing it judges by
     rows = declared.deadlines(_in_journeys(rows, journeys).lazy(), catalog).collect()
     rows = signs(overtaken(deadlines(rows)), paired.spans, paired.unnamed)
     passed = steps.passages(paired.spans, journeys, expectations)
-    doubted = paired.spans.lazy().filter(pl.col("service").is_in(_doubted(rows, paired.calls, passed, expectations)))
+    doubted = paired.spans.where(pl.col("service").is_in(_doubted(rows, paired.calls, passed, expectations))).lazy()
     watched = Watched(
         watch(paired.spans),
         gaps(doubted.select(*INSTANCE, "start_ns", "end_ns").collect()),
         paired.outages,
         _tails(paired.spans, catalog),
     )
-    pressures = pressure(rows.filter(pl.col("relation") == "expected"))
-    rows = rows.join(pressed(pressures), on=SUBSCRIPTION, how="left").with_columns(
-        pl.col("pressed").fill_null(value=False)
-    )
-    came = came_live(paired.spans)
-    rows = vouch(rows.join(came, on="send", how="left"), watched, as_of_ns)
+    expecting = rows.lazy().filter(pl.col("relation") == "expected")
+    pressures = pressure(expecting.select(*SUBSCRIPTION, "services", "send", "sent_ns", "failed", "first_ns").collect())
+    # Rows stand at their own places.
+    live = came_live(paired.spans.rows)["live"]
+    rows = vouch(_pressed(rows, pressures).with_columns(live.gather(rows["send"])), watched, as_of_ns)
     rows = republished(unlisted(thinned(rows, paired.spans), paired.spans), paired.spans)
     rows, estimates = estimated(rows, watched.tails, as_of_ns)
     rows = message_law.judge(rows, as_of_ns)
     rows = settle(rows, _facts(paired, catalog, facts), as_of_ns)
-    called = paired.calls.join(came, on="send", how="left")
+    called = paired.calls.with_columns(live.gather(paired.calls["send"]))
     answered = call_law.judge(called, expectations, paired.spans, watched, as_of_ns)
     answered = _in_journeys(answered, journeys)
     handed = pl.concat([rows, answered], how="diagonal")
@@ -359,21 +351,27 @@ def _in_journeys(rows: pl.DataFrame, journeys: pl.DataFrame) -> pl.DataFrame:
 
 def _doubted(rows: pl.DataFrame, calls: pl.DataFrame, passed: pl.DataFrame, expectations: pl.DataFrame) -> list[str]:
     """Services of which some receipt, answer or step is missing: only their telemetry has to vouch for anything."""
-    missing = rows.filter(pl.col("first_ns").is_null())["services"]
+    lacking = rows.lazy().filter(pl.col("first_ns").is_null()).select(*SUBSCRIPTION, "services").collect()
     silent = calls.filter(pl.col("receive").is_null() & pl.col("failed"))["channel"]
     asked = expectations.filter((pl.col("kind") == "call") & pl.col("channel").is_in(silent.implode()))["services"]
-    takers = rows.join(
-        rows.filter(pl.col("first_ns").is_null()).select(SUBSCRIPTION).unique(), on=SUBSCRIPTION, how="semi"
-    )
+    lossy = lacking.select(SUBSCRIPTION).unique()
+    some = rows.lazy().filter(pl.col("subscription").is_in(lossy["subscription"].implode()))
+    takers = some.select(*SUBSCRIPTION, "receiver").unique().collect().join(lossy, on=SUBSCRIPTION, how="semi")
     left_out = passed.filter(pl.col("went_ns").is_null())
     services = [
-        missing.explode(),
+        lacking["services"].explode(),
         asked.explode(),
         takers["receiver"],
         left_out["to_service"],
         left_out["via"].explode(),
     ]
     return pl.concat([one.unique() for one in services]).drop_nulls().unique().to_list()
+
+
+def _pressed(rows: pl.DataFrame, pressures: pl.DataFrame) -> pl.DataFrame:
+    """Adds `pressed` (Boolean): it is missing, and those that came through meanwhile had stood in a queue."""
+    stood = unseen(rows).select(PLACE, *SUBSCRIPTION).join(pressed(pressures), on=SUBSCRIPTION)
+    return beside(rows, stood.select(PLACE, "pressed")).with_columns(pl.col("pressed").fill_null(value=False))
 
 
 def _services(rows: pl.DataFrame) -> pl.DataFrame:

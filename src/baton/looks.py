@@ -2,16 +2,19 @@
 
 Of ten million spans a few thousand differ in more than their ids, times and texts of their own: the same service does
 the same thing time and again. What they share is their *look*. Conventions and ownership settle each look once, and a
-span holds four bytes in the place of thirty columns.
+span holds four bytes in the place of thirty columns. The lists of a span's own stay where they lie: few spans are asked
+for them.
 """
 
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, overload
 
 import polars as pl
+
+from baton.limits import TIME_NS_MAX
 
 if TYPE_CHECKING:
     from polars._typing import IntoExpr
@@ -50,18 +53,27 @@ LOOK: tuple[str, ...] = (
 )
 """Columns of SPANS that make a look."""
 
+LISTS: tuple[str, ...] = ("keys", "attributes", "links")
+"""Columns of SPANS that hold a list of a span's own, see `Spans.held`."""
+PLACE = "place"
+_STRETCHES = 16
+"""So many ranges of time tell which parts of files to pass over."""
+
 
 @dataclass(frozen=True, slots=True)
 class Spans:
     """Spans as two frames, which behave as one in what stages ask of it: columns, rows, queries.
 
     Attributes:
-        rows: one row a span: every column that is none of its look's, and `look` (UInt32).
+        rows: one row a span: every column that is none of its look's and no list, `linked` (UInt32: how many links it
+            has), `look` (UInt32), and `place` (UInt32: its position in the source).
         looks: one row a look, at the position that `look` names.
+        source: the query that they were read by, with `place`.
     """
 
     rows: pl.DataFrame
     looks: pl.DataFrame
+    source: pl.LazyFrame
 
     def lazy(self) -> pl.LazyFrame:
         """All columns of all spans, in the order of `rows`; a query over it reads those columns that it needs."""
@@ -76,6 +88,19 @@ class Spans:
         """As of a frame: all columns of the rows that remain."""
         return self.lazy().filter(*predicates).collect()
 
+    def where(self, predicate: pl.Expr) -> Spans:
+        """The spans whose looks it holds of: an expression over columns of `looks`, null is no."""
+        holds = self.looks.select(predicate.fill_null(value=False)).to_series()
+        return replace(self, rows=self.rows.filter(holds.gather(self.rows["look"])))
+
+    def at(self, rows: pl.Series) -> Spans:
+        """The spans at these places of `rows`, in this order, as often as they are named."""
+        return replace(self, rows=self.rows[rows])
+
+    def telling(self, *expressions: pl.Expr) -> Spans:
+        """With further columns of the looks, made of theirs: once a look, and not once a span."""
+        return replace(self, looks=self.looks.with_columns(*expressions))
+
     def join(self, other: pl.DataFrame, **how: Any) -> pl.DataFrame:  # noqa: ANN401 - as of a frame
         """As of a frame."""
         return self.lazy().join(other.lazy(), **how).collect()
@@ -89,7 +114,7 @@ class Spans:
     def __getitem__(self, place: str | pl.Series) -> pl.Series | pl.DataFrame:
         """A column by its name, or all columns of the rows at these places."""
         if not isinstance(place, str):
-            return Spans(self.rows[place], self.looks).lazy().collect()
+            return self.at(place).lazy().collect()
         return self.rows[place] if place in self.rows.columns else self.each(place)
 
     def numbered(self, columns: list[str]) -> tuple[pl.Series, pl.DataFrame]:
@@ -105,6 +130,39 @@ class Spans:
         )
         return numbers["place"], values
 
+    def held(self, name: str, rows: pl.Series | None = None) -> pl.DataFrame:
+        """What spans hold in one of LISTS, read now.
+
+        Args:
+            name: the column.
+            rows: only of the spans at these places of `rows`; null for all.
+
+        Returns:
+            `row` (UInt32) and the fields of the list's structs: one row an item, by `row`, in the order of the list.
+        """
+        own = self.rows.select("row", PLACE, "start_ns")
+        own = own if rows is None else own[rows]
+        lists = self._listed([name], None if rows is None else own)
+        # Where nobody is asked, no file is.
+        lists = lists.collect().lazy() if own.height else self.source.select(PLACE, name).head(0)
+        items = lists.filter(pl.col(name).list.len() > 0).explode(name).unnest(name)
+        placed = items.join(own.lazy().select("row", PLACE), on=PLACE).sort("row", maintain_order=True)
+        return placed.select("row", pl.exclude("row", PLACE)).collect(engine="streaming")
+
+    def whole(self) -> pl.DataFrame:
+        """All columns of all spans, lists too: of few."""
+        names = [name for name in LISTS if name in self.source.collect_schema()]
+        lists = self._listed(names, self.rows).collect(engine="streaming")
+        return self.lazy().join(lists.lazy(), on=PLACE, how="left", maintain_order="left").collect()
+
+    def _listed(self, names: list[str], rows: pl.DataFrame | None) -> pl.LazyFrame:
+        """`place` and lists; of these rows only, whose times tell which parts of files to pass over."""
+        if rows is None:
+            return self.source.select(PLACE, *names)
+        return self.source.filter(_within(rows["start_ns"]) & pl.col(PLACE).is_in(rows[PLACE].implode())).select(
+            PLACE, *names
+        )
+
     @property
     def height(self) -> int:
         """How many spans there are."""
@@ -115,7 +173,7 @@ class Spans:
         return self.looks[column].gather(self.rows["look"])
 
 
-def read(spans: pl.LazyFrame, *further: str) -> Spans:
+def read(spans: pl.LazyFrame, *further: str, as_of_ns: int = TIME_NS_MAX) -> Spans:
     """Reads spans from wherever they lie, a part at a time.
 
     A look is known by a hash of 64 bits, from a seed drawn anew each time, so that nobody can choose two that meet. Of
@@ -124,19 +182,44 @@ def read(spans: pl.LazyFrame, *further: str) -> Spans:
     a look.
 
     Args:
-        spans: SPANS, or those of its columns that are wanted, LOOK's among them.
+        spans: SPANS, or those of its columns that are wanted, LOOK's among them. A query over files is best given its
+            `place` by `with_row_index` before all else: then only those parts of files are opened again that hold
+            what is asked for.
         further: further columns that belong to the look.
+        as_of_ns: spans that end later are not there yet.
     """
     look = [*LOOK, *further]
-    hashed = spans.with_columns(pl.struct(look).hash(secrets.randbits(64)).alias("look"))
-    rows, looks = pl.collect_all(
-        [hashed.drop(look), hashed.group_by("look").agg(pl.col(look).first())], engine="streaming"
+    names = spans.collect_schema()
+    source = (spans if PLACE in names else spans.with_row_index(PLACE)).filter(pl.col("end_ns") <= as_of_ns)
+    linked = [pl.col("links").list.len().fill_null(0).alias("linked")] if "links" in names else []
+    hashed = source.with_columns(*linked, pl.struct(look).hash(secrets.randbits(64)).alias("look"))
+    hashed = hashed.drop(LISTS, strict=False)
+    empty = pl.DataFrame(schema=hashed.collect_schema())
+    rows, looks = [empty.drop(look)], [empty.select("look", *look)]
+    for part in hashed.collect_batches(maintain_order=False, engine="streaming"):
+        # Most looks are seen soon: what the first part showed is not gathered again. Where spans share no looks, to
+        # compare each part with all before it would never end.
+        strange = part.filter(~pl.col("look").is_in(looks[min(1, len(looks) - 1)]["look"].implode()))
+        looks.append(strange.select("look", *look).unique("look", keep="any"))
+        rows.append(part.drop(look))
+    known = pl.concat(looks).unique("look", keep="any")
+    return Spans(_numbered(pl.concat(rows), known["look"]), known.drop("look"), source)
+
+
+def _within(starts: pl.Series) -> pl.Expr:
+    """Whether a span began in one of a few stretches of time that hold all of these starts, with wide gaps between."""
+    ordered = starts.sort()
+    if ordered.is_empty():
+        return pl.lit(value=False)
+    gaps = ordered.diff().arg_sort(descending=True, nulls_last=True).head(_STRETCHES - 1).sort()
+    edges = zip([0, *gaps], [*(gap - 1 for gap in gaps), len(ordered) - 1], strict=True)
+    return pl.any_horizontal(pl.col("start_ns").is_between(ordered[first], ordered[last]) for first, last in edges)
+
+
+def _numbered(rows: pl.DataFrame, hashes: pl.Series) -> pl.DataFrame:
+    """The rows, each column in one piece, with the number of their look in the place of its hash."""
+    numbers = pl.DataFrame({"_hash": hashes}).lazy().with_row_index("look")
+    placed = (
+        rows.lazy().select(pl.col("look").alias("_hash")).join(numbers, on="_hash", how="left", maintain_order="left")
     )
-    numbers = looks.lazy().select(pl.col("look").alias("_hash")).with_row_index("look")
-    hashes = rows.lazy().select(pl.col("look").alias("_hash"))
-    placed = hashes.join(numbers, on="_hash", how="left", maintain_order="left").collect()
-    columns = {**rows.to_dict(), "look": placed["look"]}
-    del rows
-    # Lists in several chunks take a hundred times as long to put in order. One column at a time: all at once would be
-    # held twice.
-    return Spans(pl.DataFrame([columns.pop(name).rechunk() for name in list(columns)]), looks.drop("look"))
+    return rows.with_columns(placed.collect()["look"]).rechunk()

@@ -23,6 +23,7 @@ from baton.limits import (
     WINDOW_LAG_NS_MIN,
     WINDOW_LEAD_NS,
 )
+from baton.looks import PLACE
 from baton.ownership.catalog import EMPTY, Catalog, load_catalog
 from baton.schema import HANDOFFS
 from baton.settings import keys, load_settings
@@ -160,7 +161,7 @@ def journey(question: Question, name: str) -> Journey:
         UsageError: several journeys do.
         StoreError, InputError: as `handoffs`.
     """
-    answer = _answer(question, whole=True)
+    answer = _answer(question)
     ids = _journeys(question, answer.analysis, name)
     if not ids:
         raise NotFoundError(
@@ -271,7 +272,7 @@ def learn(store: Path, owners: Path | None) -> bytes:
     """
     catalog = _catalog(owners)
     joining = keys(catalog, load_settings(store)).journey
-    spans = _newest(Store(store).spans()).select(wanted(catalog, joining, whole=True))
+    spans = _newest(Store(store).spans()).select(wanted(catalog))
     learned = expect(pair_up(spans, catalog, TIME_NS_MAX), catalog, joining)
     buffer = io.BytesIO()
     learned.write_ipc(buffer)
@@ -289,12 +290,13 @@ def _catalog(owners: Path | None) -> Catalog:
     return EMPTY if owners is None else load_catalog(owners)
 
 
-def _answer(question: Question, *, whole: bool = True) -> _Answer:
+def _answer(question: Question) -> _Answer:
     store, catalog = Store(question.store), _catalog(question.owners)
     as_of_ns = time.time_ns() if question.as_of_ns is None else question.as_of_ns
     joining = keys(catalog, load_settings(question.store)).journey
     expectations = store.expectations()
-    spans = store.spans(*_margins(question, expectations, catalog)).select(wanted(catalog, joining, whole=whole))
+    spans = store.spans(*_margins(question, expectations, catalog)).with_row_index(PLACE)
+    spans = spans.select(PLACE, *wanted(catalog))
     if question.tenant is not None:
         # Here, before anything is judged: nobody is to see what another tenant's spans did to a verdict.
         spans = _of_tenant(store, spans, question.tenant)

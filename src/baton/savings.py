@@ -172,10 +172,7 @@ def _told(name: str, found: Found, analysis: Analysis, catalog: Catalog, sends: 
 def _sized(sends: pl.Series, analysis: Analysis) -> tuple[int, int] | None:
     """The mean size of the messages whose sends say one, in bytes, and how many do; None where none does."""
     said = (
-        analysis.spans.filter(pl.col("row").is_in(sends.implode()))
-        .select("row", item="attributes")
-        .explode("item", empty_as_null=False, keep_nulls=False)
-        .unnest("item")
+        analysis.spans.held("attributes", sends.unique())
         .filter(pl.col("key").is_in(_SIZES))
         .with_columns(pl.col("value").cast(pl.Int64, strict=False).alias("bytes"))
         .filter(pl.col("bytes") >= 0)

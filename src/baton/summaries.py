@@ -184,11 +184,11 @@ def journeys_of(analysis: Analysis, name: str) -> list[str]:
 
 def journeys_bearing(analysis: Analysis, key: str, values: set[str]) -> list[str]:
     """Ids (hex) of the journeys with a span whose attribute `key` has one of these values, sorted."""
-    pair = (pl.element().struct.field("key") == key) & pl.element().struct.field("value").is_in(values)
-    lists = [pl.col(held).list.eval(pair).list.any() for held in ("keys", "attributes")]
+    pair = (pl.col("key") == key) & pl.col("value").is_in(values)
+    bearing = pl.concat([analysis.spans.held(name).filter(pair)["row"] for name in ("keys", "attributes")])
     column, _ = SPANS.aliases().get(key, (None, None))
-    cells = [] if column is None else [pl.col(column).cast(pl.String).is_in(values)]
-    return _ids(analysis, pl.any_horizontal(*lists, *cells))
+    cell = pl.lit(value=False) if column is None else pl.col(column).cast(pl.String).is_in(values)
+    return _ids(analysis, pl.col("row").is_in(bearing.implode()) | cell)
 
 
 def _ids(analysis: Analysis, bearing: pl.Expr) -> list[str]:

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import polars as pl
 
-from baton.looks import LOOK, read
+from baton.looks import LOOK, PLACE, Spans, read
 from baton.schema import SPANS
-from recording import Recording
+from recording import Recording, ns
 
 
 def told() -> Recording:
@@ -18,7 +20,8 @@ def told() -> Recording:
 def test_what_was_read_is_what_was_there() -> None:
     """Spans taken apart and put together again are the same, column for column, in their order."""
     frame = told().frame()
-    assert read(frame.lazy()).lazy().select(SPANS.names).collect().equals(frame)
+    spans = read(frame.lazy())
+    assert replace(spans, rows=spans.rows.sort(PLACE)).whole().select(SPANS.names).equals(frame)
 
 
 def test_a_look_is_kept_once() -> None:
@@ -43,10 +46,42 @@ def test_further_columns_belong_to_the_look() -> None:
     frame = told().frame().with_columns(team=pl.Series(["a", "a", "a", "b"]))
     spans = read(frame.lazy(), "team")
     assert spans.looks.height == 3
-    assert spans.each("team").to_list() == ["a", "a", "a", "b"]
+    assert spans.select("team", PLACE).sort(PLACE)["team"].to_list() == ["a", "a", "a", "b"]
 
 
 def test_only_the_columns_read_are_there() -> None:
     """A projection stays one: nothing asks for columns that were not wanted."""
     spans = read(told().frame().lazy().drop("attributes", "events", "resource"))
     assert not {"attributes", "events", "resource"} & set(spans.lazy().collect_schema())
+
+
+def _listing(frames: list[pl.DataFrame]) -> Spans:
+    """Spans of several frames, of which some end too late, numbered backwards by their start."""
+    spans = read(pl.concat([frame.lazy() for frame in frames]), as_of_ns=ns(5))
+    return replace(spans, rows=spans.rows.sort("start_ns", descending=True).with_row_index("row"))
+
+
+def test_lists_are_found_where_they_lie() -> None:
+    """Of all spans or of some, whatever was left out before them, wherever their frame stood: each item at its row."""
+    frames = []
+    for part in range(3):
+        recording = Recording()
+        for at in (9, 2 + part, 1 - part / 10):
+            recording.span("a", at, attributes={"b": f"{at:g}", "a": f"{at:g}", "order.id": f"o-{at:g}"})
+        frames.append(recording.frame())
+    spans = _listing(frames)
+    starts = spans.rows["start_ns"].to_list()
+    assert starts == [ns(at) for at in (4, 3, 2, 1, 0.9, 0.8)]
+    assert spans.held("attributes").select("row", "key", "value").rows() == [
+        (row, *pair) for row, at in enumerate(("4", "3", "2", "1", "0.9", "0.8")) for pair in (("b", at), ("a", at))
+    ]
+    assert spans.held("keys", pl.Series([4, 1])).rows() == [(1, "order.id", "o-3"), (4, "order.id", "o-0.9")]
+    assert spans.held("links").is_empty()
+    assert spans.held("keys", pl.Series([], dtype=pl.UInt32)).schema == spans.held("keys").schema
+
+
+def test_where_keeps_the_spans_of_some_looks() -> None:
+    """What is said of looks is said of their spans; null is no."""
+    spans = read(told().frame().lazy())
+    assert spans.where(pl.col("kind") == 4).select("kind")["kind"].to_list() == [4, 4]
+    assert spans.where(pl.col("http_status") == 200).height == 0

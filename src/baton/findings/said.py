@@ -37,16 +37,16 @@ def said(hit: pl.DataFrame, spans: Spans, journeys: pl.DataFrame, names: Iterabl
     ids = hit.select(pl.col("journey_id").str.decode("hex")).unique()
     rows = (
         journeys.join(ids, on="journey_id", how="semi")
-        .join(spans.select("row", "tenant", "environment", "start_ns", *_LISTS, *set(filled.values())), on="row")
+        .join(spans.select("row", "tenant", "environment", "start_ns", *set(filled.values())), on="row")
         .with_columns(pl.col("journey_id").bin.encode("hex"))
         .join(hit.select(JOURNEY).unique(), on=JOURNEY, how="semi")
     )
     place = [*JOURNEY, "row", "start_ns"]
     listed = [
-        rows.select(*place, item=name)
-        .explode("item", empty_as_null=False, keep_nulls=False)
-        .select(*place, *(pl.col("item").struct.field(part).alias(part) for part in ("key", "value")))
+        spans.held(name, rows["row"].unique())
         .filter(pl.col("key").is_in(wanted))
+        .join(rows.select(place), on="row")
+        .select(*place, "key", "value")
         for name in _LISTS
     ]
     columns = [

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import polars as pl
 
+from baton.handoffs.beside import PLACE, beside
 from baton.limits import CORRELATION_WINDOW_NS, HOP_LAG_NS_MAX, HOP_LEAD_NS_MAX, MESSAGE_ID_WINDOW_NS
-from baton.schema import CHANNEL, RETRY_NAME, SUBSCRIPTION
+from baton.schema import CHANNEL, RETRY_NAME
 
-_KEY = ["send", *SUBSCRIPTION]
+_ANY = pl.lit(value=True)
 
 
 def sidelined(rows: pl.DataFrame) -> pl.DataFrame:
@@ -30,19 +31,12 @@ def sidelined(rows: pl.DataFrame) -> pl.DataFrame:
         )
     )
     # Most messages go nowhere else: only those that did are looked at.
-    elsewhere = rows.select(pl.col("send").is_in(hops["send"].implode())).to_series()
-    rows = rows.with_row_index("_place")
-    nowhere = (pl.lit(value=False).alias("sidelined"), pl.lit(value=False).alias("mended"))
-    return (
-        pl.concat(
-            [_sidelined(rows.filter(elsewhere), hops), rows.filter(~elsewhere).with_columns(nowhere)], how="diagonal"
-        )
-        .sort("_place")
-        .drop("_place")
-    )
+    hopped = rows.with_row_index(PLACE).join(hops, on="send")
+    return beside(rows, _sidelined(hopped)).with_columns(pl.col("sidelined", "mended").fill_null(value=False))
 
 
-def _sidelined(rows: pl.DataFrame, hops: pl.DataFrame) -> pl.DataFrame:
+def _sidelined(hopped: pl.DataFrame) -> pl.DataFrame:
+    """PLACE, `sidelined`, `mended`, `held_at` of those of which there is something to say."""
     expected = pl.col("relation") == "expected"
     suspect = (
         expected
@@ -67,10 +61,8 @@ def _sidelined(rows: pl.DataFrame, hops: pl.DataFrame) -> pl.DataFrame:
         .then(one(missing))
         .otherwise(pl.when(lapsed.any().over("send")).then(one(lapsed)).otherwise(one(suspect)))
     )
-    # Few messages hop; of the others nothing is asked.
-    hopped = (
-        rows.join(hops, on="send")
-        .with_columns(named.fill_null(value=False).alias("sidelined"), mended.alias("mended"))
+    return (
+        hopped.with_columns(named.fill_null(value=False).alias("sidelined"), mended.alias("mended"))
         # A hop that failed in its turn went on as well, to the last one.
         .with_columns(
             ((pl.col("relation") == "onward") & pl.col("lapsed") & (pl.col("first_ns") < pl.col("last_hop_ns"))).alias(
@@ -79,14 +71,11 @@ def _sidelined(rows: pl.DataFrame, hops: pl.DataFrame) -> pl.DataFrame:
         )
         .filter(pl.any_horizontal("sidelined", "mended", "_went_on"))
         .select(
-            *_KEY,
+            PLACE,
             "sidelined",
             "mended",
             pl.when(pl.any_horizontal("sidelined", "_went_on")).then("held_at").alias("held_at"),
         )
-    )
-    return rows.join(hopped, on=_KEY, how="left", nulls_equal=True).with_columns(
-        pl.col("sidelined", "mended").fill_null(value=False)
     )
 
 
@@ -97,29 +86,57 @@ def made_good(rows: pl.DataFrame) -> pl.DataFrame:
     whole session shares names no message) within a day's talk (ids recur). Without either, a failed
     send and a later one under the same span.
     """
-    good = rows.filter(pl.col("row").is_not_null() & ~pl.col("lapsed").fill_null(value=False) & ~pl.col("sidelined"))
-    bad = rows.filter((pl.col("relation") == "expected") & (pl.col("failed") | pl.col("row").is_null()))
-    nameless = pl.col("message_id").is_null() & pl.col("correlation_id").is_null()
     talk = [*CHANNEL, "service", "span_name", "correlation_id"]
+    narrow = rows.lazy().select(
+        *talk,
+        "message_id",
+        "under",
+        "send",
+        "sent_ns",
+        "failed",
+        "row",
+        "relation",
+        "unnamed_sent",
+        "lapsed",
+        "sidelined",
+    )
+    well = pl.col("row").is_not_null() & ~pl.col("lapsed").fill_null(value=False) & ~pl.col("sidelined")
+    bad = (
+        narrow.with_row_index(PLACE)
+        .filter((pl.col("relation") == "expected") & (pl.col("failed") | pl.col("row").is_null()))
+        .collect()
+    )
+    good = narrow.filter(well)
+    nameless = pl.col("message_id").is_null() & pl.col("correlation_id").is_null()
     once = pl.col("send").n_unique().over(talk) == 1
     found = pl.concat(
         [
             _later(bad, good, [*CHANNEL, "message_id"]),
-            _later(bad.filter(pl.col("unnamed_sent").is_null()), good.filter(once), talk, CORRELATION_WINDOW_NS),
+            _later(bad.filter(pl.col("unnamed_sent").is_null()), good, talk, once, CORRELATION_WINDOW_NS),
             _later(bad.filter(nameless & pl.col("failed")), good, [*CHANNEL, "service", "span_name", "under"]),
         ]
     )
-    first = found.unique(_KEY, keep="first", maintain_order=True)
-    return rows.join(first, on=_KEY, how="left", nulls_equal=True)
+    return beside(rows, found.unique(PLACE, keep="first", maintain_order=True))
 
 
-def _later(bad: pl.DataFrame, good: pl.DataFrame, by: list[str], within_ns: int = MESSAGE_ID_WINDOW_NS) -> pl.DataFrame:
-    later = good.filter(pl.col(by[-1]).is_not_null()).select(
-        *by, pl.col("sent_ns").alias("made_good_ns"), pl.col("send").alias("made_good")
+def _later(
+    bad: pl.DataFrame,
+    good: pl.LazyFrame,
+    by: list[str],
+    only: pl.Expr = _ANY,
+    within_ns: int = MESSAGE_ID_WINDOW_NS,
+) -> pl.DataFrame:
+    """PLACE, `made_good`: the next of the good ones that agrees in these columns, among those of which `only` holds."""
+    named = bad.filter(pl.col(by[-1]).is_not_null())
+    # Whatever agrees bears an id of theirs: of most messages no more than that is looked at.
+    later = (
+        good.filter(pl.col(by[-1]).is_in(named[by[-1]].unique().implode()))
+        .filter(only)
+        .select(*by, pl.col("sent_ns").alias("made_good_ns"), pl.col("send").alias("made_good"))
+        .collect()
     )
     return (
-        bad.filter(pl.col(by[-1]).is_not_null())
-        .sort("sent_ns", "send")
+        named.sort("sent_ns", "send")
         .join_asof(
             later.sort("made_good_ns", "made_good"),
             left_on="sent_ns",
@@ -131,5 +148,5 @@ def _later(bad: pl.DataFrame, good: pl.DataFrame, by: list[str], within_ns: int 
             check_sortedness=False,
         )
         .filter(pl.col("made_good").is_not_null())
-        .select(*_KEY, "made_good")
+        .select(PLACE, "made_good")
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import polars as pl
 
+from baton.handoffs.beside import PLACE, beside
 from baton.limits import REDELIVERY_MARGIN, RETRY_QUANTILE, SILENCE_TAIL_NS
 from baton.schema import CHANNEL, SUBSCRIPTION
 
@@ -27,15 +28,21 @@ def attempted(rows: pl.DataFrame) -> pl.DataFrame:
         The rows with `latest` (UInt32: the latest attempt, where a send failed and a later one did not) and
         `retry_due_ns` (Int64: until when a further one may be seen, where it failed as well), else null.
     """
-    sends = rows.filter(pl.col("message_id").is_not_null() & (pl.col("relation") == "expected"))
-    again = sends.filter("failed").select(_MESSAGE).unique()
-    if again.is_empty():
+    sends = (
+        rows.lazy()
+        .select(*_MESSAGE, "send", "sent_ns", "failed", "relation")
+        .with_row_index(PLACE)
+        .filter(pl.col("message_id").is_not_null() & (pl.col("relation") == "expected"))
+    )
+    failed = sends.filter("failed").collect()
+    if failed.is_empty():
         return rows.with_columns(
             pl.lit(None, dtype=pl.UInt32).alias("latest"), pl.lit(None, dtype=pl.Int64).alias("retry_due_ns")
         )
+    named = sends.filter(pl.col("message_id").is_in(failed["message_id"].unique().implode())).collect()
     wait_ns = pl.col("sent_ns").diff().over(_MESSAGE)
     tried = (
-        sends.join(again, on=_MESSAGE, how="semi", nulls_equal=True)
+        named.join(failed, on=_MESSAGE, how="semi", nulls_equal=True)
         .sort("sent_ns", "send")
         .with_columns(wait_ns.alias("wait_ns"))
     )
@@ -65,13 +72,8 @@ def attempted(rows: pl.DataFrame) -> pl.DataFrame:
             .alias("retry_due_ns"),
         )
     )
-    found = sends.filter("failed").select("send", *_MESSAGE).join(last, on=_MESSAGE, nulls_equal=True)
-    return rows.join(
-        found.select("send", *SUBSCRIPTION, "latest", "retry_due_ns"),
-        on=["send", *SUBSCRIPTION],
-        how="left",
-        nulls_equal=True,
-    )
+    found = failed.join(last, on=_MESSAGE, nulls_equal=True)
+    return beside(rows, found.select(PLACE, "latest", "retry_due_ns"))
 
 
 def shared(rows: pl.DataFrame) -> pl.DataFrame:
@@ -84,8 +86,13 @@ def shared(rows: pl.DataFrame) -> pl.DataFrame:
         The rows; of those whose `proof` was `failed` and whose latest attempt waits, or is unobserved, `verdict` is
         pending or unobserved, and `proof` is `retrying` or `retry unseen`.
     """
-    fates = rows.select(*SUBSCRIPTION, pl.col("send").alias("latest"), pl.col("verdict").alias("fate"))
-    rows = rows.join(fates, on=[*SUBSCRIPTION, "latest"], how="left", maintain_order="left")
+    again = rows.lazy().with_row_index(PLACE).filter((pl.col("proof") == "failed") & pl.col("latest").is_not_null())
+    tried = again.select(PLACE, *SUBSCRIPTION, "latest").collect()
+    if tried.is_empty():
+        return rows.drop("latest", "retry_due_ns")
+    last = rows.lazy().filter(pl.col("send").is_in(tried["latest"].implode()))
+    fates = last.select(*SUBSCRIPTION, pl.col("send").alias("latest"), pl.col("verdict").alias("fate")).collect()
+    rows = beside(rows, tried.join(fates, on=[*SUBSCRIPTION, "latest"]).select(PLACE, "fate"))
     mine = pl.col("proof") == "failed"
     waits, unseen = mine & pl.col("fate").is_in(["pending", "stuck"]), mine & (pl.col("fate") == "unobserved")
     return rows.with_columns(

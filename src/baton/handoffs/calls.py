@@ -170,14 +170,10 @@ def _answered_by_proxy(missing: pl.DataFrame, spans: Spans) -> pl.Series:
     status, Envoy's words or its headers. What the server made of the call, it does not say.
     """
     calls = spans[missing["send"].sort()].select(
-        "row", "http_status", "status_message", "attributes", pl.coalesce("rpc_service", "rpc_method").alias("rpc")
+        "row", "http_status", "status_message", pl.coalesce("rpc_service", "rpc_method").alias("rpc")
     )
-    said = (
-        calls.select("row", "attributes")
-        .explode("attributes")
-        .unnest("attributes")
-        .filter(pl.concat_str(pl.col("key"), pl.col("value").fill_null("")).str.contains(_SIDECAR))
-    )
+    words = pl.concat_str(pl.col("key"), pl.col("value").fill_null(""))
+    said = spans.held("attributes", calls["row"]).filter(words.str.contains(_SIDECAR))
     answers = (pl.col("rpc").is_not_null() & pl.col("http_status").is_not_null()) | pl.col(
         "status_message"
     ).str.contains(_SIDECAR).fill_null(value=False)

@@ -40,13 +40,10 @@ def delays(sends: pl.Series, spans: Spans) -> pl.DataFrame:
         .when(key.is_in(_DELAY_MS))
         .then(pl.col("start_ns") + number * _MS_NS)
     )
+    said = spans.held("attributes", sends).filter(key.is_in([_UNTIL_MS, _LEVEL, *_DELAY_MS]))
     return (
-        spans[sends]
-        .lazy()
-        .select(pl.col("row").alias("send"), "start_ns", "attributes")
-        .explode("attributes")
-        .unnest("attributes")
-        .filter(key.is_in([_UNTIL_MS, _LEVEL, *_DELAY_MS]))
+        said.lazy()
+        .with_columns(pl.col("row").alias("send"), spans.rows["start_ns"].gather(said["row"]))
         .group_by("send")
         .agg(until_ns.max().alias("held_until_ns"))
         .filter(pl.col("held_until_ns").is_not_null())

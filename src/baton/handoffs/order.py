@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import polars as pl
 
-from baton.schema import SEQUENCE, SUBSCRIPTION
+from baton.handoffs.beside import PLACE, beside
+from baton.schema import SEQUENCE
 
 
 def overtaken(rows: pl.DataFrame) -> pl.DataFrame:
@@ -20,25 +21,24 @@ def overtaken(rows: pl.DataFrame) -> pl.DataFrame:
     Returns:
         The same rows with `overtaken_ns` (Int64: receipt of the first message sent later, null if none was received),
         `passed_until_ns` (the latest receipt of any sent later), `before_ns` (the latest receipt of a message sent
-        earlier) and `before_sent_ns` (when the last of those was sent); null in sequences that lack no receipt.
+        earlier) and `before_sent_ns` (when the last of those was sent); null where there is a receipt.
     """
-    narrow = rows.select("send", *SEQUENCE, "sent_ns", "first_ns", "lane", "relation")
-    lacking = narrow.filter(pl.col("first_ns").is_null()).select(SEQUENCE).unique()
-    some = narrow.join(lacking, on=SEQUENCE, how="semi", nulls_equal=True)
+    some = _lacking(rows)
     waited_for = _waited_for(some.filter(pl.col("first_ns").is_not_null() & (pl.col("relation") == "expected")))
     lanes = (
-        some.drop("relation")
-        .join(waited_for, on=SEQUENCE, nulls_equal=True)
+        some.lazy()
+        .drop("relation")
+        .join(waited_for.lazy(), on="sequence")
         .with_columns(pl.when(pl.col("lane") == pl.col("waited_for")).then("first_ns").alias("own_ns"))
-        .sort("sent_ns", "send")
+        .drop("lane")
+        .sort("line", "sent_ns", "send")
     )
-    ordered = [*SEQUENCE, "waited_for"]
     # Polars leaves a running extreme null where the value is: the nearest one on the right side stands for it.
-    later = pl.col("own_ns").cum_min(reverse=True).backward_fill().shift(-1).over(ordered)
-    latest = pl.col("own_ns").cum_max(reverse=True).backward_fill().shift(-1).over(ordered)
-    earlier = pl.col("own_ns").cum_max().forward_fill().shift().over(ordered)
+    later = pl.col("own_ns").cum_min(reverse=True).backward_fill().shift(-1).over("line")
+    latest = pl.col("own_ns").cum_max(reverse=True).backward_fill().shift(-1).over("line")
+    earlier = pl.col("own_ns").cum_max().forward_fill().shift().over("line")
     sent = pl.when(pl.col("own_ns").is_not_null()).then("sent_ns")
-    earlier_sent = sent.cum_max().forward_fill().shift().over(ordered)
+    earlier_sent = sent.cum_max().forward_fill().shift().over("line")
     passed = (
         lanes.with_columns(
             later.alias("later_ns"),
@@ -47,25 +47,41 @@ def overtaken(rows: pl.DataFrame) -> pl.DataFrame:
             earlier_sent.alias("earlier_sent_ns"),
         )
         # Of messages sent at the very same time none is later than another.
+        .with_columns(pl.struct("line", "sent_ns").rle_id().alias("moment"))
         .with_columns(
-            pl.col("later_ns", "latest_ns").last().over([*ordered, "sent_ns"]),
-            pl.col("earlier_ns").first().over([*ordered, "sent_ns"]),
-            pl.col("earlier_sent_ns").first().over([*ordered, "sent_ns"]),
+            pl.col("later_ns", "latest_ns").last().over("moment"),
+            pl.col("earlier_ns", "earlier_sent_ns").first().over("moment"),
         )
-        .group_by("send", *SUBSCRIPTION)
+        .filter(pl.col("first_ns").is_null())
+        .group_by(PLACE)
         .agg(
             pl.when(pl.col("later_ns").is_not_null().all()).then(pl.col("later_ns").max()).alias("overtaken_ns"),
             pl.col("latest_ns").min().alias("passed_until_ns"),
             pl.col("earlier_ns").max().alias("before_ns"),
             pl.col("earlier_sent_ns").max().alias("before_sent_ns"),
         )
+        .collect()
     )
-    return rows.join(passed, on=["send", *SUBSCRIPTION], how="left", nulls_equal=True)
+    return beside(rows, passed)
+
+
+def _lacking(rows: pl.DataFrame) -> pl.DataFrame:
+    """All of the sequences that lack a receipt, narrow: with PLACE and `sequence`, a number in the place of names."""
+    some = (
+        rows.lazy()
+        .select("send", *SEQUENCE, "sent_ns", "first_ns", "lane", "relation")
+        .with_row_index(PLACE)
+        .filter(pl.col("subscription").is_in(pl.col("subscription").filter(pl.col("first_ns").is_null()).implode()))
+        .collect()
+    )
+    lacking = some.filter(pl.col("first_ns").is_null()).select(SEQUENCE).unique().with_row_index("sequence")
+    return some.join(lacking, on=SEQUENCE, nulls_equal=True).drop(SEQUENCE)
 
 
 def _waited_for(received: pl.DataFrame) -> pl.DataFrame:
-    """(sequence, waited_for): its lanes, less those whose receipts ended before another's began."""
-    lanes = received.group_by(*SEQUENCE, pl.col("lane").alias("waited_for")).agg(
+    """`sequence`, `waited_for`: its lanes, less those whose receipts ended before another's began; each a `line`."""
+    lanes = received.group_by("sequence", pl.col("lane").alias("waited_for")).agg(
         pl.col("first_ns").min().alias("from_ns"), pl.col("first_ns").max().alias("until_ns")
     )
-    return lanes.filter(pl.col("from_ns").max().over(SEQUENCE) <= pl.col("until_ns")).select(*SEQUENCE, "waited_for")
+    last = lanes.filter(pl.col("from_ns").max().over("sequence") <= pl.col("until_ns"))
+    return last.select("sequence", "waited_for").with_row_index("line")

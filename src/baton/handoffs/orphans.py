@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from baton.handoffs.beside import PLACE, beside, unseen
 from baton.limits import ORPHANS_BUCKET_NS, ORPHANS_MIN, ORPHANS_Z_MIN, SPAN_LOSS_SHARE_MAX
 from baton.schema import SUBSCRIPTION
 
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from baton.looks import Spans
 
 _SERVICE = ["tenant", "home", "service"]
-_KEY = ["send", *SUBSCRIPTION]
 _REMOTE_KNOWN, _REMOTE = 0x100, 0x200  # OTLP's SpanFlags
 _LOCAL_KINDS = (1, 3, 4)  # internal, client, producer: what stands under another span of the same service
 _CALM_BUCKETS_MIN = 4
@@ -42,8 +42,9 @@ def span_loss(spans: Spans, services: pl.DataFrame) -> pl.DataFrame:
     expected = pl.col("children") * pl.col("calm")
     rise = pl.col("orphans") > expected + ORPHANS_Z_MIN * expected.sqrt()
     return (
-        spans.lazy()
-        .filter(pl.col("parent_span_id").is_not_null() & local)
+        spans.where(local & pl.col("service").is_in(services["service"].implode()))
+        .lazy()
+        .filter(pl.col("parent_key").is_not_null())
         .select("tenant", "service", "parent_row", "end_ns", home="environment")
         .join(services.lazy(), on=_SERVICE, how="semi")
         .group_by(*_SERVICE, pl.col("end_ns") // ORPHANS_BUCKET_NS)
@@ -72,10 +73,8 @@ def thinned(rows: pl.DataFrame, spans: Spans) -> pl.DataFrame:
         The rows with `span_loss`, `missing_share` (Float64: of spans, and of the subscription's messages meanwhile) and
         `loss_from_ns` (Int64); null where there is a receipt, and where the losses are far more than spans were lost.
     """
-    missing = rows.filter(pl.col("first_ns").is_null() & pl.col("subscription").is_not_null())
-    wanted = missing.select(*_KEY, "services", "home", "lo_ns", "hi_ns").with_columns(
-        pl.coalesce("home", "environment").alias("home")
-    )
+    wanted = unseen(rows).select(PLACE, *SUBSCRIPTION, "services", "home", "lo_ns", "hi_ns")
+    wanted = wanted.with_columns(pl.coalesce("home", "environment").alias("home"))
     wanted = wanted.explode("services").rename({"services": "service"})
     lossy = span_loss(spans, wanted.select(_SERVICE).unique()) if wanted.height else None
     if lossy is None or lossy.is_empty():
@@ -101,12 +100,12 @@ def thinned(rows: pl.DataFrame, spans: Spans) -> pl.DataFrame:
     )
     share = pl.col("lacking") / (pl.col("lacking") + pl.col("taken").fill_null(0))
     found = (
-        near.with_columns(pl.col("send").n_unique().over(spell).alias("lacking"))
+        near.with_columns(pl.col(PLACE).n_unique().over(spell).alias("lacking"))
         .join(taken, on=spell, how="left")
         .with_columns(share.alias("missing_share"))
         .filter(pl.col("span_loss") > SPAN_LOSS_SHARE_MAX * pl.col("missing_share"))
         .sort("span_loss", descending=True)
-        .unique(_KEY, keep="first", maintain_order=True)
-        .select(*_KEY, "span_loss", "missing_share", "loss_from_ns")
+        .unique(PLACE, keep="first", maintain_order=True)
+        .select(PLACE, "span_loss", "missing_share", "loss_from_ns")
     )
-    return rows.join(found, on=_KEY, how="left", nulls_equal=True)
+    return beside(rows, found)

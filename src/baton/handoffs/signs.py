@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import polars as pl
 
 from baton import sampling
+from baton.handoffs.beside import PLACE, beside, unseen
 from baton.handoffs.delays import delays
 from baton.limits import IDLE_POLLS_MIN, INSTANT_NS_MAX, ORPHAN_SERVERS_SHARE_MAX
 from baton.schema import SUBSCRIPTION
 
 if TYPE_CHECKING:
     from baton.looks import Spans
-
-_KEY = ["send", *SUBSCRIPTION]
 
 
 def signs(rows: pl.DataFrame, spans: Spans, unnamed: pl.DataFrame) -> pl.DataFrame:
@@ -31,15 +31,16 @@ def signs(rows: pl.DataFrame, spans: Spans, unnamed: pl.DataFrame) -> pl.DataFra
         `unsampled` (Boolean: the send's flags say that its trace is not sampled).
     """
     counts = unnamed.rename({"sent": "unnamed_sent", "received": "unnamed_received"})
-    missing = rows.filter(pl.col("row").is_null() & pl.col("subscription").is_not_null())
-    return (
-        _held(rows, delays(missing["send"].unique().sort(), spans))
-        .join(open_receipts(missing.select(*_KEY, "services", "sent_ns"), spans), on=_KEY, how="left", nulls_equal=True)
-        .join(_idle(rows, spans), on=SUBSCRIPTION, how="left", nulls_equal=True)
-        .join(counts, on="send", how="left")
-        .join(_unsampled(missing, spans), on="send", how="left")
-        .with_columns(pl.col("unsampled").fill_null(value=False))
-    )
+    sends = rows.select("send").with_row_index(PLACE)
+    missing = unseen(rows)
+    held = delays(missing["send"].unique().sort(), spans)
+    return beside(
+        _held(rows, sends.join(held, on="send").drop("send")),
+        open_receipts(missing.select(PLACE, "send", "services", "sent_ns"), spans).drop("send"),
+        _idle(rows, missing, spans),
+        sends.join(counts, on="send").drop("send"),
+        missing.select(PLACE, "send").join(_unsampled(missing, spans), on="send").drop("send"),
+    ).with_columns(pl.col("unsampled").fill_null(value=False))
 
 
 def _held(rows: pl.DataFrame, held: pl.DataFrame) -> pl.DataFrame:
@@ -48,7 +49,7 @@ def _held(rows: pl.DataFrame, held: pl.DataFrame) -> pl.DataFrame:
         return rows
     until_ns = pl.col("held_until_ns").clip(upper_bound=INSTANT_NS_MAX)
     return (
-        rows.join(held, on="send", how="left")
+        beside(rows, held)
         .with_columns(
             pl.max_horizontal("deadline_at_ns", until_ns + pl.col("deadline_ns")).alias("deadline_at_ns"),
             pl.when(pl.col("held_until_ns").is_null()).then("overtaken_ns").alias("overtaken_ns"),
@@ -72,7 +73,7 @@ def _unsampled(missing: pl.DataFrame, spans: Spans) -> pl.DataFrame:
     )
     if clear.is_empty():
         return clear.select("send", pl.lit(value=True).alias("unsampled"))
-    says = spans.lazy().filter(kept).select(service).join(clear.lazy(), on=service, how="semi").unique().collect()
+    says = spans.where(kept).lazy().select(service).join(clear.lazy(), on=service, how="semi").unique().collect()
     return clear.join(says, on=service, how="semi").select("send", pl.lit(value=True).alias("unsampled"))
 
 
@@ -89,16 +90,25 @@ def open_receipts(missing: pl.DataFrame, spans: Spans) -> pl.DataFrame:
         another service is, where that service's callers are seen as a rule: the caller's span is open, or lost.
     """
     key = [name for name in missing.columns if name not in ("services", "sent_ns")]
-    traces = spans.lazy().select(
-        pl.col("row").alias("send"), pl.col("tenant").alias("_tenant"), "trace_key", "trace_id"
-    )
-    lacking = spans.lazy().filter(pl.col("parent_row").is_null() & pl.col("parent_span_id").is_not_null())
-    orphans = lacking.select(
-        "role", "trace_key", "trace_id", "start_ns", "end_ns", _tenant="tenant", _home="environment", _service="service"
+    if missing.is_empty():
+        return missing.select(*key, pl.lit(None, dtype=pl.Int64).alias("open_ns"))
+    sent = spans.at(missing["send"]).select(pl.col("tenant").alias("_tenant"), "trace_key", "trace_id")
+    # Of millions of spans few stand in a trace of theirs and lack their parent: looks and ids are asked of those.
+    orphan = pl.col("parent_row").is_null() & pl.col("parent_key").is_not_null()
+    near = spans.rows.lazy().filter(orphan & pl.col("trace_key").is_in(sent["trace_key"].unique().implode()))
+    orphans = (
+        replace(spans, rows=near.collect())
+        .lazy()
+        .select(
+            *("role", "trace_key", "trace_id", "start_ns", "end_ns"),
+            _tenant="tenant",
+            _home="environment",
+            _service="service",
+        )
+        .collect()
     )
     found = (
-        missing.lazy()
-        .join(traces, on="send")
+        missing.hstack(sent)
         .join(orphans, on=["_tenant", "trace_key", "trace_id"])
         .filter(pl.col("start_ns") >= pl.col("sent_ns"))
         .with_columns(
@@ -106,7 +116,6 @@ def open_receipts(missing: pl.DataFrame, spans: Spans) -> pl.DataFrame:
             pl.col("_service").is_in("services").alias("_own"),
         )
         .filter(pl.col("_called") != pl.col("_own"))
-        .collect()
     )
     called = found.filter("_called").select("_tenant", "_home", "_service").unique()
     strangers = _strangers(called, spans)
@@ -121,10 +130,10 @@ def _strangers(servers: pl.DataFrame, spans: Spans) -> pl.DataFrame:
     """Of these services, those whose callers are often without telemetry: their orphans are no sign of anything."""
     if servers.is_empty():
         return servers
-    orphan = pl.col("parent_row").is_null() & pl.col("parent_span_id").is_not_null()
+    orphan = pl.col("parent_row").is_null() & pl.col("parent_key").is_not_null()
     return (
-        spans.lazy()
-        .filter(pl.col("role") == "server")
+        spans.where(pl.col("role") == "server")
+        .lazy()
         .select(orphan.alias("orphan"), _tenant="tenant", _home="environment", _service="service")
         .join(servers.lazy(), on=["_tenant", "_home", "_service"], how="semi")
         .group_by("_tenant", "_home", "_service")
@@ -135,19 +144,26 @@ def _strangers(servers: pl.DataFrame, spans: Spans) -> pl.DataFrame:
     )
 
 
-def _idle(rows: pl.DataFrame, spans: Spans) -> pl.DataFrame:
-    """Empty polls, per instance that takes from the subscription. Polls of one partition say nothing of others."""
+def _idle(rows: pl.DataFrame, missing: pl.DataFrame, spans: Spans) -> pl.DataFrame:
+    """PLACE, `idle_ns`: empty polls, per instance that takes from the subscription.
+
+    Polls of one partition say nothing of others.
+    """
+    empty = (pl.col("step") == "receive") & (pl.col("batch_count") == 0) & pl.col("partition").is_null()
     polls = (
-        spans.lazy()
-        .filter((pl.col("step") == "receive") & (pl.col("batch_count") == 0) & pl.col("partition").is_null())
+        spans.where(empty)
+        .lazy()
         .group_by("tenant", "environment", "service", "service_instance", "channel")
         .agg(pl.col("start_ns").sort(descending=True).head(IDLE_POLLS_MIN).alias("idle_ns"))
         .filter(pl.col("idle_ns").list.len() >= IDLE_POLLS_MIN)
         .with_columns(pl.col("idle_ns").list.min())
+        .collect()
     )
+    if polls.is_empty():
+        return missing.select(PLACE, pl.lit(None, dtype=pl.Int64).alias("idle_ns")).clear()
     takers = (
         rows.lazy()
-        .filter(pl.col("row").is_not_null())
+        .filter(pl.col("row").is_not_null() & pl.col("subscription").is_in(missing["subscription"].unique().implode()))
         .select(
             *SUBSCRIPTION,
             pl.col("receiver").alias("service"),
@@ -155,10 +171,11 @@ def _idle(rows: pl.DataFrame, spans: Spans) -> pl.DataFrame:
             pl.col("receiver_home").alias("home"),
             pl.col("place"),
         )
+        .unique()
+        .collect()
     )
-    return (
-        takers.unique()
-        .join(
+    idle = (
+        takers.join(
             polls,
             left_on=["tenant", "home", "service", "service_instance", "place"],
             right_on=["tenant", "environment", "service", "service_instance", "channel"],
@@ -166,5 +183,5 @@ def _idle(rows: pl.DataFrame, spans: Spans) -> pl.DataFrame:
         )
         .group_by(SUBSCRIPTION)
         .agg(pl.when(pl.col("idle_ns").is_not_null().all()).then(pl.col("idle_ns").min()).alias("idle_ns"))
-        .collect()
     )
+    return missing.select(PLACE, *SUBSCRIPTION).join(idle, on=SUBSCRIPTION).select(PLACE, "idle_ns")

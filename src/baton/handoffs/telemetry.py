@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import polars as pl
 
+from baton.handoffs.beside import PLACE, beside, unseen
 from baton.handoffs.idle import idled
 from baton.handoffs.outages import shadows
 from baton.limits import (
@@ -60,12 +61,13 @@ class Watched(NamedTuple):
 
 def watch(spans: Spans) -> pl.DataFrame:
     """TELEMETRY: first and last sign of every instance."""
+    # Looks are few: each says of which instance it is.
+    looks = spans.rows.group_by("look").agg(pl.col("start_ns").min(), pl.col("end_ns").max())
     return (
-        spans.lazy()
+        looks.with_columns(spans.looks[name].gather(looks["look"]) for name in INSTANCE)
         .group_by(INSTANCE)
         .agg(pl.col("start_ns").min().alias("first_ns"), pl.col("end_ns").max().alias("watermark_ns"))
         .sort(INSTANCE)
-        .collect()
     )
 
 
@@ -78,23 +80,26 @@ def gaps(spans: pl.DataFrame) -> pl.DataFrame:
     Returns:
         INSTANCE columns, `gap_from_ns`, `gap_until_ns`, sorted by the first.
     """
-    quiet_since = pl.col("end_ns").cum_max().shift().over(INSTANCE)
+    quiet_since = pl.col("end_ns").cum_max().shift().over("instance")
     pause_ns = pl.col("start_ns") - pl.col("gap_from_ns")
-    usual_ns = pl.col("pause_ns").filter(pl.col("pause_ns") > 0).quantile(GAP_USUAL_QUANTILE).over(INSTANCE)
+    usual_ns = pl.col("pause_ns").filter(pl.col("pause_ns") > 0).quantile(GAP_USUAL_QUANTILE).over("instance")
     long_ns = (usual_ns * GAP_USUAL_RATIO).clip(GAP_NS_MIN, GAP_NS_LONG)
     # What stands before and after the pause, the same number of spans on each side.
-    before_ns = pl.col("gap_from_ns") - pl.col("start_ns").shift(GAP_LOCAL_SPANS).over(INSTANCE)
-    after_ns = pl.col("start_ns").shift(-GAP_LOCAL_SPANS).over(INSTANCE) - pl.col("start_ns")
+    before_ns = pl.col("gap_from_ns") - pl.col("start_ns").shift(GAP_LOCAL_SPANS).over("instance")
+    after_ns = pl.col("start_ns").shift(-GAP_LOCAL_SPANS).over("instance") - pl.col("start_ns")
     busy_ns = pl.max_horizontal("before_ns", "after_ns") / GAP_LOCAL_SPANS
     local_ns = (busy_ns * GAP_LOCAL_RATIO).clip(lower_bound=GAP_LOCAL_NS_MIN)
     both = pl.col("before_ns").is_not_null() & pl.col("after_ns").is_not_null()
+    instances = spans.select(INSTANCE).unique().with_row_index("instance")
     return (
         spans.lazy()
-        .select(*INSTANCE, "start_ns", "end_ns")
+        .join(instances.lazy(), on=INSTANCE, nulls_equal=True)
+        .select("instance", "start_ns", "end_ns")
         .sort("start_ns", "end_ns")
         .with_columns(quiet_since.alias("gap_from_ns"))
         .with_columns(pause_ns.alias("pause_ns"), before_ns.alias("before_ns"), after_ns.alias("after_ns"))
         .filter((pl.col("pause_ns") > long_ns) | (both & (pl.col("pause_ns") > local_ns)))
+        .join(instances.lazy(), on="instance")
         .select(*INSTANCE, "gap_from_ns", pl.col("start_ns").alias("gap_until_ns"))
         .sort("gap_from_ns")
         .collect()
@@ -114,77 +119,73 @@ def vouch(rows: pl.DataFrame, watched: Watched, as_of_ns: int) -> pl.DataFrame:
         as_of_ns: event time of the judgement.
 
     Returns:
-        The same rows with `hi_ns`, `passed` (Boolean: overtaken beyond the reordering that its pairs show), and, null
-        where there is a receipt: `silent_instance`, `silent_ns` (an instance that took from it fell silent for good
-        near the expected receipt), `gap_from_ns`, `gap_until_ns` (a pause that took several messages with it and ended
-        with fresh ones), `gap_beside` (UInt32: how many those pauses took beside which this one is missing alone),
-        `moved` (Boolean: an instance that takes from it was heard after `hi_ns`), `born` (Boolean:
-        one was heard before the expected receipt), `awaited` (Boolean: one is still to be heard), `busy_instance` (one
-        that began nothing sent later, and may have the message in its hands), `service_ns` (last sign of the service),
-        and what `outages.shadows` adds; and `lo_ns`.
+        The same rows with, null where there is a receipt, `hi_ns`, `lo_ns`, `passed` (Boolean: overtaken beyond the
+        reordering that its pairs show), `silent_instance`, `silent_ns` (an instance that took from it fell silent for
+        good near the expected receipt), `gap_from_ns`, `gap_until_ns` (a pause that took several messages with it and
+        ended with fresh ones), `gap_beside` (UInt32: how many those pauses took beside which this one is missing
+        alone), `moved` (Boolean: an instance that takes from it was heard after `hi_ns`), `born` (Boolean: one was
+        heard before the expected receipt), `awaited` (Boolean: one is still to be heard), `busy_instance` (one that
+        began nothing sent later, and may have the message in its hands), `service_ns` (last sign of the service),
+        and what `outages.shadows` adds.
     """
+    lacking = unseen(rows)
+    lossy = lacking["subscription"].unique().implode()
+    received = (
+        rows.lazy()
+        .filter(pl.col("row").is_not_null() & pl.col("subscription").is_in(lossy))
+        .select(*SUBSCRIPTION, "receiver", "instance", "receiver_home", "sent_ns", "first_ns")
+        .collect()
+    )
+    missing = _chained(_windows(lacking, received))
+    takers = _takers(received).join(watched.telemetry, left_on=_AT_HOME, right_on=INSTANCE, how="left")
+    candidates = missing.drop("home").join(takers, on=SUBSCRIPTION)
+    paused = _beside(missing, _paused(candidates, watched.pauses, received, rows))
+    return beside(
+        rows.drop("live", "pressed"),
+        missing.select(PLACE, "hi_ns", "lo_ns", "passed"),
+        _heard(candidates, as_of_ns),
+        paused,
+        shadows(missing.select(PLACE, "lo_ns", "hi_ns", "live"), watched.outages),
+        _signs(missing, watched.telemetry),
+    )
+
+
+def _windows(lacking: pl.DataFrame, received: pl.DataFrame) -> pl.DataFrame:
+    """Where the receipt of each is looked for, and what is asked of it: narrow, with PLACE."""
     slack = (pl.col("reorder_ns").clip(upper_bound=DURATION_NS_MAX) * REORDER_MARGIN).cast(pl.Int64)
     took_ns = pl.col("processing_ns").clip(upper_bound=DURATION_NS_MAX)
     # By its tail, as long as a broker waits for an acknowledgement; longer only where longer ones were seen.
     tail_ns = (took_ns * pl.col("processing_margin").fill_null(0)).clip(upper_bound=ACKNOWLEDGE_NS_MAX)
     longest_ns = pl.max_horizontal(took_ns * PROCESSING_MARGIN, tail_ns).cast(pl.Int64)
-    rows = rows.with_columns(
-        pl.coalesce(
-            pl.col("overtaken_ns").clip(upper_bound=INSTANT_NS_MAX) + slack + longest_ns, "deadline_at_ns"
-        ).alias("hi_ns"),
-        pl.max_horizontal(pl.col("sent_ns") + _behind(), pl.col("before_ns") - slack).alias("lo_ns"),
-        (pl.col("passed_until_ns") >= pl.col("overtaken_ns").clip(upper_bound=INSTANT_NS_MAX) + slack).alias("passed"),
-    )
-    missing = _chained(
-        rows.filter(pl.col("first_ns").is_null() & pl.col("subscription").is_not_null()).select(
-            "send",
-            *SUBSCRIPTION,
-            "services",
-            "home",
-            "sent_ns",
-            *("before_ns", "overtaken_ns", "reorder_ns", "processing_ns", "lo_ns", "hi_ns", "deadline_ns"),
-            *("pressed", "live", "failed"),
-        )
-    )
-    takers = _takers(rows).join(watched.telemetry, left_on=_AT_HOME, right_on=INSTANCE, how="left")
-    candidates = missing.drop("home").join(takers, on=SUBSCRIPTION)
-    heard = _heard(candidates, as_of_ns)
-    key = ["send", *SUBSCRIPTION]
-    paused = _beside(missing, _paused(candidates, watched.pauses, rows), key)
-    return (
-        rows.join(heard, on=key, how="left", nulls_equal=True)
-        .join(paused, on=key, how="left", nulls_equal=True)
-        .join(
-            shadows(missing.select(*key, "lo_ns", "hi_ns", "live"), watched.outages),
-            on=key,
-            how="left",
-            nulls_equal=True,
-        )
-        .join(_signs(missing, watched.telemetry), on=key, how="left", nulls_equal=True)
-        .drop("live")
+    overtaken_ns = pl.col("overtaken_ns").clip(upper_bound=INSTANT_NS_MAX)
+    return lacking.join(_behind(received), on=SUBSCRIPTION, how="left", maintain_order="left").select(
+        PLACE,
+        "send",
+        *SUBSCRIPTION,
+        *("services", "home", "sent_ns", "before_ns", "overtaken_ns", "reorder_ns", "processing_ns", "deadline_ns"),
+        *("pressed", "live", "failed"),
+        pl.coalesce(overtaken_ns + slack + longest_ns, "deadline_at_ns").alias("hi_ns"),
+        pl.max_horizontal(pl.col("sent_ns") + pl.col("behind_ns").fill_null(0), pl.col("before_ns") - slack).alias(
+            "lo_ns"
+        ),
+        (pl.col("passed_until_ns") >= overtaken_ns + slack).alias("passed"),
     )
 
 
-def _behind() -> pl.Expr:
+def _behind(received: pl.DataFrame) -> pl.DataFrame:
     """How far the receiver's clock is behind the sender's, at least: by the shortest wait, where it is negative."""
-    wait_ns = (pl.col("first_ns") - pl.col("sent_ns")).min().over(SUBSCRIPTION)
-    return wait_ns.clip(-SKEW_NS_MAX, 0).fill_null(0)
+    wait_ns = (pl.col("first_ns") - pl.col("sent_ns")).min()
+    return received.group_by(SUBSCRIPTION).agg(wait_ns.clip(-SKEW_NS_MAX, 0).alias("behind_ns"))
 
 
-def _takers(rows: pl.DataFrame) -> pl.DataFrame:
+def _takers(received: pl.DataFrame) -> pl.DataFrame:
     """Instances that were seen to take from each subscription; others of the same service say nothing of it."""
-    return (
-        rows.lazy()
-        .filter(pl.col("row").is_not_null())
-        .group_by(
-            *SUBSCRIPTION,
-            pl.col("receiver").alias("service"),
-            pl.col("instance").alias("service_instance"),
-            pl.col("receiver_home").alias("home"),
-        )
-        .agg(pl.col("sent_ns").max().alias("taken_sent_ns"))
-        .collect()
-    )
+    return received.group_by(
+        *SUBSCRIPTION,
+        pl.col("receiver").alias("service"),
+        pl.col("instance").alias("service_instance"),
+        pl.col("receiver_home").alias("home"),
+    ).agg(pl.col("sent_ns").max().alias("taken_sent_ns"))
 
 
 def _chained(missing: pl.DataFrame) -> pl.DataFrame:
@@ -216,7 +217,7 @@ def _heard(candidates: pl.DataFrame, as_of_ns: int) -> pl.DataFrame:
     behind = (pl.col("taken_sent_ns") < pl.col("sent_ns")) & (heard_ns >= pl.col("lo_ns") - SILENT_FOR_GOOD_NS)
     return (
         candidates.sort("watermark_ns", "service_instance")
-        .group_by("send", *SUBSCRIPTION, maintain_order=True)
+        .group_by(PLACE, maintain_order=True)
         .agg(
             pl.col("sent_ns").first(),
             pl.col("service_instance").filter(silent).last().alias("silent_instance"),
@@ -235,14 +236,14 @@ def _heard(candidates: pl.DataFrame, as_of_ns: int) -> pl.DataFrame:
     )
 
 
-def _paused(candidates: pl.DataFrame, pauses: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
+def _paused(candidates: pl.DataFrame, pauses: pl.DataFrame, received: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
     """Pauses that swallowed messages.
 
     A pause whose first receipts are fresh was one of the telemetry, as far as anyone can tell. One that ends with a
     backlog was a real stop, and proves nothing against the receiver's spans, unless `idled` says otherwise. Where every
     send of the pause had failed, there was nothing to take.
     """
-    resumed = rows.filter(pl.col("row").is_not_null()).select(
+    resumed = received.select(
         *SUBSCRIPTION,
         pl.col("receiver").alias("service"),
         pl.col("instance").alias("service_instance"),
@@ -267,14 +268,14 @@ def _paused(candidates: pl.DataFrame, pauses: pl.DataFrame, rows: pl.DataFrame) 
     went = (~pl.col("failed")).sum().over(pause)
     found = [within.filter(fresh & (went >= GAP_MESSAGES_MIN)), idled(candidates, rows)]
     return (
-        pl.concat([one.select("send", *SUBSCRIPTION, "gap_from_ns", "gap_until_ns") for one in found])
+        pl.concat([one.select(PLACE, "gap_from_ns", "gap_until_ns") for one in found])
         .sort("gap_from_ns")
-        .group_by("send", *SUBSCRIPTION, maintain_order=True)
+        .group_by(PLACE, maintain_order=True)
         .agg(pl.col("gap_from_ns").first(), pl.col("gap_until_ns").first())
     )
 
 
-def _beside(missing: pl.DataFrame, paused: pl.DataFrame, key: list[str]) -> pl.DataFrame:
+def _beside(missing: pl.DataFrame, paused: pl.DataFrame) -> pl.DataFrame:
     """The pauses' messages, and those few that are missing beside them.
 
     Where an exporter drops what does not fit, most of it shows as pauses and a little as single spans.
@@ -283,16 +284,17 @@ def _beside(missing: pl.DataFrame, paused: pl.DataFrame, key: list[str]) -> pl.D
     took, alone = pl.col("gap_from_ns").count(), (pl.col("gap_from_ns").is_null() & ~pl.col("failed")).sum()
     few = (alone * GAP_BESIDE_RATIO <= took).over(run)
     nearest = pl.col("gap_from_ns", "gap_until_ns").backward_fill().forward_fill().over(run)
+    touched = missing.join(paused, on=PLACE, how="semi").select(SUBSCRIPTION).unique()
     return (
-        missing.join(paused.select(SUBSCRIPTION).unique(), on=SUBSCRIPTION, how="semi")
-        .join(paused, on=key, how="left")
+        missing.join(touched, on=SUBSCRIPTION, how="semi")
+        .join(paused, on=PLACE, how="left")
         .sort("lo_ns", "send")
         .with_columns(
             few.alias("few"), pl.when(pl.col("gap_from_ns").is_null() & few).then(took.over(run)).alias("gap_beside")
         )
         .with_columns(pl.when("few").then(nearest).otherwise(pl.col("gap_from_ns", "gap_until_ns")))
         .filter(pl.col("gap_from_ns").is_not_null())
-        .select(*key, "gap_from_ns", "gap_until_ns", "gap_beside")
+        .select(PLACE, "gap_from_ns", "gap_until_ns", "gap_beside")
     )
 
 
@@ -301,9 +303,9 @@ def _signs(missing: pl.DataFrame, telemetry: pl.DataFrame) -> pl.DataFrame:
     service = ["tenant", "home", "service"]
     last = at_home.group_by(service).agg(pl.col("watermark_ns").max().alias("service_ns"))
     return (
-        missing.select("send", *SUBSCRIPTION, pl.coalesce("home", "environment"), pl.col("services").alias("service"))
+        missing.select(PLACE, "tenant", pl.coalesce("home", "environment"), pl.col("services").alias("service"))
         .explode("service")
         .join(last, on=service)
-        .group_by("send", *SUBSCRIPTION)
+        .group_by(PLACE)
         .agg(pl.col("service_ns").max())
     )

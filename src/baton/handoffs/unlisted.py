@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from baton.schema import SUBSCRIPTION
+from baton.handoffs.beside import PLACE, beside, unseen
 
 if TYPE_CHECKING:
     from baton.looks import Spans
 
 _POLL = ["tenant", "home", "service", "place"]
-_KEY = ["send", *SUBSCRIPTION]
 
 
 def unlisted(rows: pl.DataFrame, spans: Spans) -> pl.DataFrame:
@@ -32,27 +31,29 @@ def unlisted(rows: pl.DataFrame, spans: Spans) -> pl.DataFrame:
     polls = _polls(spans)
     if polls.is_empty():
         return rows.with_columns(pl.lit(None, dtype=pl.Int64).alias("unlisted"))
-    missing = rows.filter(pl.col("first_ns").is_null() & pl.col("subscription").is_not_null())
+    missing = unseen(rows)
     found = (
-        missing.select(*_KEY, pl.coalesce("home", "environment").alias("home"), "place", "services", "lo_ns", "hi_ns")
+        missing.select(
+            PLACE, "tenant", pl.coalesce("home", "environment").alias("home"), "place", "services", "lo_ns", "hi_ns"
+        )
         .explode("services")
         .rename({"services": "service"})
         .sort("hi_ns")
         .join_asof(polls, left_on="hi_ns", right_on="start_ns", by=_POLL, strategy="backward", check_sortedness=False)
         .filter(pl.col("end_ns") >= pl.col("lo_ns"))
-        .group_by(_KEY)
+        .group_by(PLACE)
         .agg(pl.col("unlisted").max())
     )
-    return rows.join(found, on=_KEY, how="left", nulls_equal=True)
+    return beside(rows, found)
 
 
 def _polls(spans: Spans) -> pl.DataFrame:
     """Receives that link some of their messages, but fewer than they say they took."""
-    links = pl.col("links").list.len().cast(pl.Int64)
+    links = pl.col("linked").cast(pl.Int64)
     return (
-        spans.lazy()
-        .filter(pl.col("batch_count").is_not_null())
-        .filter((pl.col("role") == "receive") & (links > 0) & (pl.col("batch_count") > links))
+        spans.where((pl.col("role") == "receive") & pl.col("batch_count").is_not_null())
+        .lazy()
+        .filter((links > 0) & (pl.col("batch_count") > links))
         .select(
             "tenant",
             "service",

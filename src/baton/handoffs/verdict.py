@@ -36,6 +36,18 @@ class Clause(NamedTuple):
     when: pl.Expr
 
 
+_HEARD = (
+    "overtaken_ns", "passed_until_ns", "before_ns", "before_sent_ns", "open_ns", "idle_ns", "unnamed_sent",
+    "unnamed_received", "unsampled", "hi_ns", "lo_ns", "passed", "silent_instance", "silent_ns", "gap_from_ns",
+    "gap_until_ns", "gap_beside", "moved", "born", "awaited", "busy_instance", "service_ns", "blind_from_ns",
+    "blind_until_ns", "blind_kind", "span_loss", "missing_share", "loss_from_ns", "unlisted", "again_well",
+    "again_due_ns", "back_by_ns", "tail", "tail_services", "estimate_sends", "estimate_missing", "estimate_low",
+    "estimate_high",
+)  # fmt: skip
+"""Columns that the law and its sentences alone read: they are let go with the verdict, since they weigh as much as all
+others."""
+
+
 def judge(rows: pl.DataFrame, as_of_ns: int) -> pl.DataFrame:
     """Adds `verdict`, `proof` and `evidence`.
 
@@ -66,7 +78,7 @@ def judge(rows: pl.DataFrame, as_of_ns: int) -> pl.DataFrame:
         pl.Series("proof", [clause.name for clause in clauses], dtype=pl.String).gather(matched),
         pl.Series("verdict", [clause.verdict for clause in clauses], dtype=pl.String).gather(matched),
     )
-    return evidenced(shared(told))
+    return evidenced(shared(told)).drop(_HEARD, strict=False)
 
 
 def _duplicates() -> pl.Expr:

@@ -35,7 +35,7 @@ def entries(spans: Spans, journeys: pl.DataFrame) -> Entries:
         spans: SPANS and SIGHTINGS.
         journeys: JOURNEYS with `journey_type`, a row a span.
     """
-    root, role = pl.col("parent_span_id").is_null(), pl.col("role")
+    root, role = pl.col("parent_key").is_null(), pl.col("role")
     place, places = spans.numbered(_PLACE)
     home, _ = spans.numbered(_PLACE[:2])
     by_look = spans.looks.select(

@@ -40,21 +40,17 @@ def outcomes(spans: Spans, rows: pl.DataFrame) -> pl.DataFrame:
     Returns:
         `send`, `key`, `value` (String).
     """
-    held = spans[rows["send"]].lazy().select(pl.col("row").alias("send"), "http_status", "attributes")
-    said = (
-        held.select("send", "attributes")
-        .explode("attributes")
-        .select(
-            "send",
-            pl.col("attributes").struct.field("key").alias("key"),
-            pl.col("attributes").struct.field("value").alias("value"),
-        )
-        .filter(pl.col("key").str.contains(_NAMED))
-    )
-    answered = held.filter(pl.col("http_status").is_not_null()).select(
-        "send", pl.lit(HTTP_STATUS).alias("key"), pl.col("http_status").cast(pl.String).alias("value")
-    )
-    return pl.concat([said, answered]).unique(["send", "key"], keep="first", maintain_order=True).collect()
+    held = spans.held("attributes", rows["send"]).filter(pl.col("key").str.contains(_NAMED))
+    answered = spans[rows["send"]].filter(pl.col("http_status").is_not_null())
+    said = [
+        held.select(pl.col("row").alias("send"), "key", "value"),
+        answered.select(
+            pl.col("row").alias("send"),
+            pl.lit(HTTP_STATUS).alias("key"),
+            pl.col("http_status").cast(pl.String).alias("value"),
+        ),
+    ]
+    return pl.concat(said).unique(["send", "key"], keep="first", maintain_order=True)
 
 
 def telling(passed: pl.DataFrame, said: pl.DataFrame) -> str | None:

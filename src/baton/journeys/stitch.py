@@ -8,13 +8,15 @@ import numpy as np
 import polars as pl
 
 from baton.limits import HOT_KEY_TRACES_MAX
+from baton.schema import GROUPING_KEYS, JOURNEY_KEYS
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from baton.looks import Spans
 
-_HELD = ("keys", "attributes")
-"""Columns that may hold journey keys; the second is read where keys beside the usual ones are declared."""
 TRACE = ["tenant", "environment", "trace_key", "trace_id"]
+_SIDES = (("send", "left"), ("receive", "right"))
 
 
 def stitch(spans: Spans, pairs: pl.DataFrame, keys: tuple[str, ...]) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -32,12 +34,10 @@ def stitch(spans: Spans, pairs: pl.DataFrame, keys: tuple[str, ...]) -> tuple[pl
     Returns:
         JOURNEYS; and the hot keys: `tenant`, `environment`, `key`, `value` (String), `traces` (UInt32).
     """
-    lazy = spans.lazy()
-    numbered, traces = _numbered(lazy)
+    numbered, traces = _numbered(spans)
     crossings = _crossings(numbered, pairs)
     batches = _batches(numbered, pairs, crossings)
-    held = [name for name in _HELD if name in spans.rows.columns]
-    named = _named(lazy, numbered, batches, held, keys)
+    named = _named(spans, numbered, batches, keys)
     hot = named.filter(pl.col("traces") > HOT_KEY_TRACES_MAX)
     cold = named.filter(pl.col("traces").is_between(2, HOT_KEY_TRACES_MAX))
     crossings = crossings.join(batches, left_on="right", right_on="trace", how="anti")
@@ -47,31 +47,45 @@ def stitch(spans: Spans, pairs: pl.DataFrame, keys: tuple[str, ...]) -> tuple[pl
     return journeys, hot.drop("members").sort("tenant", "environment", "key", "value")
 
 
-def _numbered(spans: pl.LazyFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+def _numbered(spans: Spans) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Each span's trace by number, and one row a trace, at the position of its number.
 
     Spans come in the order of their trace ids, so that a trace is a run of rows. Where ids are shared between tenants
     or environments a trace may be several runs: the runs, few beside the spans, are numbered.
 
     Returns:
-        `row`, `trace` (Int64), `environment`; and TRACE's columns, `under` (Boolean: no root of it arrived) and
-        `start_ns` (of its earliest root, else its earliest span).
+        `row`, `trace` (Int64), `home` (UInt32: tenant and environment); and TRACE's columns, `under` (Boolean: no root
+        of it arrived) and `start_ns` (of its earliest root, else its earliest span).
     """
-    places = spans.select("row", *TRACE, "start_ns", pl.col("parent_span_id").is_not_null().alias("under")).collect()
-    begins = pl.any_horizontal(pl.col(name).ne_missing(pl.col(name).shift()) for name in TRACE)
-    run = places.select((begins | (pl.int_range(pl.len()) == 0)).cum_sum().cast(pl.Int64) - 1).to_series()
-    first = places.select(TRACE).filter(run != run.shift().fill_null(-1)) if len(run) else places.select(TRACE)
-    trace = first.select((pl.struct(TRACE).rank("dense") - 1).cast(pl.Int64)).to_series()
-    numbered = places.select("row", "environment", trace.gather(run).alias("trace"))
-    root_ns = pl.when(~pl.col("under")).then("start_ns").min()
+    homes, names = spans.numbered(["tenant", "environment"])
+    rows = spans.rows.select("row", "trace_key", "trace_id", homes.gather(spans.rows["look"]).alias("home"))
+    begins = pl.any_horizontal(pl.col(name) != pl.col(name).shift() for name in ("trace_key", "home", "trace_id"))
+    first = rows.filter(begins.fill_null(value=True))
+    trace = first.select((pl.struct("home", "trace_key", "trace_id").rank("dense") - 1).cast(pl.Int64)).to_series()
+    starts = first["row"].to_numpy()
+    lengths = np.diff(starts, append=len(rows))
+    numbered = rows.select("row", pl.Series("trace", np.repeat(trace.to_numpy(), lengths)), "home")
     begun = (
-        places.lazy()
-        .select("start_ns", "under", numbered["trace"])
+        first.select("trace_key", "trace_id", "home", trace.alias("trace"), *_begun(spans.rows, starts))
         .group_by("trace")
-        .agg(pl.coalesce(root_ns, pl.col("start_ns").min()).alias("start_ns"), pl.col("under").all())
+        .agg(
+            *(pl.col(name).first() for name in ("trace_key", "trace_id", "home")),
+            pl.coalesce(pl.col("root_ns").min(), pl.col("start_ns").min()).alias("start_ns"),
+            pl.col("root_ns").is_null().all().alias("under"),
+        )
+        .sort("trace")
     )
-    names = first.with_columns(trace.alias("trace")).unique("trace").lazy()
-    return numbered, names.join(begun, on="trace").sort("trace").collect()
+    return numbered, begun.with_columns(names.select("tenant", "environment")[begun["home"]].get_columns())
+
+
+def _begun(rows: pl.DataFrame, starts: NDArray[np.uint32]) -> tuple[pl.Series, pl.Series]:
+    """When the earliest root of each run of rows began (`root_ns`, null without one), and its earliest span."""
+    if not len(starts):
+        return pl.Series("root_ns", dtype=pl.Int64), pl.Series("start_ns", dtype=pl.Int64)
+    began, never = rows["start_ns"].to_numpy(), np.iinfo(np.int64).max
+    root = np.where(rows["parent_key"].is_null().to_numpy(), began, never)
+    earliest = pl.Series("root_ns", np.minimum.reduceat(root, starts))
+    return earliest.replace(never, None), pl.Series("start_ns", np.minimum.reduceat(began, starts))
 
 
 def _batches(numbered: pl.DataFrame, pairs: pl.DataFrame, crossings: pl.DataFrame) -> pl.DataFrame:
@@ -79,31 +93,21 @@ def _batches(numbered: pl.DataFrame, pairs: pl.DataFrame, crossings: pl.DataFram
     batched = pairs.filter(pl.col("batched")).select(pl.col("receive").alias("row"))
     gathering = crossings.filter(pl.col("left").n_unique().over("right") > 1)
     return pl.concat(
-        [numbered.join(batched, on="row", how="semi").select("trace"), gathering.select(pl.col("right").alias("trace"))]
+        [numbered["trace"].gather(batched["row"]).to_frame(), gathering.select(pl.col("right").alias("trace"))]
     ).unique()
 
 
-def _named(
-    spans: pl.LazyFrame, numbered: pl.DataFrame, batches: pl.DataFrame, held: list[str], keys: tuple[str, ...]
-) -> pl.DataFrame:
+def _named(spans: Spans, numbered: pl.DataFrame, batches: pl.DataFrame, keys: tuple[str, ...]) -> pl.DataFrame:
     """(tenant, environment, key, value) with the traces that bear it, batches left out."""
-    said = [
-        spans.select("row", "tenant", "environment", name)
-        .filter(pl.col(name).list.len() > 0)
-        .explode(name)
-        .select(
-            "row",
-            "tenant",
-            "environment",
-            pl.col(name).struct.field("key").alias("key"),
-            pl.col(name).struct.field("value").alias("value"),
-        )
-        .filter(pl.col("key").is_in(keys) & (pl.col("value") != ""))
-        for name in held
-    ]
+    # Decoding puts the usual keys into a list of their own.
+    held = ("keys",) if {*JOURNEY_KEYS, *GROUPING_KEYS}.issuperset(keys) else ("keys", "attributes")
+    said = pl.concat([spans.held(name).select("row", "key", "value") for name in held])
+    said = said.filter(pl.col("key").is_in(keys) & (pl.col("value") != ""))
+    homes = spans.looks.select("tenant", "environment")[spans.rows["look"].gather(said["row"])]
     return (
-        pl.concat(said)
-        .join(numbered.lazy().select("row", "trace"), on="row")
+        said.lazy()
+        .with_columns(homes.get_columns())
+        .with_columns(numbered["trace"].gather(said["row"]))
         .join(batches.lazy(), on="trace", how="anti")
         .select("tenant", "environment", "key", "value", "trace")
         .unique()
@@ -116,14 +120,9 @@ def _named(
 
 def _crossings(numbered: pl.DataFrame, pairs: pl.DataFrame) -> pl.DataFrame:
     """(trace, trace) of messages that crossed into another trace."""
-    place = numbered.select("row", "trace", "environment")
-    return (
-        pairs.select("send", "receive")
-        .join(place.rename({"row": "send", "trace": "left"}), on="send")
-        .join(place.rename({"row": "receive", "trace": "right"}), on=["receive"])
-        .filter((pl.col("left") != pl.col("right")) & (pl.col("environment") == pl.col("environment_right")))
-        .select("left", "right")
-    )
+    ends = [numbered["trace"].gather(pairs[end]).alias(side) for end, side in _SIDES]
+    homes = [numbered["home"].gather(pairs[end]) for end, _ in _SIDES]
+    return pl.DataFrame(ends).filter((ends[0] != ends[1]) & (homes[0] == homes[1]))
 
 
 def _spokes(named: pl.DataFrame) -> pl.DataFrame:

@@ -23,19 +23,25 @@ def calls(spans: Spans) -> pl.DataFrame:
     Returns:
         CALLS, sorted by `send`.
     """
-    clients = spans.lazy().filter(pl.col("role") == "client")
+    told = spans.telling(
+        pl.concat_str("service", pl.lit(" -> "), "target", pl.lit(" "), "name").alias("way"),
+        (pl.col("status_code") == 2).alias("failed"),  # noqa: PLR2004 - OTLP's STATUS_CODE_ERROR
+        pl.coalesce("exception_type", "error_type", "status_message").alias("failure"),
+    )
+    clients = told.where(pl.col("role") == "client").lazy()
     answers = (
-        spans.lazy()
-        .filter((pl.col("role") == "server") & pl.col("parent_row").is_not_null())
-        .sort("start_ns", "row")
-        .group_by("parent_row", maintain_order=True)
-        .agg(
-            pl.col("row").first().alias("receive"),
-            pl.col("service").first().alias("to_service"),
-            pl.col("start_ns").first().alias("received_ns"),
-            pl.col("end_ns").first().alias("done_ns"),
+        spans.where(pl.col("role") == "server")
+        .lazy()
+        .filter(pl.col("parent_row").is_not_null())
+        .select(
+            pl.col("parent_row").alias("row"),
+            pl.col("row").alias("receive"),
+            pl.col("service").alias("to_service"),
+            pl.col("start_ns").alias("received_ns"),
+            pl.col("end_ns").alias("done_ns"),
         )
-        .rename({"parent_row": "row"})
+        .sort("received_ns", "receive")
+        .unique("row", keep="first", maintain_order=True)
     )
     inner = (
         clients.select(pl.col("parent_row").alias("row"), pl.col("service").alias("_service"))
@@ -54,11 +60,11 @@ def calls(spans: Spans) -> pl.DataFrame:
             "receive",
             "tenant",
             "environment",
-            pl.concat_str("service", pl.lit(" -> "), "target", pl.lit(" "), "name").alias("channel"),
+            pl.col("way").alias("channel"),
             "service",
             "to_service",
-            (pl.col("status_code") == 2).alias("failed"),  # noqa: PLR2004 - OTLP's STATUS_CODE_ERROR
-            pl.coalesce("exception_type", "error_type", "status_message").alias("failure"),
+            "failed",
+            "failure",
             "http_status",
             pl.col("start_ns").alias("sent_ns"),
             pl.col("end_ns").alias("sent_end_ns"),

@@ -40,7 +40,7 @@ _RECEIVE = [
     "correlation_id",
     "batch_count",
     "start_ns",
-    "links",
+    "linked",
 ]
 _TALKED = ["send", "receive", "at_ns", "at_ns_right"]
 _ROLES = {"send": 1, "receive": 2, "settle": 3, "server": 4}
@@ -59,41 +59,50 @@ def pair(spans: Spans, sends: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]
     """
     lazy = spans.lazy()
     receives = (
-        lazy.filter(pl.col("role").is_in(["receive", "settle"]))
+        spans.where(pl.col("role").is_in(["receive", "settle"]))
         .select(_RECEIVE)
         .with_columns(pl.col("messaging_system").fill_null(""))
-        .collect()
     )
-    chained, under = _by_parent(lazy, sends)
-    found = pl.concat([chained, _by_link(receives, lazy, sends)])
+    chained, under = _by_parent(spans, sends)
+    found = pl.concat([chained, _by_link(receives, spans, sends)])
     found = pl.concat([found, _by_message_id(_rest(receives, found), sends)])
     if len(under):
         found = pl.concat([found, _inherited(lazy, _rest(receives, found), under, found)])
     correlated, unnamed = _by_correlation(_rest(receives, found), sends, found)
     found = pl.concat([found, correlated])
-    strongest = (
-        found.with_columns(pl.col("method").replace_strict(_STRENGTH, return_dtype=pl.Int8).alias("_strength"))
+    counted = receives.select(pl.col("row").alias("receive"), "batch_count")
+    several = (pl.len().over("receive") > 1) | (pl.col("batch_count") > 1).fill_null(value=False)
+    return _strongest(found).join(counted, on="receive", maintain_order="left").select(
+        *_PAIR, several.alias("batched")
+    ), unnamed
+
+
+def _strongest(found: pl.DataFrame) -> pl.DataFrame:
+    """Each pair once, by its strongest method; in the order of the receives, and of each one's sends."""
+    once = pl.col("receive").is_unique()
+    found = found.with_columns(once.alias("_once"))
+    again = (
+        found.filter(~pl.col("_once"))
+        .with_columns(pl.col("method").replace_strict(_STRENGTH, return_dtype=pl.Int8).alias("_strength"))
         .sort("receive", "send", "_strength")
         .unique(["receive", "send"], keep="first", maintain_order=True)
     )
-    counted = receives.select(pl.col("row").alias("receive"), "batch_count")
-    several = (pl.len().over("receive") > 1) | (pl.col("batch_count") > 1).fill_null(value=False)
-    return strongest.join(counted, on="receive").select(*_PAIR, several.alias("batched")), unnamed
+    return pl.concat([found.filter("_once").select(*_PAIR), again.select(*_PAIR)]).sort("receive", maintain_order=True)
 
 
 def _rest(receives: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
     return receives.join(found.select(pl.col("receive").alias("row")), on="row", how="anti")
 
 
-def _by_parent(spans: pl.LazyFrame, sends: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+def _by_parent(spans: Spans, sends: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Climbs all parent chains at once, one level a turn.
 
     A chain ends at a send (a pair), at another receive (one receipt of two spans: `under`) and at a server span, where
     another service's work begins.
     """
-    number = pl.col("role").replace_strict(_ROLES, default=0, return_dtype=pl.Int8).alias("role")
-    chain = spans.select(number, pl.col("parent_row").cast(pl.Int64).fill_null(-1)).collect()
-    roles, parents = chain["role"].to_numpy(), chain["parent_row"].to_numpy()
+    numbers = spans.looks["role"].replace_strict(_ROLES, default=0, return_dtype=pl.Int8)
+    roles = numbers.gather(spans.rows["look"]).to_numpy()
+    parents = spans.rows["parent_row"].cast(pl.Int64).fill_null(-1).to_numpy()
     send, receive, settle, server = _ROLES.values()
     start = np.flatnonzero((roles == receive) | (roles == settle))
     origin, here = start, parents[start]
@@ -109,8 +118,7 @@ def _by_parent(spans: pl.LazyFrame, sends: pl.DataFrame) -> tuple[pl.DataFrame, 
         origin, here = origin[onward], parents[here[onward]]
     reached = _rows(hits, "receive", "member")
     # The parent may be an outer span of a nest; over one message it names it, over a batch it names none.
-    members = sends.select("send", pl.col("nest").alias("member")).explode("member")
-    alone = members.filter(pl.col("send").n_unique().over("member") == 1)
+    alone = _alone(sends).rename({"row": "member"})
     chained = reached.join(alone, on="member").select("send", "receive", pl.lit("parent").alias("method"))
     return chained.cast(_PAIR), _rows(nested, "receive", "upper")
 
@@ -124,17 +132,22 @@ def _rows(parts: list[tuple[NDArray[np.intp], NDArray[np.int64]]], left: str, ri
     ).cast(pl.UInt32)
 
 
-def _by_link(receives: pl.DataFrame, spans: pl.LazyFrame, sends: pl.DataFrame) -> pl.DataFrame:
-    ids = ["tenant", "trace_key", "span_key", "trace_id", "span_id"]
-    members = sends.lazy().select("send", pl.col("nest").alias("row")).explode("row")
-    alone = members.filter(pl.col("send").n_unique().over("row") == 1)
-    named = spans.filter(pl.col("role") == "send").select("row", *ids).join(alone, on="row")
+def _alone(sends: pl.DataFrame) -> pl.DataFrame:
+    """(send, row): the spans of every nest that stand in no other."""
+    members = sends.select("send", pl.col("nest").alias("row")).explode("row")
+    return members.filter(pl.col("row").is_unique())
+
+
+def _by_link(receives: pl.DataFrame, spans: Spans, sends: pl.DataFrame) -> pl.DataFrame:
+    linked = receives.filter(pl.col("linked") > 0).select("row", "tenant")
+    if linked.is_empty():
+        return pl.DataFrame(schema=_PAIR)
+    ids = ["tenant", "trace_key", "span_key", "trace_id"]
+    named = spans.where(pl.col("role") == "send").lazy().select("row", *ids).join(_alone(sends).lazy(), on="row")
     return (
-        receives.lazy()
-        .filter(pl.col("links").list.len() > 0)
-        .select(pl.col("row").alias("receive"), "tenant", "links")
-        .explode("links")
-        .unnest("links")
+        linked.lazy()
+        .join(spans.held("links", linked["row"]).lazy(), on="row")
+        .select(pl.col("row").alias("receive"), *ids)
         .join(named, on=ids)
         .select("send", "receive", pl.lit("link").alias("method"))
         .cast(_PAIR)
@@ -151,16 +164,17 @@ def _by_message_id(receives: pl.DataFrame, sends: pl.DataFrame) -> pl.DataFrame:
     hop, not its origin.
     """
     key = [*_SYSTEM, "message_id"]
-    sent = (
-        sends.filter(pl.col("message_id").is_not_null())
-        .select(*key, "channel", "send", "sent_ns", pl.col("service").alias("_sender"))
-        .sort("sent_ns", "send")
-    )
     found = pl.DataFrame(schema=_PAIR)
     rest = (
         receives.filter(pl.col("message_id").is_not_null())
         .select(*key, "channel", pl.col("row").alias("receive"), "start_ns", "service")
         .sort("start_ns", "receive")
+    )
+    sent = (
+        sends.filter(pl.col("message_id").is_not_null())
+        .select(*key, "channel", "send", "sent_ns", pl.col("service").alias("_sender"))
+        .join(rest.select("message_id").unique(), on="message_id", how="semi")
+        .sort("sent_ns", "send")
     )
     named = [*key, "channel"]
     for by, strategy, tolerance_ns in (

@@ -15,6 +15,9 @@ from baton.limits import QUEUE_DEPTH_MIN, QUEUE_SPREAD_MAX, QUEUE_WAIT_RATIO_MIN
 from baton.schema import SUBSCRIPTION
 
 QUEUE = [*SUBSCRIPTION, "scope"]
+_TOLD = ("survivors", "depth", "depth_iqr", "wait_ns", "wait_iqr_ns", "calm_wait_ns")
+_ROUNDING_NS = 1_000
+"""More than a time loses as a Float64, see `_ordered`."""
 
 
 def pressure(expected: pl.DataFrame) -> pl.DataFrame:
@@ -30,18 +33,30 @@ def pressure(expected: pl.DataFrame) -> pl.DataFrame:
     Returns:
         PRESSURE: two rows a subscription that lost something, sorted.
     """
-    key = ["tenant", "environment", "pool"]
-    lacking = pl.col("first_ns").is_null()
+    pool = ["tenant", "environment", "services"]
     narrow = expected.select(*SUBSCRIPTION, "services", "send", "sent_ns", "failed", "first_ns")
-    pools = narrow.lazy().select(*key[:2], "services", lacking.alias("lacking")).filter("lacking").unique().collect()
-    # A list costs more to join than a name: of most messages none has to be made.
-    pooled = narrow.join(pools.drop("lacking"), on=[*key[:2], "services"], how="semi", nulls_equal=True).with_columns(
-        pl.col("services").list.join(" | ").alias("pool")
+    lost = narrow.filter(pl.col("first_ns").is_null())
+    pools = lost.select(pool).unique().with_row_index("pool")
+    lossy = (
+        lost.group_by(SUBSCRIPTION)
+        .agg(pl.col("sent_ns").min().alias("from_ns"), pl.col("sent_ns").max().alias("until_ns"))
+        .with_row_index("own")
     )
-    lossy = pooled.filter(lacking).select(SUBSCRIPTION).unique()
-    own = _depths(pooled.join(lossy, on=SUBSCRIPTION, how="semi", nulls_equal=True), SUBSCRIPTION)
-    pool = _depths(pooled, key)
-    return pl.concat([_survivors(own, "own"), _survivors(pool, "pool")]).sort(QUEUE)
+    # A list costs more to join than a name: of most messages none has to be looked at.
+    first = pl.col("services").list.first()
+    pooled = narrow.filter(first.is_in(pools.select(first).to_series().implode(), nulls_equal=True))
+    pooled = pooled.join(pools, on=pool, how="inner", nulls_equal=True).drop("services")
+    owned = pooled.join(lossy, on=SUBSCRIPTION, nulls_equal=True).drop(SUBSCRIPTION).with_columns(_amid().alias("amid"))
+    amid = owned.filter("amid")
+    depths = amid.select("own", _depths(amid, owned, "own"), _depths(amid, pooled, "pool"))
+    told = lossy.join(_waits(owned), on="own")
+    scopes = [
+        told.join(_survivors(depths, scope), on="own", how="left").select(
+            *SUBSCRIPTION, pl.lit(scope).alias("scope"), *_TOLD
+        )
+        for scope in ("own", "pool")
+    ]
+    return pl.concat(scopes).sort(QUEUE)
 
 
 def pressed(pressure: pl.DataFrame) -> pl.DataFrame:
@@ -62,16 +77,24 @@ def pressed(pressure: pl.DataFrame) -> pl.DataFrame:
     return pressure.group_by(SUBSCRIPTION, maintain_order=True).agg(stood.any().fill_null(value=False).alias("pressed"))
 
 
-def _depths(expected: pl.DataFrame, key: list[str]) -> pl.DataFrame:
-    """Adds `depth`: messages of the same key sent after this one and before its receipt."""
-    numbered = expected.with_columns(pl.struct(key).rank("dense").alias("_key"))
-    accepted = numbered.filter(~pl.col("failed") | pl.col("first_ns").is_not_null())
-    sends = accepted.select("_key", "sent_ns", "send").unique(["_key", "send"]).sort("_key", "sent_ns")
-    sent = _ordered(sends["_key"], sends["sent_ns"])
-    after = np.searchsorted(sent, _ordered(numbered["_key"], numbered["first_ns"].fill_null(0)), side="left")
-    before = np.searchsorted(sent, _ordered(numbered["_key"], numbered["sent_ns"]), side="right")
-    depth = pl.Series("depth", np.maximum(after - before, 0), dtype=pl.Int64)
-    return numbered.with_columns(pl.when(pl.col("first_ns").is_not_null()).then(depth).alias("depth"))
+def _amid() -> pl.Expr:
+    """Whether it came through between the first and the last loss of its subscription."""
+    return pl.col("sent_ns").is_between("from_ns", "until_ns") & pl.col("first_ns").is_not_null()
+
+
+def _depths(amid: pl.DataFrame, expected: pl.DataFrame, key: str) -> pl.Series:
+    """Of each survivor, how many messages of the same key were sent after it and before its receipt (Int64)."""
+    # What was sent before all of them, or after their last receipt, stands on neither side of any.
+    since, until = amid["sent_ns"].min(), amid["first_ns"].max()
+    accepted = expected.filter(~pl.col("failed") | pl.col("first_ns").is_not_null())
+    near = accepted.filter(
+        (pl.col("sent_ns") >= pl.lit(since) - _ROUNDING_NS) & (pl.col("sent_ns") <= pl.lit(until) + _ROUNDING_NS)
+    )
+    sends = near.select(key, "sent_ns", "send").unique([key, "send"]).sort(key, "sent_ns")
+    sent = _ordered(sends[key], sends["sent_ns"])
+    after = np.searchsorted(sent, _ordered(amid[key], amid["first_ns"]), side="left")
+    before = np.searchsorted(sent, _ordered(amid[key], amid["sent_ns"]), side="right")
+    return pl.Series(f"{key}_depth", np.maximum(after - before, 0), dtype=pl.Int64)
 
 
 def _ordered(key: pl.Series, time_ns: pl.Series) -> np.ndarray[tuple[int], np.dtype[np.complex128]]:
@@ -84,28 +107,22 @@ def _ordered(key: pl.Series, time_ns: pl.Series) -> np.ndarray[tuple[int], np.dt
     return out
 
 
-def _survivors(depths: pl.DataFrame, scope: str) -> pl.DataFrame:
-    lost = pl.col("sent_ns").filter(pl.col("first_ns").is_null())
-    amid = pl.col("sent_ns").is_between(pl.col("from_ns"), pl.col("until_ns")) & pl.col("first_ns").is_not_null()
-    calm = ~pl.col("sent_ns").is_between(pl.col("from_ns"), pl.col("until_ns"))
+def _waits(owned: pl.DataFrame) -> pl.DataFrame:
+    """`own`, `survivors`, and how long they, and others in calm, waited."""
+    amid = pl.col("amid")
     wait = (pl.col("first_ns") - pl.col("sent_ns")).cast(pl.Float64)
-    depth = pl.col("depth").cast(pl.Float64)
-    return (
-        depths.lazy()
-        .with_columns(lost.min().over(SUBSCRIPTION).alias("from_ns"), lost.max().over(SUBSCRIPTION).alias("until_ns"))
-        .filter(pl.col("from_ns").is_not_null())
-        .group_by(SUBSCRIPTION)
-        .agg(
-            pl.lit(scope).alias("scope"),
-            amid.sum().alias("survivors"),
-            depth.filter(amid).median().alias("depth"),
-            _iqr(depth.filter(amid)).alias("depth_iqr"),
-            wait.filter(amid).median().alias("wait_ns"),
-            _iqr(wait.filter(amid)).alias("wait_iqr_ns"),
-            wait.filter(calm).median().alias("calm_wait_ns"),
-        )
-        .collect()
+    calm = ~pl.col("sent_ns").is_between("from_ns", "until_ns")
+    return owned.group_by("own").agg(
+        amid.sum().alias("survivors"),
+        wait.filter(amid).median().alias("wait_ns"),
+        _iqr(wait.filter(amid)).alias("wait_iqr_ns"),
+        wait.filter(calm).median().alias("calm_wait_ns"),
     )
+
+
+def _survivors(depths: pl.DataFrame, scope: str) -> pl.DataFrame:
+    depth = pl.col(f"{scope}_depth").cast(pl.Float64)
+    return depths.group_by("own").agg(depth.median().alias("depth"), _iqr(depth).alias("depth_iqr"))
 
 
 def _iqr(values: pl.Expr) -> pl.Expr:

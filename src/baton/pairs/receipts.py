@@ -30,8 +30,14 @@ def receipts(spans: Spans, pairs: pl.DataFrame) -> pl.DataFrame:
     Returns:
         RECEIPTS.
     """
-    facts = spans.lazy().select(
-        pl.col("row").alias("receive"),
+    looks = spans.telling(
+        (pl.col("status_code") == 2).alias("error"),  # noqa: PLR2004 - OTLP's STATUS_CODE_ERROR
+        pl.coalesce("exception_type", "error_type", "status_message").alias("failure"),
+        pl.col("channel").alias("destination"),
+        _named().alias("named"),
+    ).telling(_taker().alias("taker"))
+    looks = looks.telling(pl.concat_str("taker", pl.lit(" "), pl.col("partition").fill_null("")).alias("lane"))
+    facts = looks.at(pairs["receive"]).select(
         "parent_row",
         "step",
         "refused",
@@ -40,20 +46,13 @@ def receipts(spans: Spans, pairs: pl.DataFrame) -> pl.DataFrame:
         pl.col("environment").alias("home"),
         "trace_state",
         "trace_key",
-        pl.col("channel").alias("destination"),
-        "queue",
-        _named().alias("named"),
-        "partition",
-        "start_ns",
-        "end_ns",
-        (pl.col("status_code") == 2).alias("error"),  # noqa: PLR2004 - OTLP's STATUS_CODE_ERROR
-        pl.coalesce("exception_type", "error_type", "status_message").alias("failure"),
+        *("destination", "queue", "named", "taker", "lane", "partition", "start_ns", "end_ns", "error", "failure"),
     )
-    touched = pairs.lazy().join(facts, on="receive").collect().lazy()
+    touched = pairs.hstack(facts).lazy()
     # Most messages have one span of one receipt: nothing there needs to be laid beside anything.
     alone = pl.len().over("send") == 1
-    several = _last(_delivered(_placed(touched.filter(~alone))))
-    single = _only(touched.filter(alone).with_columns(_taker().alias("taker")))
+    several = _last(_delivered(_placed(touched.filter(~alone).drop("taker", "lane"))))
+    single = _only(touched.filter(alone))
     return (
         pl.concat([single, several.select(single.collect_schema().names())]).sort("send", maintain_order=True).collect()
     )
@@ -116,12 +115,11 @@ def _delivered(touched: pl.LazyFrame) -> pl.LazyFrame:
 def _only(touched: pl.LazyFrame) -> pl.LazyFrame:
     """What `_last` makes of messages that one span received: of one value the first, the last and any are itself."""
     failed = _failed().fill_null(value=False)
-    lane = pl.concat_str("taker", pl.lit(" "), pl.col("partition").fill_null(""))
     step = pl.col("step").replace_strict(_DONE, default="received", return_dtype=pl.String)
     return touched.select(
         *("send", "taker", "service", "service_instance", "home", "trace_key", "destination", "queue"),
         pl.col("receive").alias("row"),
-        lane.alias("lane"),
+        "lane",
         step.alias("step"),
         failed.alias("failed"),
         pl.when(failed).then(pl.col("failure").fill_null("an error status")).alias("failure"),

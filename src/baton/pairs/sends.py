@@ -48,17 +48,17 @@ _READ = (
     "kind",
     "step",
     "channel",
-    "status_code",
-    "exception_type",
-    "error_type",
-    "status_message",
+    "unsaid",
+    "error",
+    "failure",
+    "sent_back",
+    "unanswered",
     "message_id",
     "correlation_id",
     "trace_key",
     "span_key",
     "trace_id",
-    "span_id",
-    "links",
+    "linked",
     "trace_state",
     "flags",
 )
@@ -71,6 +71,7 @@ _OWN = (
     "partition",
     "routing_key",
     pl.col("name").alias("span_name"),
+    "unsaid",
     pl.col("start_ns").alias("sent_ns"),
     sampling.randomness().alias("randomness"),
 )
@@ -85,22 +86,16 @@ def sends(spans: Spans) -> pl.DataFrame:
     Returns:
         SENDS, sorted by `send`.
     """
-    producers = spans.lazy().filter(pl.col("role") == "send").select(_READ).collect().lazy()
-    outer_of = pl.concat([_nested(producers), _linked(producers), _named(producers)]).unique().collect()
-    nested = pl.concat([outer_of["outer"], outer_of["inner"]]).unique().implode()
-    nests = _nests(producers.filter(pl.col("row").is_in(nested)).select("row").collect(), outer_of).lazy()
-    said = producers.select(
+    producers = spans.where(pl.col("role") == "send").telling(*_words()).select(*_READ).lazy()
+    outer_of = pl.concat([_nested(spans), _linked(producers, spans), _named(producers)]).unique().collect()
+    nested = pl.concat([outer_of["outer"], outer_of["inner"]]).unique()
+    inside = pl.col("row").is_in(nested.implode())
+    nests = _nests(nested.to_frame("row"), outer_of).lazy()
+    said = producers.filter(inside).select(
         pl.col("row").alias("member"),
-        (pl.col("status_code") == 2).alias("error"),  # noqa: PLR2004 - OTLP's STATUS_CODE_ERROR
-        pl.coalesce("exception_type", "error_type", "status_message").alias("failure"),
-        pl.concat_str(pl.col("exception_type", "error_type", "status_message"), separator=" ", ignore_nulls=True).alias(
-            "words"
-        ),
-        "message_id",
-        "correlation_id",
-        "channel",
-        "parent_row",
+        *("error", "failure", "sent_back", "unanswered", "message_id", "correlation_id", "channel", "parent_row"),
     )
+    own = producers.select(pl.col("row").alias("send"), *_OWN)
     # An outer span over several messages speaks of the batch: its error condemns no single one of them.
     alone = pl.len().over("member") == 1  # (send, member) is unique
     error = pl.col("error") & pl.col("alone")
@@ -112,71 +107,77 @@ def sends(spans: Spans) -> pl.DataFrame:
         .agg(
             pl.col("member").alias("nest"),
             error.any().alias("failed"),
-            pl.when(error)
-            .then(pl.col("failure").fill_null("an error status"))
-            .first(ignore_nulls=True)
-            .alias("failure"),
-            (error & pl.col("words").str.contains(_RETURNED).fill_null(value=False)).any().alias("returned"),
-            (error.any() & (~error | pl.col("words").str.contains(_UNANSWERED)).fill_null(value=False).all()).alias(
-                "unsure"
-            ),
+            pl.when(error).then("failure").first(ignore_nulls=True).alias("failure"),
+            (error & pl.col("sent_back")).any().alias("returned"),
+            (error.any() & (~error | pl.col("unanswered")).all()).alias("unsure"),
             *(pl.col(name).first(ignore_nulls=True) for name in ("message_id", "correlation_id", "channel")),
             pl.col("parent_row").last().alias("under"),
         )
+        .join(own, on="send")
     )
     return (
-        pl.concat([_single(said.filter(~pl.col("member").is_in(nested))), several])
-        .join(producers.select(pl.col("row").alias("send"), *_OWN), on="send")
-        .with_columns(pl.coalesce("channel", pl.concat_str(pl.lit(UNSAID), "service", pl.lit(" "), "span_name")))
+        pl.concat([_single(producers.filter(~inside)), several])
+        .with_columns(pl.coalesce("channel", "unsaid"))
+        .drop("unsaid")
         .sort("send")
         .collect()
     )
 
 
+def _words() -> tuple[pl.Expr, ...]:
+    """What a look says of failing, and what stands for a channel that it does not say."""
+    said = ("exception_type", "error_type", "status_message")
+    words = pl.concat_str(pl.col(said), separator=" ", ignore_nulls=True)
+    return (
+        (pl.col("status_code") == 2).fill_null(value=False).alias("error"),  # noqa: PLR2004 - OTLP's STATUS_CODE_ERROR
+        pl.coalesce(*said, pl.lit("an error status")).alias("failure"),
+        words.str.contains(_RETURNED).fill_null(value=False).alias("sent_back"),
+        words.str.contains(_UNANSWERED).fill_null(value=False).alias("unanswered"),
+        pl.concat_str(pl.lit(UNSAID), "service", pl.lit(" "), "name").alias("unsaid"),
+    )
+
+
 def _single(said: pl.LazyFrame) -> pl.LazyFrame:
     """What is said of a nest of one span: of one value the first, the last and any are itself."""
-    error = pl.col("error").fill_null(value=False)
+    error = pl.col("error")
     return said.select(
-        pl.col("member").alias("send"),
-        pl.concat_list("member").alias("nest"),
+        pl.col("row").alias("send"),
+        pl.concat_list("row").alias("nest"),
         error.alias("failed"),
-        pl.when(error).then(pl.col("failure").fill_null("an error status")).alias("failure"),
-        (error & pl.col("words").str.contains(_RETURNED).fill_null(value=False)).alias("returned"),
-        (error & pl.col("words").str.contains(_UNANSWERED).fill_null(value=False)).alias("unsure"),
+        pl.when(error).then("failure").alias("failure"),
+        (error & pl.col("sent_back")).alias("returned"),
+        (error & pl.col("unanswered")).alias("unsure"),
         *("message_id", "correlation_id", "channel"),
         pl.col("parent_row").alias("under"),
+        *_OWN,
     )
 
 
-def _nested(producers: pl.LazyFrame) -> pl.LazyFrame:
+def _nested(spans: Spans) -> pl.LazyFrame:
     """(outer, inner): a producer directly under a producer of the same service and, if both say one, channel."""
-    outer = producers.select(
-        pl.col("row").alias("outer"), pl.col("service").alias("_service"), pl.col("channel").alias("_channel")
-    )
-    return (
-        producers.select(pl.col("row").alias("inner"), pl.col("parent_row").alias("outer"), "service", "channel")
-        .join(outer, on="outer")
-        .filter(
-            (pl.col("outer") != pl.col("inner"))
-            & (pl.col("service") == pl.col("_service"))
-            & (pl.col("channel") == pl.col("_channel")).fill_null(value=True)
-        )
-        .select("outer", "inner")
-    )
+    sends = spans.looks["role"].eq_missing("send")
+    inner = spans.where(pl.col("role") == "send").rows.filter(pl.col("parent_row").is_not_null())
+    inner = inner.filter(sends.gather(spans.rows["look"].gather(inner["parent_row"])))
+    told = spans.looks.select("service", "channel")
+    within, around = (told[spans.rows["look"].gather(inner[row])] for row in ("row", "parent_row"))
+    same = (within["service"] == around["service"]) & (within["channel"] == around["channel"]).fill_null(value=True)
+    nested = inner.filter(same & (inner["row"] != inner["parent_row"]))
+    return nested.lazy().select(pl.col("parent_row").alias("outer"), pl.col("row").alias("inner"))
 
 
-def _linked(producers: pl.LazyFrame) -> pl.LazyFrame:
+def _linked(producers: pl.LazyFrame, spans: Spans) -> pl.LazyFrame:
     """(outer, inner): a `send` that links the `create` spans of its messages.
 
     Azure's SDKs do not call theirs `create`: there a CLIENT span links the PRODUCER spans of its messages.
     """
-    ids = ["tenant", "service", "trace_key", "span_key", "trace_id", "span_id"]
+    ids = ["tenant", "service", "trace_key", "span_key", "trace_id"]
     inner = producers.select(pl.col("row").alias("inner"), (pl.col("step") == "create").alias("creates"), *ids)
+    outer = producers.filter((pl.col("step") == "send") & (pl.col("linked") > 0)).select(
+        "row", "kind", "tenant", "service"
+    )
     return (
-        producers.filter((pl.col("step") == "send") & (pl.col("links").list.len() > 0))
-        .select(pl.col("row").alias("outer"), "kind", "tenant", "service", "links")
-        .explode("links")
-        .unnest("links")
+        outer.join(spans.held("links", outer.select("row").collect()["row"]).lazy(), on="row")
+        .select(pl.col("row").alias("outer"), *ids, "kind")
         .join(inner, on=ids)
         .filter((pl.col("creates") | (pl.col("kind") == CLIENT)) & (pl.col("outer") != pl.col("inner")))
         .select("outer", "inner")

@@ -2,7 +2,7 @@
 
 A list of steps, like Jaeger's standard adjusters; the order matters:
 
-1. `_seen`     spans that end after `as_of` are not there yet; before twins, so that an old state can be asked again.
+1. `read`      spans that end after `as_of` are not there yet; before twins, so that an old state can be asked again.
 2. `_single`   the same span twice is one span, and rows are numbered in the order of their ids, so that no result
                depends on the order of arrival.
 3. `_parented` `parent_row`; needs rows.
@@ -16,7 +16,7 @@ from dataclasses import replace
 import numpy as np
 import polars as pl
 
-from baton.looks import Spans, read
+from baton.looks import PLACE, Spans, read
 from baton.schema import SPANS
 
 _SERVER, _CLIENT = 2, 3  # OTLP's SpanKind
@@ -39,11 +39,7 @@ def repair(spans: pl.LazyFrame, as_of_ns: int, *further: str) -> Spans:
         The spans, with `row` (UInt32, dense, in the order of trace id, span id and tenant), `parent_row` (UInt32, null
         where the parent is absent or has not arrived) and `skew_ns` (Int64, null where no call tells).
     """
-    return _skewed(_parented(_single(read(_seen(spans, as_of_ns), *further))))
-
-
-def _seen(spans: pl.LazyFrame, as_of_ns: int) -> pl.LazyFrame:
-    return spans.filter(pl.col("end_ns") <= as_of_ns)
+    return _skewed(_parented(_single(read(spans, *further, as_of_ns=as_of_ns))))
 
 
 def _single(spans: Spans) -> Spans:
@@ -57,7 +53,7 @@ def _single(spans: Spans) -> Spans:
     alike = _alike(keys[order]) if len(order) else pl.Series(dtype=pl.Boolean)
     if alike.any():
         order = _told_apart(spans, order, alike)
-    return replace(spans, rows=_taken(spans.rows, order).with_row_index("row"))
+    return replace(spans, rows=spans.rows.select(pl.all().gather(order)).with_row_index("row"))
 
 
 def _keys(rows: pl.DataFrame) -> pl.DataFrame:
@@ -74,13 +70,6 @@ def _alike(keys: pl.DataFrame) -> pl.Series:
     )
 
 
-def _taken(rows: pl.DataFrame, order: pl.Series) -> pl.DataFrame:
-    """The rows in this order; column by column, each let go before the next is made."""
-    columns = {name: rows[name] for name in rows.columns}
-    del rows
-    return pl.DataFrame([columns.pop(name).gather(order) for name in list(columns)])
-
-
 def _told_apart(spans: Spans, order: pl.Series, alike: pl.Series) -> pl.Series:
     """The order without twins, and with those that share keys and no ids in the order of their ids.
 
@@ -89,14 +78,14 @@ def _told_apart(spans: Spans, order: pl.Series, alike: pl.Series) -> pl.Series:
     conflicting ones are rare.
     """
     shared = order.filter(alike)
-    read = {*spans.rows.columns, *spans.looks.columns} - {"ingested_at"}
+    alike_spans = replace(spans, rows=spans.rows[shared]).whole()
+    read = {*alike_spans.columns} - {"ingested_at"}
     content = sorted((name for name in SPANS.names if name in read), key=lambda name: name in _ASIDE)
     variants = (
-        Spans(spans.rows[shared], spans.looks)
-        .lazy()
+        alike_spans.lazy()
         .with_columns(shared.alias("_place"))
         .with_columns(pl.struct(content).hash().alias("_variant"))
-        .sort("ingested_at", "_place", nulls_last=True)
+        .sort("ingested_at", PLACE, nulls_last=True)
         .unique([*SPAN, "_variant"], keep="first", maintain_order=True)
     )
     differ = pl.len().over(SPAN) > 1
@@ -121,18 +110,14 @@ def _told_apart(spans: Spans, order: pl.Series, alike: pl.Series) -> pl.Series:
 def _parented(spans: Spans) -> Spans:
     """Joins children to parents by one number made of both keys; then what they are made of has to agree."""
     rows = spans.rows
-    child = rows.lazy().filter(pl.col("parent_key").is_not_null())
-    found = child.select("row", "trace_key", "parent_key", _mixed("parent_key")).join(
-        rows.lazy().select(
-            _mixed("span_key"),
-            pl.col("row").alias("parent_row"),
-            pl.col("trace_key").alias("_trace"),
-            pl.col("span_key").alias("_span"),
-        ),
-        on="_mixed",
+    child = rows.lazy().filter(pl.col("parent_key").is_not_null()).select("row", _mixed("parent_key"))
+    parent = rows.lazy().select(_mixed("span_key"), pl.col("row").alias("parent_row"))
+    pairs = child.join(parent, on="_mixed").select("row", "parent_row").collect()
+    under, over = (
+        rows.select("trace_key", "parent_key")[pairs["row"]],
+        rows.select("trace_key", "span_key")[pairs["parent_row"]],
     )
-    found = found.filter((pl.col("trace_key") == pl.col("_trace")) & (pl.col("parent_key") == pl.col("_span")))
-    pairs = found.select("row", "parent_row").collect()
+    pairs = pairs.filter((under["trace_key"] == over["trace_key"]) & (under["parent_key"] == over["span_key"]))
     if _forged(spans):
         ids = spans.lazy().select("row", "tenant", "trace_id")
         pairs = (

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from baton.handoffs.beside import PLACE
 from baton.handoffs.idle import idled
 from recording import ns
 
@@ -43,6 +44,7 @@ def swallowed(
     frame = messages(*rows, without=("lo_ns", "hi_ns"))
     instances = pl.DataFrame({"service_instance": frame["instance"].drop_nulls().unique()})
     missing = frame.filter(pl.col("row").is_null()).select(
+        pl.col("send").alias(PLACE),
         "send",
         "tenant",
         "environment",
@@ -66,7 +68,7 @@ def swallowed(
     candidates = candidates.with_columns(hi_ns=pl.coalesce("later_ns", "hi_ns"), overtaken_ns="later_ns").join(
         instances, how="cross"
     )
-    found = idled(candidates, frame)["send"].unique().sort()
+    found = idled(candidates, frame)[PLACE].unique().sort()
     return [told[number][0] for number in found]
 
 

@@ -13,7 +13,7 @@ def seen(attributes: dict[str, str | int], kind: int = INTERNAL, name: str = "wo
     """The one span of these attributes, normalised."""
     recording = Recording()
     recording.span("a", 0, name, kind=kind, attributes=attributes)
-    return mended(recording).row(0, named=True)
+    return mended(recording).lazy().collect().row(0, named=True)
 
 
 @pytest.mark.parametrize(

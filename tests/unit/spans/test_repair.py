@@ -16,14 +16,14 @@ FORGED = Span("a" * 32, "b" * 16)
 
 def repaired(recording: Recording, at: float = LATER) -> pl.DataFrame:
     """The spans, repaired as of `at`."""
-    return repair(recording.frame().lazy(), ns(at)).lazy().collect()
+    return repair(recording.frame().lazy(), ns(at)).whole()
 
 
 def test_nothing_is_repaired_to_nothing() -> None:
     """Without spans there are no rows, and the columns are those promised."""
     empty = repaired(Recording())
     assert empty.is_empty()
-    assert sorted(empty.columns) == sorted(["row", *SPANS.names, "parent_row", "skew_ns"])
+    assert sorted(empty.columns) == sorted(["row", *SPANS.names, "parent_row", "skew_ns", "place", "linked"])
 
 
 def test_a_span_is_seen_from_its_end_on() -> None:
@@ -110,7 +110,7 @@ def test_rows_follow_the_ids_and_not_the_arrival() -> None:
     recording.bodies.reverse()
     backward = repaired(recording)
     assert forward["row"].to_list() == list(range(6))
-    assert forward.drop("ingested_at").equals(backward.drop("ingested_at"))
+    assert forward.drop("ingested_at", "place").equals(backward.drop("ingested_at", "place"))
 
 
 def test_a_parent_is_found_by_its_full_id() -> None:
