@@ -326,31 +326,38 @@ def _typed(spans: Spans, journeys: pl.DataFrame, catalog: Catalog) -> pl.DataFra
         unknown = pl.lit(None, dtype=pl.String).alias("journey_type")
         return journeys.with_columns(unknown, pl.lit(None, dtype=pl.Int64).alias("journey_deadline_ns"))
     deadlines_ns = {kind.name: kind.deadline_ns for kind in catalog.journey_types if kind.deadline_ns is not None}
+    kinds = declared.entries(spans.looks.lazy().select("service", "name"), catalog).collect()["journey_type"]
+    enters = kinds.is_not_null().gather(spans.rows["look"])
+    homes, _ = spans.numbered(["tenant", "environment"])
+    entries = spans.rows.filter(enters).select("row", "look", "start_ns")
     # Ids are forged as easily as sent: a journey is one tenant's, in one environment.
-    journey = ["tenant", "environment", "journey_id"]
-    homes = spans.lazy().select("row", "tenant", "environment", "service", "name", "start_ns")
-    entries = declared.entries(homes, catalog)
+    journey = ["home", "journey_id"]
     first = (
-        entries.filter(pl.col("journey_type").is_not_null())
-        .join(journeys.lazy(), on="row")
+        entries.with_columns(
+            homes.gather(entries["look"]).alias("home"),
+            kinds.gather(entries["look"]).alias("journey_type"),
+            journeys["journey_id"].filter(enters),
+        )
         .sort("start_ns", "row")
-        .group_by(journey, maintain_order=True)
-        .agg(
-            pl.col("journey_type").first(),
-            (
-                pl.col("start_ns").first()
-                + pl.col("journey_type").first().replace_strict(deadlines_ns, default=None, return_dtype=pl.Int64)
-            ).alias("journey_deadline_ns"),
+        .unique(journey, keep="first", maintain_order=True)
+        .select(
+            *journey,
+            "journey_type",
+            journey_deadline_ns=pl.col("start_ns")
+            + pl.col("journey_type").replace_strict(deadlines_ns, default=None, return_dtype=pl.Int64),
         )
     )
-    placed = journeys.lazy().join(homes.select("row", "tenant", "environment"), on="row", maintain_order="left")
-    typed = placed.join(first, on=journey, how="left", maintain_order="left")
-    return typed.drop("tenant", "environment").collect()
+    # Traces are few beside spans, and each lies in one journey and one home.
+    traces = journeys.unique("trace", keep="any").sort("trace")
+    traces = traces.with_columns(homes.gather(spans.rows["look"].gather(traces["row"])).alias("home"))
+    typed = traces.join(first, on=journey, how="left", maintain_order="left")
+    told = typed.select("journey_type", "journey_deadline_ns")
+    return journeys.with_columns(told[journeys["trace"]].get_columns())
 
 
 def _in_journeys(rows: pl.DataFrame, journeys: pl.DataFrame) -> pl.DataFrame:
     """Journeys come one a span, in the order of rows: each row's is at its send's place."""
-    return rows.with_columns(journeys.drop("row")[rows["send"]].get_columns())
+    return rows.with_columns(journeys.drop("row", "trace")[rows["send"]].get_columns())
 
 
 def _doubted(rows: pl.DataFrame, calls: pl.DataFrame, passed: pl.DataFrame, expectations: pl.DataFrame) -> list[str]:

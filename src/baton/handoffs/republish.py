@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
+from baton.handoffs.beside import PLACE, beside
 from baton.limits import MESSAGE_ID_WINDOW_NS, PARENT_CHAIN_MAX
-from baton.schema import RETRY_NAME, SUBSCRIPTION
+from baton.schema import RETRY_NAME
 
 if TYPE_CHECKING:
     from baton.looks import Spans
 
-_KEY = ["send", *SUBSCRIPTION]
+_KEY = [PLACE, "channel"]
 
 
 def republished(rows: pl.DataFrame, spans: Spans) -> pl.DataFrame:
@@ -30,7 +31,13 @@ def republished(rows: pl.DataFrame, spans: Spans) -> pl.DataFrame:
         The rows with `again_well` (Boolean: the same service took a new send of it well) and `again_due_ns` (Int64:
         until when one may be taken), null where the receipt did not fail, or nothing was sent again.
     """
-    lapsed = rows.filter((pl.col("relation") == "expected") & pl.col("lapsed").fill_null(value=False))
+    lapsed = (
+        rows.lazy()
+        .select(*_KEY[1:], "tenant", "relation", "lapsed", "receiver", "row", "message_id", "first_ns", "place")
+        .with_row_index(PLACE)
+        .filter((pl.col("relation") == "expected") & pl.col("lapsed").fill_null(value=False))
+        .collect()
+    )
     if lapsed.is_empty():
         return rows.with_columns(
             pl.lit(None, dtype=pl.Boolean).alias("again_well"), pl.lit(None, dtype=pl.Int64).alias("again_due_ns")
@@ -46,10 +53,10 @@ def republished(rows: pl.DataFrame, spans: Spans) -> pl.DataFrame:
                 | pl.col("again_channel").str.contains(RETRY_NAME)
             )
         )
-        .group_by(_KEY)
+        .group_by(PLACE)
         .agg(pl.col("again_well").any(), pl.col("again_due_ns").max())
     )
-    return rows.join(again, on=_KEY, how="left", nulls_equal=True)
+    return beside(rows, again)
 
 
 def _resends(rows: pl.DataFrame, lapsed: pl.DataFrame) -> pl.DataFrame:
@@ -58,11 +65,11 @@ def _resends(rows: pl.DataFrame, lapsed: pl.DataFrame) -> pl.DataFrame:
     What another takes is handed over: whoever should have done the work still has not.
     """
     well = (pl.col("receiver") == pl.col("service")) & ~pl.col("lapsed").fill_null(value=False)
+    theirs = lapsed.lazy().select("tenant", pl.col("receiver").alias("service")).unique()
     return (
-        rows.filter((pl.col("relation") == "expected") & ~pl.col("failed"))
-        .join(
-            lapsed.select("tenant", pl.col("receiver").alias("service")).unique(), on=["tenant", "service"], how="semi"
-        )
+        rows.lazy()
+        .filter((pl.col("relation") == "expected") & ~pl.col("failed"))
+        .join(theirs, on=["tenant", "service"], how="semi")
         .group_by("send")
         .agg(
             pl.col("tenant", "service", "message_id", "under").first(),
@@ -72,6 +79,7 @@ def _resends(rows: pl.DataFrame, lapsed: pl.DataFrame) -> pl.DataFrame:
             pl.col("deadline_at_ns").max().alias("again_due_ns"),
         )
         .rename({"send": "again"})
+        .collect()
     )
 
 
@@ -100,7 +108,7 @@ def _named(lapsed: pl.DataFrame, resends: pl.DataFrame) -> pl.DataFrame:
     """New sends of the same message id by the service that failed it."""
     named = resends.select("tenant", "message_id", pl.col("service").alias("receiver"), pl.col("^again_.*$"))
     return (
-        lapsed.select(*_KEY, "receiver", "message_id", "first_ns", "place")
+        lapsed.select(*_KEY, "tenant", "receiver", "message_id", "first_ns", "place")
         .join(named, on=["tenant", "message_id", "receiver"])
         .filter(pl.col("again_ns") - pl.col("first_ns") <= MESSAGE_ID_WINDOW_NS)
         .select(*_KEY, *_TOLD)

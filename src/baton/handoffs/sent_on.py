@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import polars as pl
 
+from baton.handoffs.beside import PLACE, beside
 from baton.schema import ONWARD_NAME, RETRY_NAME
 
 _TURNS_MAX = 8
@@ -57,11 +58,13 @@ def sent_on(rows: pl.DataFrame) -> pl.DataFrame:
         & ~pl.col("_again")
         & pl.col("services").list.contains(pl.col("_taker"))
     ).fill_null(value=False)
+    failed_at = rows.lazy().select("row", "services").with_row_index(PLACE)
+    went = failed_at.join(hops.lazy(), left_on="row", right_on="under").select(PLACE, "_to", well.alias("_well"))
     return (
-        rows.join(hops, left_on="row", right_on="under", how="left")
+        beside(rows, went.collect())
         .with_columns(
-            (pl.col("mended") | well).alias("mended"),
-            pl.coalesce("held_at", pl.when(~well).then("_to")).alias("held_at"),
+            pl.col("mended") | pl.col("_well").fill_null(value=False),
+            pl.coalesce("held_at", pl.when(~pl.col("_well")).then("_to")).alias("held_at"),
         )
-        .drop("_to", "_next", "_again", "_taker")
+        .drop("_to", "_well")
     )

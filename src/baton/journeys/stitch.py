@@ -32,7 +32,8 @@ def stitch(spans: Spans, pairs: pl.DataFrame, keys: tuple[str, ...]) -> tuple[pl
         keys: names of the journey keys.
 
     Returns:
-        JOURNEYS; and the hot keys: `tenant`, `environment`, `key`, `value` (String), `traces` (UInt32).
+        JOURNEYS, with `trace` (UInt32: the trace's number, in its tenant and environment); and the hot keys: `tenant`,
+        `environment`, `key`, `value` (String), `traces` (UInt32).
     """
     numbered, traces = _numbered(spans)
     crossings = _crossings(numbered, pairs)
@@ -43,7 +44,7 @@ def stitch(spans: Spans, pairs: pl.DataFrame, keys: tuple[str, ...]) -> tuple[pl
     crossings = crossings.join(batches, left_on="right", right_on="trace", how="anti")
     edges = pl.concat([crossings, _spokes(cold)])
     journey_ids = _identified(traces.with_columns(pl.Series("journey", _components(traces.height, edges))))
-    journeys = numbered.select("row", journey_ids.gather(numbered["trace"]).alias("journey_id"))
+    journeys = numbered.select("row", journey_ids.gather(numbered["trace"]).alias("journey_id"), "trace")
     return journeys, hot.drop("members").sort("tenant", "environment", "key", "value")
 
 
@@ -54,14 +55,14 @@ def _numbered(spans: Spans) -> tuple[pl.DataFrame, pl.DataFrame]:
     or environments a trace may be several runs: the runs, few beside the spans, are numbered.
 
     Returns:
-        `row`, `trace` (Int64), `home` (UInt32: tenant and environment); and TRACE's columns, `under` (Boolean: no root
+        `row`, `trace` (UInt32), `home` (UInt32: tenant and environment); and TRACE's columns, `under` (Boolean: no root
         of it arrived) and `start_ns` (of its earliest root, else its earliest span).
     """
     homes, names = spans.numbered(["tenant", "environment"])
     rows = spans.rows.select("row", "trace_key", "trace_id", homes.gather(spans.rows["look"]).alias("home"))
     begins = pl.any_horizontal(pl.col(name) != pl.col(name).shift() for name in ("trace_key", "home", "trace_id"))
     first = rows.filter(begins.fill_null(value=True))
-    trace = first.select((pl.struct("home", "trace_key", "trace_id").rank("dense") - 1).cast(pl.Int64)).to_series()
+    trace = first.select((pl.struct("home", "trace_key", "trace_id").rank("dense") - 1).cast(pl.UInt32)).to_series()
     starts = first["row"].to_numpy()
     lengths = np.diff(starts, append=len(rows))
     numbered = rows.select("row", pl.Series("trace", np.repeat(trace.to_numpy(), lengths)), "home")
