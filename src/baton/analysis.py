@@ -18,8 +18,9 @@ from baton.findings.crowded import crowding
 from baton.findings.episodes import LOST, digests
 from baton.findings.group import group
 from baton.findings.losses import Losses
-from baton.findings.rows import OF_ROWS, OF_WHY, ROW_ID, public, unexplained
-from baton.findings.told import told
+from baton.findings.pools import OF_QUEUES
+from baton.findings.rows import OF_ROWS, OF_WHY, ROW_ID, explained, public, unexplained
+from baton.findings.told import TOLD, told
 from baton.handoffs import calls as call_law
 from baton.handoffs import steps as step_law
 from baton.handoffs import verdict as message_law
@@ -82,8 +83,8 @@ class Analysis:
     """The answer.
 
     Attributes:
-        came: judged rows that were not lost, as `findings.rows.public` takes them.
-        losses: those that were.
+        judged: judged rows as `findings.rows.public` takes them, not yet explained.
+        losses: those of them that were lost.
         spans: as in `Paired`.
         journeys: JOURNEYS.
         hot: hot journey keys, see `journeys.stitch.stitch`.
@@ -95,7 +96,7 @@ class Analysis:
         as_of_ns: event time of the judgement.
     """
 
-    came: pl.DataFrame
+    judged: pl.DataFrame
     losses: Losses
     spans: Spans
     journeys: pl.DataFrame
@@ -106,16 +107,18 @@ class Analysis:
     version: str | None
     as_of_ns: int
 
-    @cached_property
+    @property
     def told(self) -> pl.LazyFrame:
         """HANDOFFS as a query, in no order: a column costs only where it is read."""
-        return public(pl.concat([self.came, self.losses.convicted], how="diagonal"), self.spans, self.as_of_ns)
+        rows = self.judged
+        if not self.losses.named.is_empty():
+            rows = explained(rows, self.losses.convicted)
+        return public(rows, self.spans, self.as_of_ns)
 
-    @cached_property
+    @property
     def crossed(self) -> pl.LazyFrame:
         """The same without OF_WHY: nothing is replayed for it."""
-        rows = pl.concat([self.came, unexplained(self.losses.named)], how="diagonal")
-        return public(rows, self.spans, self.as_of_ns).drop(OF_WHY)
+        return public(self.judged, self.spans, self.as_of_ns).drop(OF_WHY)
 
     @cached_property
     def handoffs(self) -> pl.DataFrame:
@@ -234,14 +237,17 @@ def analyze(  # noqa: PLR0913 - what it judges, and each thing it judges by
     stopped = step_law.judge(passed, handed, paired.spans, journeys, watched)
 
     critical = {kind.name for kind in catalog.journey_types if kind.criticality == "critical"}
-    names, teams = _owners(rows, answered, stopped, catalog), paired.spans["team"]
-    parts = [(part, part["verdict"].is_in(LOST)) for part in (rows, answered, stopped)]
-    lost = told(pl.concat([part.filter(is_lost) for part, is_lost in parts], how="diagonal"), teams, *names)
-    # What came through has nothing more to say than its public row does.
-    slim = [part.select(name for name in OF_ROWS if name in part.columns).filter(~is_lost) for part, is_lost in parts]
+    names, parts = _owners(rows, answered, stopped, catalog), (rows, answered, stopped)
+    slim = [part.select(name for name in OF_ROWS if name in part.columns) for part in parts]
+    judged = told(pl.concat(slim, how="diagonal"), paired.spans["team"], *names)
+    is_lost = pl.col("verdict").is_in(LOST)
+    lost = pl.concat([part.filter(is_lost) for part in parts], how="diagonal")
+    lost = lost.hstack(judged.with_row_index("at").filter(is_lost).select("at", *TOLD))
     return Analysis(
-        came=unexplained(told(pl.concat(slim, how="diagonal"), teams, *names)),
-        losses=Losses(lost, rows, pressures, names[0], critical),
+        judged=unexplained(judged),
+        losses=Losses(
+            lost, rows.select(name for name in OF_QUEUES if name in rows.columns), pressures, names[0], critical
+        ),
         spans=paired.spans,
         journeys=journeys.select("row", "journey_id"),
         hot=hot,

@@ -12,7 +12,6 @@ from baton.findings.accountable import hold
 from baton.findings.causes import convict
 from baton.findings.crowded import crowded
 from baton.findings.replayed import Replayed, replayed
-from baton.findings.rows import unexplained
 from baton.schema import SUBSCRIPTION
 
 if TYPE_CHECKING:
@@ -24,8 +23,9 @@ class Losses:
     """What was lost.
 
     Attributes:
-        named: judged rows of messages, calls and steps that were lost, with what `told.told` adds.
-        rows: all judged rows of messages.
+        named: judged rows of messages, calls and steps that were lost, with what `told.told` adds, and `at`: its place
+            among all judged rows.
+        rows: all judged rows of messages, `pools.OF_QUEUES` of them.
         pressures: PRESSURE.
         teams: service -> team.
         critical: journey types that are declared critical.
@@ -45,8 +45,6 @@ class Losses:
 
     @cached_property
     def convicted(self) -> pl.DataFrame:
-        """The lost rows with cause and accountable team: of OF_ROWS and OF_LOST, and what `told.told` adds."""
-        lost = self.named
-        if not lost.is_empty():
-            lost = hold(convict(crowded(lost, self.rows, self.replayed, self.teams)), self.rows)
-        return unexplained(lost)
+        """The lost rows, in any order, with cause and accountable team."""
+        lost = crowded(self.named, self.rows, self.replayed, self.teams)
+        return hold(convict(lost), self.rows)

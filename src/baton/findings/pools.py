@@ -44,6 +44,9 @@ _BY_BROKER: dict[str, pl.DataType] = {
 }
 """What broker facts say of a message's queue (`brokers.reckon`); without facts the rows have no such columns."""
 
+OF_QUEUES = (*SUBSCRIPTION, "services", "relation", "tossed", "queue", *_COLUMNS, *_BY_BROKER)
+"""Columns of judged messages that tell what stood in a queue, and what came of it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Known:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from baton.findings.episodes import IDENTIFYING, LOST, digests, identify
+from baton.findings.told import TOLD
 from baton.schema import HANDOFFS, UNSAID
 
 if TYPE_CHECKING:
@@ -73,8 +74,15 @@ def public(rows: pl.DataFrame, spans: Spans, as_of_ns: int) -> pl.LazyFrame:
 def unexplained(rows: pl.DataFrame) -> pl.DataFrame:
     """Rows as `public` takes them: what is not told of them is null."""
     untold = [pl.lit(None, dtype=dtype).alias(name) for name, dtype in OF_LOST.items() if name not in rows.columns]
-    told = ("from_service", "from_team", "to_service", "to_team", "channel_team")
-    return rows.with_columns(untold).select(*(name for name in OF_ROWS if name in rows.columns), *told, *OF_LOST)
+    return rows.with_columns(untold).select(*(name for name in OF_ROWS if name in rows.columns), *TOLD, *OF_LOST)
+
+
+def explained(rows: pl.DataFrame, lost: pl.DataFrame) -> pl.DataFrame:
+    """Rows of `unexplained` with what is told of those that were lost, `at` their places."""
+    told = [rows[name].scatter(lost["at"], lost[name]) for name in OF_LOST]
+    which = pl.int_range(len(rows), eager=True).scatter(lost["at"], pl.int_range(len(lost), eager=True) + len(rows))
+    evidence = pl.concat([rows["evidence"], lost["evidence"]]).rechunk()
+    return rows.with_columns(*told, evidence.gather(which))
 
 
 def _digests(named: pl.DataFrame, _: pl.DataFrame) -> pl.Series:

@@ -6,6 +6,9 @@ import polars as pl
 
 from baton.schema import SEVERAL, UNOWNED
 
+TOLD = ("from_team", "from_service", "to_service", "to_team", "channel_team")
+"""Columns that `told` adds."""
+
 
 def told(
     rows: pl.DataFrame,
