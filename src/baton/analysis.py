@@ -13,14 +13,12 @@ import polars as pl
 
 from baton.brokers.settle import settle
 from baton.findings import impact, recover
-from baton.findings.accountable import hold
-from baton.findings.causes import convict
 from baton.findings.changes import changes
-from baton.findings.crowded import crowded, crowding
+from baton.findings.crowded import crowding
 from baton.findings.episodes import LOST, digests
 from baton.findings.group import group
-from baton.findings.replayed import Replayed, replayed
-from baton.findings.rows import OF_LOST, OF_ROWS, ROW_ID, public
+from baton.findings.losses import Losses
+from baton.findings.rows import OF_ROWS, OF_WHY, ROW_ID, public, unexplained
 from baton.findings.told import told
 from baton.handoffs import calls as call_law
 from baton.handoffs import steps as step_law
@@ -84,29 +82,40 @@ class Analysis:
     """The answer.
 
     Attributes:
-        told: HANDOFFS as a query, in no order: a column costs only where it is read.
+        came: judged rows that were not lost, as `findings.rows.public` takes them.
+        losses: those that were.
         spans: as in `Paired`.
         journeys: JOURNEYS.
         hot: hot journey keys, see `journeys.stitch.stitch`.
-        crowding: see `findings.queues.crowding`.
         facts: FACTS, as a history.
         estimates: see `handoffs.estimates.estimated`.
-        replayed: what queue replays say.
         unnamed: `trace_id`, `span_id` (String, hex) of sends that share a correlation id with others and nothing finer,
             `missing` (Float64): each one's part of the receipts that are fewer than the sends.
         version: of the expectations used; null where there were none.
+        as_of_ns: event time of the judgement.
     """
 
-    told: pl.LazyFrame
+    came: pl.DataFrame
+    losses: Losses
     spans: Spans
     journeys: pl.DataFrame
     hot: pl.DataFrame
-    crowding: pl.DataFrame
     facts: pl.DataFrame
     estimates: pl.DataFrame
-    replayed: Replayed
     unnamed: pl.DataFrame
     version: str | None
+    as_of_ns: int
+
+    @cached_property
+    def told(self) -> pl.LazyFrame:
+        """HANDOFFS as a query, in no order: a column costs only where it is read."""
+        return public(pl.concat([self.came, self.losses.convicted], how="diagonal"), self.spans, self.as_of_ns)
+
+    @cached_property
+    def crossed(self) -> pl.LazyFrame:
+        """The same without OF_WHY: nothing is replayed for it."""
+        rows = pl.concat([self.came, unexplained(self.losses.named)], how="diagonal")
+        return public(rows, self.spans, self.as_of_ns).drop(OF_WHY)
 
     @cached_property
     def handoffs(self) -> pl.DataFrame:
@@ -225,27 +234,22 @@ def analyze(  # noqa: PLR0913 - what it judges, and each thing it judges by
     stopped = step_law.judge(passed, handed, paired.spans, journeys, watched)
 
     critical = {kind.name for kind in catalog.journey_types if kind.criticality == "critical"}
-    found = replayed(rows, pressures, _services(rows), critical)
     names, teams = _owners(rows, answered, stopped, catalog), paired.spans["team"]
     parts = [(part, part["verdict"].is_in(LOST)) for part in (rows, answered, stopped)]
     lost = told(pl.concat([part.filter(is_lost) for part, is_lost in parts], how="diagonal"), teams, *names)
-    lost = crowded(lost, rows, found, names[0])
-    lost = hold(convict(lost), rows)
     # What came through has nothing more to say than its public row does.
     slim = [part.select(name for name in OF_ROWS if name in part.columns).filter(~is_lost) for part, is_lost in parts]
-    came = told(pl.concat(slim, how="diagonal"), teams, *names)
-    lost = lost.select(*came.columns, *OF_LOST)
     return Analysis(
-        told=public(pl.concat([came, lost], how="diagonal"), paired.spans, as_of_ns),
+        came=unexplained(told(pl.concat(slim, how="diagonal"), teams, *names)),
+        losses=Losses(lost, rows, pressures, names[0], critical),
         spans=paired.spans,
         journeys=journeys.select("row", "journey_id"),
         hot=hot,
-        crowding=found.crowding,
         facts=FACTS.empty() if facts is None else facts,
         estimates=estimates,
-        replayed=found,
         unnamed=_unnamed(paired),
         version=None if expectations.is_empty() else expectations["version"][0],
+        as_of_ns=as_of_ns,
     )
 
 
@@ -282,14 +286,14 @@ def find(rows: pl.DataFrame, analysis: Analysis, catalog: Catalog) -> pl.DataFra
         orient="row",
     )
     teams = dict(analysis.spans.select("service", "team").unique().sort(pl.all()).iter_rows())
-    crowds = crowding(_held(lost, analysis), lost, analysis.crowding, teams, kinds)
+    crowds = crowding(_held(lost, analysis), lost, analysis.losses.replayed.crowding, teams, kinds)
     found = group(rows, impact.cost(lost, measured), crowds, kinds)
     return changes(found, rows, analysis.spans, analysis.facts)
 
 
 def _held(lost: pl.DataFrame, analysis: Analysis) -> pl.DataFrame:
     """OCCUPANTS of the lost handoffs, with `handoff_id`."""
-    held = analysis.replayed.occupants
+    held = analysis.losses.replayed.occupants
     messages = held.select("send", "subscription").unique(maintain_order=True)
     ids = analysis.spans[messages["send"]].select(pl.col("trace_id", "span_id").bin.encode("hex"))
     named = messages.with_columns(*ids, pl.lit("message").alias("kind"))
@@ -379,10 +383,6 @@ def _pressed(rows: pl.DataFrame, pressures: pl.DataFrame) -> pl.DataFrame:
     """Adds `pressed` (Boolean): it is missing, and those that came through meanwhile had stood in a queue."""
     stood = unseen(rows).select(PLACE, *SUBSCRIPTION).join(pressed(pressures), on=SUBSCRIPTION)
     return beside(rows, stood.select(PLACE, "pressed")).with_columns(pl.col("pressed").fill_null(value=False))
-
-
-def _services(rows: pl.DataFrame) -> pl.DataFrame:
-    return rows.select(*SUBSCRIPTION, "services").filter(pl.col("subscription").is_not_null()).unique(SUBSCRIPTION)
 
 
 def _tails(spans: Spans, catalog: Catalog) -> pl.DataFrame:

@@ -210,7 +210,9 @@ def boundaries(question: Question) -> pl.DataFrame:
         a verdict and `late` (UInt32), `drop_rate` (Float64, dropped of all), `p50_ms`, `p99_ms` (Float64, sent to
         received; null where nothing was received).
     """
-    rows = _answer(question).analysis.told.filter(_about(question))
+    analysis = _answer(question).analysis
+    # A team may be accountable: then losses have to be explained first.
+    rows = (analysis.crossed if question.team is None else analysis.told).filter(_about(question))
     return summaries.boundaries(rows.select(summaries.CROSSED).collect())
 
 

@@ -55,10 +55,12 @@ def savings(
     )
     sends = lost.select("trace_id", "span_id").unique().join(ids, on=["trace_id", "span_id"])["send"]
     named = {
-        name: found for name, found in analysis.replayed.queues.items() if queue is None or _is(found, name, queue)
+        name: found
+        for name, found in analysis.losses.replayed.queues.items()
+        if queue is None or _is(found, name, queue)
     }
     if queue is not None and not named:
-        shown = ", ".join(list(analysis.replayed.queues)[:NAMES_MAX]) or "none was"
+        shown = ", ".join(list(analysis.losses.replayed.queues)[:NAMES_MAX]) or "none was"
         raise NotFoundError(f"no queue {queue!r} was replayed; replayed: {shown}")
     about = {name: found for name, found in named.items() if _lost(found, sends).any()}
     if finding is not None and not about:
@@ -81,7 +83,7 @@ def silence(rows: pl.DataFrame, analysis: Analysis) -> str:
             f"too few messages were lost, {most} at most on one channel to one receiver: from {REPLAY_LOST_MIN} on a "
             f"full queue can be told from chance"
         )
-    if analysis.replayed.queues:
+    if analysis.losses.replayed.queues:
         return "the queue that was replayed did not lose them"
     return (
         f"no model queue, with a limit or a TTL, loses just the messages that are missing (a fit of "
@@ -201,7 +203,7 @@ def _crowd(found: Found, analysis: Analysis, catalog: Catalog, critical: pl.Seri
     """Who held the queue while it lost messages of the critical flow; where it lost none of these, any."""
     lost = pl.Series(found.pool.lost)
     chosen = found.pool.rows.filter(lost & critical) if (lost & critical).any() else found.pool.rows.filter(lost)
-    held = analysis.replayed.occupants.filter(pl.col("send").is_in(chosen["send"].implode()))
+    held = analysis.losses.replayed.occupants.filter(pl.col("send").is_in(chosen["send"].implode()))
     shares = held.group_by("sender").agg(pl.col("held").sum()).sort("held", "sender", descending=[True, False])
     teams = owners(shares["sender"].to_list(), "service", catalog)
     total = shares["held"].sum()

@@ -49,7 +49,7 @@ def answered(stores: Path, scenario: str) -> _Answer:
 
 def found(stores: Path, scenario: str) -> list[Found]:
     """The replays that convict."""
-    return list(answered(stores, scenario).analysis.replayed.queues.values())
+    return list(answered(stores, scenario).analysis.losses.replayed.queues.values())
 
 
 def true(scenario: str) -> set[tuple[str, int]]:

@@ -21,8 +21,14 @@ OF_ROWS = (
 )  # fmt: skip
 """Columns of judged rows that become a public row, or that `told.told` reads."""
 
-OF_LOST = ("made_good", "cause", "confidence", "disposition", "accountable_team", "next_to_ask")
+OF_LOST = {
+    "made_good": pl.UInt32(),
+    **dict.fromkeys(("cause", "confidence", "disposition", "accountable_team", "next_to_ask"), pl.String()),
+}
 """The same of rows that were lost, beside OF_ROWS."""
+
+OF_WHY = ("cause", "confidence", "disposition", "accountable_team", "next_to_ask", "finding_id", "evidence")
+"""Columns of HANDOFFS that are not known until losses are explained."""
 
 ROW_ID = ["kind", "trace_id", "span_id", "subscription"]
 """What a row's `handoff_id` is made of."""
@@ -62,6 +68,13 @@ def public(rows: pl.DataFrame, spans: Spans, as_of_ns: int) -> pl.LazyFrame:
         )
         .select(pl.col(column.name).cast(column.dtype) for column in HANDOFFS.columns)
     )
+
+
+def unexplained(rows: pl.DataFrame) -> pl.DataFrame:
+    """Rows as `public` takes them: what is not told of them is null."""
+    untold = [pl.lit(None, dtype=dtype).alias(name) for name, dtype in OF_LOST.items() if name not in rows.columns]
+    told = ("from_service", "from_team", "to_service", "to_team", "channel_team")
+    return rows.with_columns(untold).select(*(name for name in OF_ROWS if name in rows.columns), *told, *OF_LOST)
 
 
 def _digests(named: pl.DataFrame, _: pl.DataFrame) -> pl.Series:

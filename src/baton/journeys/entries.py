@@ -55,22 +55,31 @@ def entries(spans: Spans, journeys: pl.DataFrame) -> Entries:
         .drop("comes", "plain")
         .collect()
     )
-    found = found.hstack(by_row.select("journey_id", "journey_type")[found["row"]]).with_columns(
-        pl.col("journey_id").bin.slice(8, 8).bin.reinterpret(dtype=pl.Int64, endianness="big").alias("key")
-    )
+    found = found.hstack(by_row.select("journey_id", "journey_type")[found["row"]])
     places = places.join(found.select("place").unique(), on="place", how="semi", maintain_order="left")
-    rooted = found.join(_roots(found), on=["key", "home"], how="left").filter(
-        pl.col("entry") & (pl.col("journey_type").is_not_null() | pl.col("root_place").is_not_null())
-    )
-    pairs = rooted.select("journey_type", "root_place").unique().sort(pl.all())
+    roots, found = _roots(found), found.filter("entry")
+    # Spans lie by trace, so a journey's entries mostly lie together: what is the journey's is told once a run of them.
+    journey = ["journey_id", "home", "journey_type"]
+    begins = found.select(pl.any_horizontal(pl.col(journey).ne_missing(pl.col(journey).shift()))).to_series()
+    runs = found.select(journey).filter(begins).with_columns(_key().alias("key"))
+    runs = runs.join(roots, on=["key", "home"], how="left", maintain_order="left").drop("journey_id")
+    known = pl.col("journey_type").is_not_null() | pl.col("root_place").is_not_null()
+    pairs = runs.filter(known).select("journey_type", "root_place").unique().sort(pl.all())
     kinds = pairs.join(places.rename({"place": "root_place"}), on="root_place", how="left", maintain_order="left")
     kinds = kinds.with_row_index("kind").with_columns(
         pl.coalesce("journey_type", pl.concat_str("service", pl.lit(" "), "name")).alias("journey")
     )
     numbers = kinds.select("kind", "journey_type", "root_place")
-    rows = rooted.join(numbers, on=["journey_type", "root_place"], nulls_equal=True)
+    on = ["journey_type", "root_place"]
+    runs = runs.join(numbers, on=on, how="left", nulls_equal=True, maintain_order="left").select("key", "kind")
+    rows = found.select("row", "place", "start_ns", "status_code").hstack(runs[begins.cum_sum() - 1])
+    rows = rows.filter(pl.col("kind").is_not_null())
     rows = rows.select("row", "key", "kind", "place", "start_ns", "status_code")
     return Entries(rows, kinds.select("kind", "journey"), places)
+
+
+def _key() -> pl.Expr:
+    return pl.col("journey_id").bin.slice(8, 8).bin.reinterpret(dtype=pl.Int64, endianness="big")
 
 
 def _roots(found: pl.DataFrame) -> pl.DataFrame:
@@ -79,6 +88,7 @@ def _roots(found: pl.DataFrame) -> pl.DataFrame:
         found.lazy()
         .filter(pl.col("root") & pl.col("journey_type").is_null() & (pl.col("trace_id") == pl.col("journey_id")))
         .sort("start_ns", "row")
+        .with_columns(_key().alias("key"))
         .unique(["key", "home"], keep="first", maintain_order=True)
         .select("key", "home", pl.col("place").alias("root_place"))
         .collect()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import polars as pl
 
 from baton.journeys.entries import entries
@@ -40,6 +41,8 @@ _TO = ["to_service", "to_name"]
 _LEARNED = [name for name in EXPECTATIONS.names if name not in ("version", "from_ns", "until_ns")]
 _FAILED = 2
 """OTLP's STATUS_CODE_ERROR."""
+_NEVER = 62
+"""Bits of an Int64 that tell next steps apart; the one behind them is set in none."""
 
 
 def learn(spans: Spans, journeys: pl.DataFrame, handed: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
@@ -97,19 +100,18 @@ def passages(spans: Spans, journeys: pl.DataFrame, expectations: pl.DataFrame) -
     rows, kinds, places = entries(spans, journeys)
     known = _numbered(_known(known), kinds, places)
     links = known.select("link", "kind", "place", "to_place").unique()
-    at = rows.lazy().filter(pl.col("status_code") != _FAILED).join(links.lazy(), on=["kind", "place"])
-    came = rows.lazy().join(_ahead(links).lazy(), on=["kind", "place"])
     # Names and outcomes are looked up only for those that stopped, and only then for the others.
-    missed = at.join(came, on=["key", "link"], how="anti").select("link", "key", "row", "start_ns").collect()
-    missed = missed.filter(pl.len().over("link") >= STEP_STOPS_MIN)
+    missed = _missed(rows, links)
+    if missed.is_empty():
+        return PASSAGES.empty()
     stopped = _with_outcome(spans, _first_of(missed), known)
     many = stopped.group_by("step").len().filter(pl.col("len") >= STEP_STOPS_MIN)
     known = known.join(many, on="step", how="semi")
     if known.is_empty():
         return PASSAGES.empty()
-    on = known.select("link").unique().lazy()
-    went = came.join(on, on="link", how="semi").group_by("link", "key").agg(pl.col("start_ns").min().alias("went_ns"))
-    passed = _first_of(at.join(on, on="link", how="semi").select("link", "key", "row", "start_ns").collect())
+    links = links.join(known.select("link").unique(), on="link", how="semi")
+    went = _came(rows, links).group_by("link", "key").agg(pl.col("start_ns").min().alias("went_ns"))
+    passed = _first_of(_at(rows, links).select("link", "key", "row", "start_ns").collect())
     passed = _with_outcome(spans, passed.join(went.collect(), on=["link", "key"], how="left"), known)
     start_ns = pl.col("start_ns").clip(upper_bound=INSTANT_NS_MAX)
     by_row = journeys if journeys["row"].is_sorted() else journeys.sort("row")
@@ -132,6 +134,48 @@ def _ends_ns(spans: Spans) -> dict[tuple[str, str], int]:
     last = spans.rows.group_by("look").agg(pl.col("end_ns").max())
     homes = spans.looks.select(_HOME)[last["look"]].with_columns(last["end_ns"])
     return {(tenant, home): end for tenant, home, end in homes.sort("end_ns").iter_rows()}
+
+
+def _missed(rows: pl.DataFrame, links: pl.DataFrame) -> pl.DataFrame:
+    """`link`, `key`, `row`, `start_ns` of entries after which the journey did not go on, of links with several such."""
+    some = rows.filter(_lacking(rows, links))
+    # Whoever is looked into may have gone on in another of its traces.
+    theirs = rows.join(some.select("key").unique(), on="key", how="semi")
+    missed = _at(some, links).join(_came(theirs, links), on=["key", "link"], how="anti")
+    many = pl.len().over("link") >= STEP_STOPS_MIN
+    return missed.select("link", "key", "row", "start_ns").filter(many).collect()
+
+
+def _lacking(rows: pl.DataFrame, links: pl.DataFrame) -> pl.Series:
+    """Whether some next step is not among those entries of the journey that lie together.
+
+    Spans lie by trace, so nearly every journey's do: where the next steps of all its entries are among them, none was
+    left out. The others are looked into.
+    """
+    # Of each kind of journey the next steps are bits of a number; what has no bit left is never among them.
+    number = pl.int_range(pl.len()).over("kind")
+    next_ = links.select("kind", "to_place").drop_nulls().unique().filter(number < _NEVER)
+    next_ = next_.with_columns(pl.lit(2, dtype=pl.Int64).pow(number).alias("own"))
+    at_place = links.join(next_, on=["kind", "to_place"], how="left").group_by("kind", "place")
+    bits = at_place.agg(pl.col("own").fill_null(2**_NEVER).bitwise_or().alias("wanted")).join(
+        next_.rename({"to_place": "place"}), on=["kind", "place"], how="full", coalesce=True
+    )
+    at = (pl.col("kind").cast(pl.Int64) * 2**32 + pl.col("place")).alias("at")
+    told = rows.select(at).join(bits.select(at, "own", "wanted"), on="at", how="left", maintain_order="left")
+    begins = pl.any_horizontal(pl.col(name) != pl.col(name).shift() for name in ("key", "kind"))
+    starts = rows.select(begins.fill_null(value=True).arg_true()).to_series().to_numpy()
+    own, wanted = (np.bitwise_or.reduceat(told[name].fill_null(0).to_numpy(), starts) for name in ("own", "wanted"))
+    return pl.Series(np.repeat(wanted & ~own != 0, np.diff(starts, append=len(rows))))
+
+
+def _at(rows: pl.DataFrame, links: pl.DataFrame) -> pl.LazyFrame:
+    """Entries that took the step of a link and ended it well."""
+    return rows.lazy().filter(pl.col("status_code") != _FAILED).join(links.lazy(), on=["kind", "place"])
+
+
+def _came(rows: pl.DataFrame, links: pl.DataFrame) -> pl.LazyFrame:
+    """Entries by which a journey went on from the step of a link."""
+    return rows.lazy().join(_ahead(links).lazy(), on=["kind", "place"])
 
 
 def _first(rows: pl.DataFrame) -> pl.DataFrame:

@@ -28,7 +28,7 @@ def told(queue: Slow, flows: tuple[Flow, ...] = TWO, **more: Any) -> tuple[dict[
     recording = Recording()
     fates = flooded(recording, flows, queue, **more)
     answer = analysed(recording)
-    found = list(answer.replayed.queues.values())
+    found = list(answer.losses.replayed.queues.values())
     assert len(found) <= 1
     return {fate: len(sends) for fate, sends in fates.items()}, found[0] if found else None, answer.handoffs
 
@@ -107,7 +107,7 @@ def test_a_sender_whose_sends_fail_at_random_did_not_meet_a_full_queue() -> None
         if not failed:
             recording.receive(at=number * 0.05 + 0.02, channel="events", under=send)
     answer = analysed(recording)
-    assert not answer.replayed.queues
+    assert not answer.losses.replayed.queues
     assert set(answer.handoffs["cause"].drop_nulls()) == {"publish_failed"}
 
 
@@ -119,14 +119,14 @@ def test_a_broker_that_was_away_is_no_full_queue() -> None:
         send = recording.send("trades", number * 0.05, "events", error="closed" if failed else None)
         if not failed:
             recording.receive(at=number * 0.05 + 0.02, channel="events", under=send)
-    assert not analysed(recording).replayed.queues
+    assert not analysed(recording).losses.replayed.queues
 
 
 def test_who_held_the_queue_is_counted_from_the_model() -> None:
     """At each eviction the queue holds its limit; shares are of those places, and the seconds tell depth and losses."""
     recording = Recording()
     flooded(recording, TWO, Slow(limit=40))
-    answer = analysed(recording).replayed
+    answer = analysed(recording).losses.replayed
     held = answer.occupants.group_by("send").agg(pl.col("held").sum())
     assert set(held["held"]) == {40}
     assert answer.moments.height == held.height == answer.depths["lost"].sum()
@@ -156,9 +156,9 @@ def test_no_ttl_is_told_where_tail_sampling_draws_the_same_ceiling() -> None:
     for ttl in (9.4, 13.0):
         recording = Recording()
         flooded(recording, SLOWLY, Slow(ttl=ttl), took=tenth)
-        found[ttl] = list(analysed(recording).replayed.queues.values())
+        found[ttl] = list(analysed(recording).losses.replayed.queues.values())
         if ttl < 10:
-            (told,) = analysed(recording, catalog=declared(ttl="9.4s")).replayed.queues.values()
+            (told,) = analysed(recording, catalog=declared(ttl="9.4s")).losses.replayed.queues.values()
             assert told.best.hypothesis.policy == "ttl"
     assert found[9.4] == []
     assert [one.best.hypothesis.policy for one in found[13.0]] == ["ttl"]
@@ -168,10 +168,10 @@ def test_the_brokers_word_bounds_what_is_tried() -> None:
     """Its queue gives the pool, its policy rules out the other one; without it both are tried."""
     recording = Recording()
     flooded(recording, TWO, Slow(limit=40))
-    (alone,) = analysed(recording).replayed.queues.values()
+    (alone,) = analysed(recording).losses.replayed.queues.values()
     assert alone.rival is not None
     assert alone.rival.hypothesis.policy == "reject-publish"
-    ((name, found),) = analysed(recording, catalog=declared(limit="40")).replayed.queues.items()
+    ((name, found),) = analysed(recording, catalog=declared(limit="40")).losses.replayed.queues.items()
     assert (name, found.pool.scope, found.pool.known.limit) == ("events", "queue", 40)
     assert found.rival is not None
     assert found.rival.hypothesis.policy == "ttl"

@@ -37,7 +37,7 @@ def replayed(queue: Slow, flows: tuple[Flow, ...] = FLOOD, **more: Any) -> Found
     """The replay that convicts."""
     recording = Recording()
     flooded(recording, flows, queue, **more)
-    (found,) = analysed(recording).replayed.queues.values()
+    (found,) = analysed(recording).losses.replayed.queues.values()
     return found
 
 

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+from collections import Counter
+from random import Random
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 import pytest
 
 from baton.analysis import expect
+from baton.journeys import steps
+from baton.limits import STEP_STOPS_MIN
 from baton.schema import EXPECTATIONS
 from recording import CLIENT, SERVER, Recording, Span, paired
 
@@ -148,3 +152,39 @@ def test_a_service_that_samples_is_no_step() -> None:
         if at * 7919 % 97 % 2:
             recording.receive("b", at + 1.1, under=send)
     assert {pair for pair in followed(recording) if "b" in pair} == set()
+
+
+@pytest.mark.parametrize(("kinds", "places"), [(3, 12), (1, 80)])
+def test_who_is_passed_over_missed_nothing(kinds: int, places: int) -> None:
+    """Of journeys at random, in two traces each, all that missed a step are found, be its next ones few or many."""
+    rng = Random(places)
+    steps_ = [(rng.randrange(kinds), at, rng.choice([None, *range(at)])) for at in range(places) for _ in range(2)]
+    links = pl.DataFrame(
+        [(number, *step) for number, step in enumerate(steps_)],
+        schema=dict.fromkeys(("link", "kind", "place", "to_place"), pl.UInt32),
+        orient="row",
+    )
+    visits = [
+        (key, key % kinds, rng.randrange(places))
+        for key in [*range(200), *range(200)]
+        for _ in range(rng.choice([1, 3, places]))
+    ]
+    ahead = set(steps._ahead(links).select("link", "place").iter_rows())
+    beyond = {(key, link) for key, _, place in visits for link in range(len(steps_)) if (link, place) in ahead}
+    missed = [
+        (link, row)
+        for row, (key, kind, place) in enumerate(visits)
+        for link, step in enumerate(steps_)
+        if step[:2] == (kind, place) and (key, link) not in beyond
+    ]
+    stops = Counter(link for link, _ in missed)
+    rows = pl.DataFrame(
+        [(row, *visit, row, 0) for row, visit in enumerate(visits)],
+        schema={
+            "row": pl.UInt32, "key": pl.Int64, "kind": pl.UInt32, "place": pl.UInt32, "start_ns": pl.Int64,
+            "status_code": pl.Int8,
+        },
+        orient="row",
+    )  # fmt: skip
+    found = list(steps._missed(rows, links).select("link", "row").iter_rows())
+    assert sorted(found) == [one for one in sorted(missed) if stops[one[0]] >= STEP_STOPS_MIN] != []
