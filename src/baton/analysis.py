@@ -12,14 +12,10 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from baton.brokers.settle import settle
-from baton.findings import impact, recover
-from baton.findings.changes import changes
-from baton.findings.crowded import crowding
-from baton.findings.episodes import LOST, digests
-from baton.findings.group import group
+from baton.findings.episodes import LOST
 from baton.findings.losses import Losses
 from baton.findings.pools import OF_QUEUES
-from baton.findings.rows import OF_ROWS, OF_WHY, ROW_ID, explained, public, unexplained
+from baton.findings.rows import OF_ROWS, OF_WHY, explained, public
 from baton.findings.told import TOLD, told
 from baton.handoffs import calls as call_law
 from baton.handoffs import steps as step_law
@@ -46,7 +42,7 @@ from baton.pairs.pair import pair
 from baton.pairs.pressure import pressed, pressure
 from baton.pairs.receipts import receipts
 from baton.pairs.sends import sends
-from baton.schema import FACTS, FINDINGS, JOURNEY_KEYS, OUTAGES, SPANS, SUBSCRIPTION
+from baton.schema import FACTS, JOURNEY_KEYS, OUTAGES, SPANS, SUBSCRIPTION
 from baton.spans.conventions import normalise
 from baton.spans.repair import repair
 
@@ -244,7 +240,7 @@ def analyze(  # noqa: PLR0913 - what it judges, and each thing it judges by
     lost = pl.concat([part.filter(is_lost) for part in parts], how="diagonal")
     lost = lost.hstack(judged.with_row_index("at").filter(is_lost).select("at", *TOLD))
     return Analysis(
-        judged=unexplained(judged),
+        judged=judged,
         losses=Losses(
             lost, rows.select(name for name in OF_QUEUES if name in rows.columns), pressures, names[0], critical
         ),
@@ -272,58 +268,6 @@ def _unnamed(paired: Paired) -> pl.DataFrame:
     few = paired.unnamed.filter(pl.col("received") < pl.col("sent"))
     ids = paired.spans[few["send"]].select(pl.col("trace_id", "span_id").bin.encode("hex"))
     return ids.with_columns(1 - few["received"] / few["sent"]).rename({"received": "missing"})
-
-
-def find(rows: pl.DataFrame, analysis: Analysis, catalog: Catalog) -> pl.DataFrame:
-    """FINDINGS among some of the handoffs, worst first.
-
-    Args:
-        rows: HANDOFFS of the analysis, or those of them that are asked about, in their order.
-        analysis: the answer.
-        catalog: the ownership file.
-    """
-    lost = rows.filter(pl.col("finding_id").is_not_null())
-    if lost.is_empty():
-        return FINDINGS.empty()
-    measured = _measured(lost, analysis, catalog)
-    kinds = pl.DataFrame(
-        [(kind.name, kind.owner, kind.criticality) for kind in catalog.journey_types],
-        schema=dict.fromkeys(("journey_type", "owner", "criticality"), pl.String()),
-        orient="row",
-    )
-    teams = dict(analysis.spans.select("service", "team").unique().sort(pl.all()).iter_rows())
-    crowds = crowding(_held(lost, analysis), lost, analysis.losses.replayed.crowding, teams, kinds)
-    found = group(rows, impact.cost(lost, measured), crowds, kinds)
-    return changes(found, rows, analysis.spans, analysis.facts)
-
-
-def _held(lost: pl.DataFrame, analysis: Analysis) -> pl.DataFrame:
-    """OCCUPANTS of the lost handoffs, with `handoff_id`."""
-    held = analysis.losses.replayed.occupants
-    messages = held.select("send", "subscription").unique(maintain_order=True)
-    ids = analysis.spans[messages["send"]].select(pl.col("trace_id", "span_id").bin.encode("hex"))
-    named = messages.with_columns(*ids, pl.lit("message").alias("kind"))
-    named = named.with_columns(digests(named, ROW_ID).alias("handoff_id"))
-    mine = named.join(lost.select("handoff_id"), on="handoff_id", how="semi")
-    return held.join(mine.select("send", "subscription", "handoff_id"), on=["send", "subscription"])
-
-
-def repairs(lost: pl.DataFrame, analysis: Analysis, catalog: Catalog, journey_keys: tuple[str, ...]) -> pl.DataFrame:
-    """RECOVERY: the work list of some lost HANDOFFS of the analysis; arguments as of `analyze` and `find`."""
-    owners = {kind.name: kind.owner for kind in catalog.journey_types}
-    owned = pl.col("journey_type").replace_strict(owners, default=None, return_dtype=pl.String)
-    bearing = lost.filter(pl.col("journey_id").is_not_null())
-    return recover.recover(
-        lost.with_columns(owned.alias("journey_owner")),
-        analysis.handoffs,
-        _measured(lost, analysis, catalog),
-        recover.business_keys(bearing, analysis.spans, analysis.journeys, journey_keys),
-        {team.name: team.escalation for team in catalog.teams if team.escalation is not None},
-    )
-
-
-def _measured(lost: pl.DataFrame, analysis: Analysis, catalog: Catalog) -> pl.DataFrame:
-    return impact.measured(lost, analysis.spans, analysis.journeys, declared.measures(catalog))
 
 
 def _typed(spans: Spans, journeys: pl.DataFrame, catalog: Catalog) -> pl.DataFrame:

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from baton import savings, summaries
-from baton.analysis import Analysis, analyze, expect, find, pair_up, repairs, wanted
+from baton.analysis import Analysis, analyze, expect, pair_up, wanted
 from baton.errors import NotFoundError, UsageError
+from baton.found import find, repairs
 from baton.limits import (
     FINDING_DIGITS_MIN,
     LEARN_SPANS_MAX,

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from baton.analysis import find
 from baton.errors import NotFoundError
+from baton.found import find
 from baton.ownership.assign import service_facts
 from baton.ownership.rules import compile_rules
 from baton.reports.model import Finding, Journey, Report, SpanLine, Who

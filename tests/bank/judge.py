@@ -19,6 +19,8 @@ from baton.wire.decode import decode
 from baton.wire.otlp_json import to_protobuf
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from bank.messages import Fate, Message
     from bank.world import Bank
 
@@ -31,15 +33,27 @@ Row = dict[str, Any]
 
 def judged(bank: Bank, moment: float = math.inf) -> list[Row]:
     """Public rows of what has reached Baton by a moment (seconds), judged then; learned from nothing else."""
+    return judged_together([bank], moment)[0]
+
+
+def judged_together(banks: Sequence[Bank], moment: float = math.inf) -> list[list[Row]]:
+    """Each bank's rows, as of `judged`: all lie in one store, each a tenant, and no other's spans say anything of it.
+
+    Args:
+        banks: those that one ownership file speaks of.
+        moment: as of `judged`.
+    """
     records = [
-        Record(START + int(arrives * SECOND), "default", to_protobuf(body))
+        Record(START + int(arrives * SECOND), str(number), to_protobuf(body))
+        for number, bank in enumerate(banks)
         for arrives, body in bank.telemetry.requests(moment)
     ]
-    catalog = _catalog(bank.owners)
+    (owners,) = {bank.owners for bank in banks}
+    catalog = _catalog(owners)
     as_of_ns = START + int(min(moment, LONG_AFTER) * SECOND)
     paired = pair_up(decode(records).lazy(), catalog, as_of_ns)
-    analysis = analyze(paired, expect(paired), catalog, JOURNEY_KEYS, as_of_ns)
-    return analysis.handoffs.select(_ASKED).to_dicts()
+    handoffs = analyze(paired, expect(paired), catalog, JOURNEY_KEYS, as_of_ns).handoffs
+    return [handoffs.filter(tenant=str(number)).select(_ASKED).to_dicts() for number in range(len(banks))]
 
 
 def _catalog(text: str) -> Any:  # noqa: ANN401

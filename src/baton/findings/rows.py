@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from baton.findings.episodes import IDENTIFYING, LOST, digests, identify
-from baton.findings.told import TOLD
 from baton.schema import HANDOFFS, UNSAID
 
 if TYPE_CHECKING:
@@ -44,7 +43,7 @@ def public(rows: pl.DataFrame, spans: Spans, as_of_ns: int) -> pl.LazyFrame:
     A query: ids in hex and their hashes, which cost more than many a judgement, are made only where they are read.
 
     Args:
-        rows: OF_ROWS, OF_LOST, and what `told.told` adds.
+        rows: OF_ROWS, what `told.told` adds, and OF_LOST unless nothing is told of losses.
         spans: `row`, `trace_id`, `span_id` of all spans.
         as_of_ns: event time of the judgement.
 
@@ -56,8 +55,10 @@ def public(rows: pl.DataFrame, spans: Spans, as_of_ns: int) -> pl.LazyFrame:
     def each(read: Iterable[str], told: Callable[[pl.DataFrame, pl.DataFrame], pl.Series]) -> pl.Expr:
         return pl.struct(read).map_batches(lambda some: told(some.struct.unnest(), ids), return_dtype=pl.String)
 
+    untold = [pl.lit(None, dtype=dtype).alias(name) for name, dtype in OF_LOST.items() if name not in rows.columns]
     return (
         rows.lazy()
+        .with_columns(untold)
         .with_columns(
             each(_OF_FINDINGS, _findings).alias("finding_id"),
             each(_OF_RESUBMITTED, _resubmitted).alias("resubmitted_by"),
@@ -71,15 +72,12 @@ def public(rows: pl.DataFrame, spans: Spans, as_of_ns: int) -> pl.LazyFrame:
     )
 
 
-def unexplained(rows: pl.DataFrame) -> pl.DataFrame:
-    """Rows as `public` takes them: what is not told of them is null."""
-    untold = [pl.lit(None, dtype=dtype).alias(name) for name, dtype in OF_LOST.items() if name not in rows.columns]
-    return rows.with_columns(untold).select(*(name for name in OF_ROWS if name in rows.columns), *TOLD, *OF_LOST)
-
-
 def explained(rows: pl.DataFrame, lost: pl.DataFrame) -> pl.DataFrame:
-    """Rows of `unexplained` with what is told of those that were lost, `at` their places."""
-    told = [rows[name].scatter(lost["at"], lost[name]) for name in OF_LOST]
+    """Rows with OF_LOST and `evidence` of those that were lost, `at` their places among them."""
+    told = [
+        pl.repeat(None, len(rows), dtype=dtype, eager=True).alias(name).scatter(lost["at"], lost[name])
+        for name, dtype in OF_LOST.items()
+    ]
     which = pl.int_range(len(rows), eager=True).scatter(lost["at"], pl.int_range(len(lost), eager=True) + len(rows))
     evidence = pl.concat([rows["evidence"], lost["evidence"]]).rechunk()
     return rows.with_columns(*told, evidence.gather(which))

@@ -57,20 +57,22 @@ def learn(spans: Spans, journeys: pl.DataFrame, handed: pl.DataFrame, known: pl.
     Returns:
         EXPECTATIONS of kind step, one row a (step, next step, outcome), without version and window.
     """
-    sampling = known.filter("tossed")["services"].explode(empty_as_null=False).unique().to_list()
+    sampling = known.filter("tossed").select(*_HOME, pl.col("services").alias("service"))
+    sampling = sampling.explode("service", empty_as_null=False)
     rows, kinds, places = entries(spans, journeys)
-    first = _first(rows.join(places.filter(~pl.col("service").is_in(sampling)), on="place").join(kinds, on="kind"))
+    whole = places.join(sampling, on=[*_HOME, "service"], how="anti")
+    first = _first(rows.join(whole, on="place").join(kinds, on="kind"))
     first = first.join(handed.unique("row", keep="any"), on="row", how="left")
     first = first.join(_frequent(first), on=_AT, how="semi").sort("start_ns", "row")
     steps = first.partition_by(_AT, as_dict=True)
-    ends_ns = spans["end_ns"].max()
+    ends_ns = _ends_ns(spans)
     learned: list[dict[str, Any]] = []
     for link in _links(first).iter_rows(named=True):
         kind = tuple(link[name] for name in _KIND)
         ahead = steps[(*kind, link["to_service"], link["to_name"])]
         passed = _followed(steps[(*kind, link["service"], link["name"])], ahead)
         deadline_ns = _deadline_ns(passed)
-        passed = passed.filter(pl.col("sent_ns").clip(upper_bound=INSTANT_NS_MAX) + deadline_ns <= ends_ns)
+        passed = passed.filter(pl.col("sent_ns").clip(upper_bound=INSTANT_NS_MAX) + deadline_ns <= ends_ns[kind[:2]])
         # A step that came later does not indict what was before it.
         passed = passed.filter(pl.col("sent_ns") >= pl.col("sent_ns").filter(pl.col("went")).min())
         said = outcomes(spans, passed.clear() if passed["went"].all() else passed)
@@ -125,6 +127,13 @@ def passages(spans: Spans, journeys: pl.DataFrame, expectations: pl.DataFrame) -
         .cast(PASSAGES.schema)
         .sort("sent_ns", "send", "subscription")
     )
+
+
+def _ends_ns(spans: Spans) -> dict[tuple[str, str], int]:
+    """When the last span of each (tenant, environment) ended."""
+    last = spans.rows.group_by("look").agg(pl.col("end_ns").max())
+    homes = spans.looks.select(_HOME)[last["look"]].with_columns(last["end_ns"])
+    return {(tenant, home): end for tenant, home, end in homes.sort("end_ns").iter_rows()}
 
 
 def _missed(rows: pl.DataFrame, links: pl.DataFrame) -> pl.DataFrame:

@@ -8,8 +8,9 @@ import numpy as np
 import polars as pl
 import pytest
 
-from baton.analysis import analyze, expect, find, pair_up
+from baton.analysis import analyze, expect, pair_up
 from baton.findings.changes import shift
+from baton.found import find
 from baton.limits import CHANGE_WINDOW_NS, CHANGES_MAX
 from baton.ownership.catalog import EMPTY
 from baton.schema import FACTS

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from baton.analysis import find
 from baton.findings.impact import amount, currency
+from baton.found import find
 from baton.ownership.catalog import Catalog
 from recording import Recording, analysed
 

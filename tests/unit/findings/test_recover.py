@@ -5,9 +5,9 @@ from typing import Any
 import polars as pl
 import pytest
 
-from baton.analysis import repairs
 from baton.findings.recover import recover
 from baton.findings.said import JOURNEY
+from baton.found import repairs
 from baton.limits import RECOVERY_KEYS_MAX
 from baton.ownership.catalog import EMPTY, Catalog
 from baton.schema import HANDOFFS, RECOVERY
