@@ -266,7 +266,7 @@ def _facts(paired: Paired, catalog: Catalog, told: pl.DataFrame | None) -> pl.Da
 def _unnamed(paired: Paired) -> pl.DataFrame:
     """See `Analysis.unnamed`."""
     few = paired.unnamed.filter(pl.col("received") < pl.col("sent"))
-    ids = paired.spans[few["send"]].select(pl.col("trace_id", "span_id").bin.encode("hex"))
+    ids = paired.spans.ids(few["send"])
     return ids.with_columns(1 - few["received"] / few["sent"]).rename({"received": "missing"})
 
 

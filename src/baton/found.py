@@ -47,7 +47,7 @@ def _held(lost: pl.DataFrame, analysis: Analysis) -> pl.DataFrame:
     """OCCUPANTS of the lost handoffs, with `handoff_id`."""
     held = analysis.losses.replayed.occupants
     messages = held.select("send", "subscription").unique(maintain_order=True)
-    ids = analysis.spans[messages["send"]].select(pl.col("trace_id", "span_id").bin.encode("hex"))
+    ids = analysis.spans.ids(messages["send"])
     named = messages.with_columns(*ids, pl.lit("message").alias("kind"))
     named = named.with_columns(digests(named, ROW_ID).alias("handoff_id"))
     mine = named.join(lost.select("handoff_id"), on="handoff_id", how="semi")

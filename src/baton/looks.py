@@ -3,7 +3,7 @@
 Of ten million spans a few thousand differ in more than their ids, times and texts of their own: the same service does
 the same thing time and again. What they share is their *look*. Conventions and ownership settle each look once, and a
 span holds four bytes in the place of thirty columns. The lists of a span's own stay where they lie: few spans are asked
-for them.
+for them. Ids are held as whole numbers, which compare and copy faster than bytes, and are spelled where they are read.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import secrets
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, overload
 
+import numpy as np
 import polars as pl
 
 from baton.limits import TIME_NS_MAX
@@ -55,6 +56,9 @@ LOOK: tuple[str, ...] = (
 
 LISTS: tuple[str, ...] = ("keys", "attributes", "links")
 """Columns of SPANS that hold a list of a span's own, see `Spans.held`."""
+_IDS = ("trace_id", "span_id", "parent_span_id")
+KEYS = ("trace_high", "trace_key", "span_key")
+"""What a span's ids are made of: 16 bytes of the trace's, 8 of its own."""
 PLACE = "place"
 _STRETCHES = 16
 """So many ranges of time tell which parts of files to pass over."""
@@ -65,8 +69,9 @@ class Spans:
     """Spans as two frames, which behave as one in what stages ask of it: columns, rows, queries.
 
     Attributes:
-        rows: one row a span: every column that is none of its look's and no list, `linked` (UInt32: how many links it
-            has), `look` (UInt32), and `place` (UInt32: its position in the source).
+        rows: one row a span: every column that is none of its look's, no list and no id, `trace_high` (Int64: the first
+            half of the trace's id, `trace_key` is the second), `linked` (UInt32: how many links it has), `look`
+            (UInt32), and `place` (UInt32: its position in the source).
         looks: one row a look, at the position that `look` names.
         source: the query that they were read by, with `place`.
     """
@@ -151,9 +156,21 @@ class Spans:
 
     def whole(self) -> pl.DataFrame:
         """All columns of all spans, lists too: of few."""
-        names = [name for name in LISTS if name in self.source.collect_schema()]
+        names = [name for name in (*LISTS, *_IDS) if name in self.source.collect_schema()]
         lists = self._listed(names, self.rows).collect(engine="streaming")
         return self.lazy().join(lists.lazy(), on=PLACE, how="left", maintain_order="left").collect()
+
+    def ids(self, rows: pl.Series) -> pl.DataFrame:
+        """`trace_id` and `span_id` (String, hex) of the spans at these places of `rows`; null where one is."""
+        return pl.DataFrame({"trace_id": self.trace_ids(rows), "span_id": self.span_ids(rows)})
+
+    def trace_ids(self, rows: pl.Series) -> pl.Series:
+        """As of `ids`."""
+        return spelled(*(self.rows[half].gather(rows) for half in KEYS[:2])).bin.encode("hex")
+
+    def span_ids(self, rows: pl.Series) -> pl.Series:
+        """As of `ids`."""
+        return spelled(self.rows[KEYS[2]].gather(rows)).bin.encode("hex")
 
     def _listed(self, names: list[str], rows: pl.DataFrame | None) -> pl.LazyFrame:
         """`place` and lists; of these rows only, whose times tell which parts of files to pass over."""
@@ -193,7 +210,7 @@ def read(spans: pl.LazyFrame, *further: str, as_of_ns: int = TIME_NS_MAX) -> Spa
     source = (spans if PLACE in names else spans.with_row_index(PLACE)).filter(pl.col("end_ns") <= as_of_ns)
     linked = [pl.col("links").list.len().fill_null(0).alias("linked")] if "links" in names else []
     hashed = source.with_columns(*linked, pl.struct(look).hash(secrets.randbits(64)).alias("look"))
-    hashed = hashed.drop(LISTS, strict=False)
+    hashed = hashed.with_columns(high().alias("trace_high")).drop(*LISTS, *_IDS, strict=False)
     empty = pl.DataFrame(schema=hashed.collect_schema())
     rows, looks = [empty.drop(look)], [empty.select("look", *look)]
     for part in hashed.collect_batches(maintain_order=False, engine="streaming"):
@@ -204,6 +221,21 @@ def read(spans: pl.LazyFrame, *further: str, as_of_ns: int = TIME_NS_MAX) -> Spa
         rows.append(part.drop(look))
     known = pl.concat(looks).unique("look", keep="any")
     return Spans(_numbered(pl.concat(rows), known["look"]), known.drop("look"), source)
+
+
+def high() -> pl.Expr:
+    """Int64: the first 8 bytes of `trace_id`."""
+    return pl.col("trace_id").bin.slice(0, 8).bin.reinterpret(dtype=pl.Int64(), endianness="big")
+
+
+def spelled(*words: pl.Series) -> pl.Series:
+    """Int64 as Binary: the bytes of these words, one after the other, the highest first; null where one is."""
+    if not len(words[0]):
+        return pl.Series(dtype=pl.Binary)
+    raw = np.stack([word.fill_null(0).to_numpy() for word in words], axis=1).astype(">i8").view(np.uint8)
+    told = pl.Series(raw).arr.to_list().cast(pl.Binary)
+    known = pl.all_horizontal(word.is_not_null() for word in words)
+    return pl.select(pl.when(known).then(told)).to_series()
 
 
 def _within(starts: pl.Series) -> pl.Expr:

@@ -50,9 +50,8 @@ def savings(
     lost = rows.filter(pl.col("finding_id").is_not_null())
     if finding is not None:
         lost = lost.filter(pl.col("finding_id") == finding)
-    ids = analysis.spans.select(
-        pl.col("row").alias("send"), pl.col("trace_id").bin.encode("hex"), pl.col("span_id").bin.encode("hex")
-    )
+    every = analysis.spans.rows["row"]
+    ids = analysis.spans.ids(every).with_columns(every.alias("send"))
     sends = lost.select("trace_id", "span_id").unique().join(ids, on=["trace_id", "span_id"])["send"]
     named = {
         name: found

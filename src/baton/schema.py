@@ -271,6 +271,7 @@ SIGHTINGS = Frame(
         Column("row", ROW, "Position in the repaired spans: joins within one analysis."),
         Column("place", ROW, "Position in what was read: lists are read from there when they are asked for."),
         Column("linked", ROW, "How many links it has."),
+        Column("trace_high", I64, "The first 8 bytes of trace_id, big-endian, signed; trace_key is the others."),
         Column("parent_row", ROW, "Row of the parent; null for a root, or where it has not arrived."),
         Column("skew_ns", I64, "How far this clock runs from its caller's, by an enclosing call; null where unseen."),
         Column("step", STRING, "create, send, receive, process or settle; null for what hands no message over."),

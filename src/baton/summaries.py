@@ -6,12 +6,15 @@ All functions are pure; `queries` gives them an analysis.
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from re import fullmatch
+from struct import unpack
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from baton.errors import NotFoundError
 from baton.found import find
+from baton.looks import KEYS
 from baton.ownership.assign import service_facts
 from baton.ownership.rules import compile_rules
 from baton.reports.model import Finding, Journey, Report, SpanLine, Who
@@ -175,11 +178,17 @@ def boundaries(rows: pl.DataFrame) -> pl.DataFrame:
 def journeys_of(analysis: Analysis, name: str) -> list[str]:
     """Ids (hex) of the journeys that bear this trace, correlation or message id, sorted."""
     wanted = name.strip()
-    bearing = pl.any_horizontal(
-        pl.col("correlation_id", "message_id") == wanted, pl.col("trace_id").bin.encode("hex") == wanted.lower()
-    )
+    bearing = pl.any_horizontal(pl.col("correlation_id", "message_id") == wanted, _traced(wanted.lower()))
     ids = _ids(analysis, bearing)
     return [wanted.lower()] if wanted.lower() in ids else ids
+
+
+def _traced(trace_id: str) -> pl.Expr:
+    """Whether a span is of the trace of this id (hex)."""
+    if not fullmatch("[0-9a-f]{32}", trace_id):
+        return pl.lit(value=False)
+    halves = zip(KEYS, unpack(">qq", bytes.fromhex(trace_id)), strict=False)
+    return pl.all_horizontal(pl.col(name) == half for name, half in halves)
 
 
 def journeys_bearing(analysis: Analysis, key: str, values: set[str]) -> list[str]:

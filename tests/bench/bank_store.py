@@ -169,7 +169,7 @@ def _overflow(
 def _binary(key: NDArray[np.int64], before: NDArray[np.int64] | None = None) -> pl.Series:
     """Big-endian bytes of the key, after those of another."""
     words = [key] if before is None else [before, key]
-    raw = np.stack([word.astype(">i8") for word in words], axis=1).tobytes()
+    raw = np.stack(words, axis=1).astype(">i8").tobytes()
     size = 8 * len(words)
     array = pa.FixedSizeBinaryArray.from_buffers(pa.binary(size), len(key), [None, pa.py_buffer(raw)])
     return pl.Series(values=array.cast(pa.large_binary()))

@@ -44,16 +44,15 @@ def public(rows: pl.DataFrame, spans: Spans, as_of_ns: int) -> pl.LazyFrame:
 
     Args:
         rows: OF_ROWS, what `told.told` adds, and OF_LOST unless nothing is told of losses.
-        spans: `row`, `trace_id`, `span_id` of all spans.
+        spans: whose ids are spelled.
         as_of_ns: event time of the judgement.
 
     Returns:
         HANDOFFS.
     """
-    ids = spans.rows.select("trace_id", "span_id")
 
-    def each(read: Iterable[str], told: Callable[[pl.DataFrame, pl.DataFrame], pl.Series]) -> pl.Expr:
-        return pl.struct(read).map_batches(lambda some: told(some.struct.unnest(), ids), return_dtype=pl.String)
+    def each(read: Iterable[str], told: Callable[[pl.DataFrame, Spans], pl.Series]) -> pl.Expr:
+        return pl.struct(read).map_batches(lambda some: told(some.struct.unnest(), spans), return_dtype=pl.String)
 
     untold = [pl.lit(None, dtype=dtype).alias(name) for name, dtype in OF_LOST.items() if name not in rows.columns]
     return (
@@ -62,8 +61,8 @@ def public(rows: pl.DataFrame, spans: Spans, as_of_ns: int) -> pl.LazyFrame:
         .with_columns(
             each(_OF_FINDINGS, _findings).alias("finding_id"),
             each(_OF_RESUBMITTED, _resubmitted).alias("resubmitted_by"),
-            *_hex(ids, "send", ""),
-            *_hex(ids, "row", "receive_"),
+            *_hex(spans, "send", ""),
+            *_hex(spans, "row", "receive_"),
         )
         .with_columns(
             each(ROW_ID, _digests).alias("handoff_id"), *_places(), *_times(as_of_ns), pl.col("step").alias("receipt")
@@ -83,27 +82,27 @@ def explained(rows: pl.DataFrame, lost: pl.DataFrame) -> pl.DataFrame:
     return rows.with_columns(*told, evidence.gather(which))
 
 
-def _digests(named: pl.DataFrame, _: pl.DataFrame) -> pl.Series:
+def _digests(named: pl.DataFrame, _: Spans) -> pl.Series:
     return digests(named, ROW_ID)
 
 
-def _findings(rows: pl.DataFrame, ids: pl.DataFrame) -> pl.Series:
+def _findings(rows: pl.DataFrame, spans: Spans) -> pl.Series:
     """`finding_id`: only what was lost has to bear its id for that."""
     rows = rows.with_row_index("_row")
-    lost = rows.filter(pl.col("verdict").is_in(LOST)).select("_row", *_identity(ids))
+    lost = rows.filter(pl.col("verdict").is_in(LOST)).select("_row", *_identity(spans))
     lost = lost.with_columns(digests(lost, ROW_ID).alias("handoff_id")).select("_row", "handoff_id")
     return identify(rows.join(lost, on="_row", how="left", maintain_order="left"))["finding_id"]
 
 
-def _identity(ids: pl.DataFrame) -> Iterator[pl.Expr]:
+def _identity(spans: Spans) -> Iterator[pl.Expr]:
     """ROW_ID, of each row."""
-    yield from (pl.col("kind"), pl.col("subscription"), *_hex(ids, "send", ""))
+    yield from (pl.col("kind"), pl.col("subscription"), *_hex(spans, "send", ""))
 
 
-def _hex(ids: pl.DataFrame, place: str, prefix: str) -> Iterator[pl.Expr]:
+def _hex(spans: Spans, place: str, prefix: str) -> Iterator[pl.Expr]:
     """The ids at these rows, in hex."""
-    for name in ids.columns:
-        yield pl.lit(ids[name]).gather(pl.col(place)).bin.encode("hex").alias(prefix + name)
+    for name, told in (("trace_id", spans.trace_ids), ("span_id", spans.span_ids)):
+        yield pl.col(place).map_batches(told, return_dtype=pl.String).alias(prefix + name)
 
 
 def _places() -> tuple[pl.Expr, ...]:
@@ -130,7 +129,7 @@ def _times(as_of_ns: int) -> tuple[pl.Expr, ...]:
     )
 
 
-def _resubmitted(rows: pl.DataFrame, ids: pl.DataFrame) -> pl.Series:
+def _resubmitted(rows: pl.DataFrame, spans: Spans) -> pl.Series:
     """`resubmitted_by`: of a silent loss that a later send made good, that send's row.
 
     It stays dropped: this is how duplicate trades are made.
@@ -144,7 +143,7 @@ def _resubmitted(rows: pl.DataFrame, ids: pl.DataFrame) -> pl.Series:
         .select("send", "kind", "subscription")
         .join(lost.lazy().select(pl.col("made_good").alias("send")).unique(), on="send", how="semi")
         .unique()
-        .select(pl.col("send").alias("made_good"), *_identity(ids))
+        .select(pl.col("send").alias("made_good"), *_identity(spans))
         .collect()
     )
     later = later.with_columns(digests(later, ROW_ID).alias("resubmitted_by")).select(*key, "resubmitted_by")

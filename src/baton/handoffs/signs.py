@@ -92,7 +92,7 @@ def open_receipts(missing: pl.DataFrame, spans: Spans) -> pl.DataFrame:
     key = [name for name in missing.columns if name not in ("services", "sent_ns")]
     if missing.is_empty():
         return missing.select(*key, pl.lit(None, dtype=pl.Int64).alias("open_ns"))
-    sent = spans.at(missing["send"]).select(pl.col("tenant").alias("_tenant"), "trace_key", "trace_id")
+    sent = spans.at(missing["send"]).select(pl.col("tenant").alias("_tenant"), "trace_high", "trace_key")
     # Of millions of spans few stand in a trace of theirs and lack their parent: looks and ids are asked of those.
     orphan = pl.col("parent_row").is_null() & pl.col("parent_key").is_not_null()
     near = spans.rows.lazy().filter(orphan & pl.col("trace_key").is_in(sent["trace_key"].unique().implode()))
@@ -100,7 +100,7 @@ def open_receipts(missing: pl.DataFrame, spans: Spans) -> pl.DataFrame:
         replace(spans, rows=near.collect())
         .lazy()
         .select(
-            *("role", "trace_key", "trace_id", "start_ns", "end_ns"),
+            *("role", "trace_high", "trace_key", "start_ns", "end_ns"),
             _tenant="tenant",
             _home="environment",
             _service="service",
@@ -109,7 +109,7 @@ def open_receipts(missing: pl.DataFrame, spans: Spans) -> pl.DataFrame:
     )
     found = (
         missing.hstack(sent)
-        .join(orphans, on=["_tenant", "trace_key", "trace_id"])
+        .join(orphans, on=["_tenant", "trace_high", "trace_key"])
         .filter(pl.col("start_ns") >= pl.col("sent_ns"))
         .with_columns(
             (pl.col("role") == "server").fill_null(value=False).alias("_called"),

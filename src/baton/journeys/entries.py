@@ -47,7 +47,7 @@ def entries(spans: Spans, journeys: pl.DataFrame) -> Entries:
     )
     by_row = journeys if journeys["row"].is_sorted() else journeys.sort("row")
     found = (
-        spans.rows.select("row", "trace_id", "start_ns", root.alias("root"))
+        spans.rows.select("row", "trace_high", "trace_key", "start_ns", root.alias("root"))
         .hstack(by_look[spans.rows["look"]])
         .lazy()
         .filter(pl.col("root") | pl.col("comes"))
@@ -78,17 +78,19 @@ def entries(spans: Spans, journeys: pl.DataFrame) -> Entries:
     return Entries(rows, kinds.select("kind", "journey"), places)
 
 
-def _key() -> pl.Expr:
-    return pl.col("journey_id").bin.slice(8, 8).bin.reinterpret(dtype=pl.Int64, endianness="big")
+def _key(first: int = 8) -> pl.Expr:
+    """8 bytes of the journey's id, the last ones unless another first one is named."""
+    return pl.col("journey_id").bin.slice(first, 8).bin.reinterpret(dtype=pl.Int64, endianness="big")
 
 
 def _roots(found: pl.DataFrame) -> pl.DataFrame:
     """`key`, `home`, `root_place`: the earliest root of journeys of no declared type."""
     return (
         found.lazy()
-        .filter(pl.col("root") & pl.col("journey_type").is_null() & (pl.col("trace_id") == pl.col("journey_id")))
-        .sort("start_ns", "row")
+        .filter(pl.col("root") & pl.col("journey_type").is_null())
         .with_columns(_key().alias("key"))
+        .filter((pl.col("trace_key") == pl.col("key")) & (pl.col("trace_high") == _key(0)))
+        .sort("start_ns", "row")
         .unique(["key", "home"], keep="first", maintain_order=True)
         .select("key", "home", pl.col("place").alias("root_place"))
         .collect()

@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 
 from baton.limits import HOT_KEY_TRACES_MAX
+from baton.looks import spelled
 from baton.schema import GROUPING_KEYS, JOURNEY_KEYS
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
     from baton.looks import Spans
 
-TRACE = ["tenant", "environment", "trace_key", "trace_id"]
+TRACE = ["tenant", "environment", "trace_high", "trace_key"]
 _SIDES = (("send", "left"), ("receive", "right"))
 
 
@@ -59,18 +60,18 @@ def _numbered(spans: Spans) -> tuple[pl.DataFrame, pl.DataFrame]:
         of it arrived) and `start_ns` (of its earliest root, else its earliest span).
     """
     homes, names = spans.numbered(["tenant", "environment"])
-    rows = spans.rows.select("row", "trace_key", "trace_id", homes.gather(spans.rows["look"]).alias("home"))
-    begins = pl.any_horizontal(pl.col(name) != pl.col(name).shift() for name in ("trace_key", "home", "trace_id"))
+    rows = spans.rows.select("row", "trace_high", "trace_key", homes.gather(spans.rows["look"]).alias("home"))
+    begins = pl.any_horizontal(pl.col(name) != pl.col(name).shift() for name in ("trace_key", "home", "trace_high"))
     first = rows.filter(begins.fill_null(value=True))
-    trace = first.select((pl.struct("home", "trace_key", "trace_id").rank("dense") - 1).cast(pl.UInt32)).to_series()
+    trace = first.select((pl.struct("home", "trace_key", "trace_high").rank("dense") - 1).cast(pl.UInt32)).to_series()
     starts = first["row"].to_numpy()
     lengths = np.diff(starts, append=len(rows))
     numbered = rows.select("row", pl.Series("trace", np.repeat(trace.to_numpy(), lengths)), "home")
     begun = (
-        first.select("trace_key", "trace_id", "home", trace.alias("trace"), *_begun(spans.rows, starts))
+        first.select("trace_high", "trace_key", "home", trace.alias("trace"), *_begun(spans.rows, starts))
         .group_by("trace")
         .agg(
-            *(pl.col(name).first() for name in ("trace_key", "trace_id", "home")),
+            *(pl.col(name).first() for name in ("trace_high", "trace_key", "home")),
             pl.coalesce(pl.col("root_ns").min(), pl.col("start_ns").min()).alias("start_ns"),
             pl.col("root_ns").is_null().all().alias("under"),
         )
@@ -148,5 +149,6 @@ def _components(count: int, edges: pl.DataFrame) -> np.ndarray[tuple[int], np.dt
 
 def _identified(traces: pl.DataFrame) -> pl.Series:
     """Each trace's journey, named by its earliest root; where no root has arrived, by its earliest span."""
-    first = traces.sort("journey", "under", "start_ns", "trace_id").unique("journey", keep="first", maintain_order=True)
-    return first["trace_id"].gather(traces["journey"])
+    by_id = [pl.col(half).reinterpret(signed=False) for half in ("trace_high", "trace_key")]
+    first = traces.sort("journey", "under", "start_ns", *by_id).unique("journey", keep="first", maintain_order=True)
+    return spelled(first["trace_high"], first["trace_key"]).gather(traces["journey"])

@@ -17,6 +17,7 @@ import numpy as np
 import polars as pl
 
 from baton.limits import CORRELATION_WINDOW_NS, MESSAGE_ID_WINDOW_NS, PARENT_CHAIN_MAX, SKEW_NS_MAX, SKEW_NS_USUAL
+from baton.looks import KEYS, high
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -142,11 +143,12 @@ def _by_link(receives: pl.DataFrame, spans: Spans, sends: pl.DataFrame) -> pl.Da
     linked = receives.filter(pl.col("linked") > 0).select("row", "tenant")
     if linked.is_empty():
         return pl.DataFrame(schema=_PAIR)
-    ids = ["tenant", "trace_key", "span_key", "trace_id"]
+    ids = ["tenant", *KEYS]
     named = spans.where(pl.col("role") == "send").lazy().select("row", *ids).join(_alone(sends).lazy(), on="row")
     return (
         linked.lazy()
         .join(spans.held("links", linked["row"]).lazy(), on="row")
+        .with_columns(high().alias("trace_high"))
         .select(pl.col("row").alias("receive"), *ids)
         .join(named, on=ids)
         .select("send", "receive", pl.lit("link").alias("method"))

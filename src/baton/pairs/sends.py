@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from baton import sampling
+from baton.looks import KEYS, high
 from baton.schema import UNSAID
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ _READ = (
     "correlation_id",
     "trace_key",
     "span_key",
-    "trace_id",
+    "trace_high",
     "linked",
     "trace_state",
     "flags",
@@ -170,13 +171,14 @@ def _linked(producers: pl.LazyFrame, spans: Spans) -> pl.LazyFrame:
 
     Azure's SDKs do not call theirs `create`: there a CLIENT span links the PRODUCER spans of its messages.
     """
-    ids = ["tenant", "service", "trace_key", "span_key", "trace_id"]
+    ids = ["tenant", "service", *KEYS]
     inner = producers.select(pl.col("row").alias("inner"), (pl.col("step") == "create").alias("creates"), *ids)
     outer = producers.filter((pl.col("step") == "send") & (pl.col("linked") > 0)).select(
         "row", "kind", "tenant", "service"
     )
     return (
         outer.join(spans.held("links", outer.select("row").collect()["row"]).lazy(), on="row")
+        .with_columns(high().alias("trace_high"))
         .select(pl.col("row").alias("outer"), *ids, "kind")
         .join(inner, on=ids)
         .filter((pl.col("creates") | (pl.col("kind") == CLIENT)) & (pl.col("outer") != pl.col("inner")))
@@ -186,7 +188,7 @@ def _linked(producers: pl.LazyFrame, spans: Spans) -> pl.LazyFrame:
 
 def _named(producers: pl.LazyFrame) -> pl.LazyFrame:
     """(outer, inner): a `send` and a `create` of one trace and service that name the same message."""
-    key = ["tenant", "service", "trace_key", "trace_id", "message_id"]
+    key = ["tenant", "service", "trace_high", "trace_key", "message_id"]
     named = producers.filter(pl.col("message_id").is_not_null())
     return (
         named.filter(pl.col("step") == "send")

@@ -16,13 +16,13 @@ from dataclasses import replace
 import numpy as np
 import polars as pl
 
-from baton.looks import PLACE, Spans, read
+from baton.looks import KEYS, PLACE, Spans, read
 from baton.schema import SPANS
 
 _SERVER, _CLIENT = 2, 3  # OTLP's SpanKind
 _ASIDE = ("resource", "scope", "scope_name", "scope_version", "schema_url", "attributes", "events")
 """Content that not every question reads: it decides between twins last."""
-SPAN = ["tenant", "trace_id", "span_id"]
+SPAN = ["tenant", *KEYS]
 _ODD = 0x1E3779B97F4A7C15
 """A product with it spreads the bits of a key: the golden ratio's, odd."""
 
@@ -98,7 +98,7 @@ def _told_apart(spans: Spans, order: pl.Series, alike: pl.Series) -> pl.Series:
     )
     kept = (
         pl.concat([winners.drop("_content"), variants.filter(~differ)])
-        .sort("trace_id", "span_id", "tenant")
+        .sort(*(pl.col(key).reinterpret(signed=False) for key in KEYS), "tenant")
         .select("_place")
         .collect()
     )
@@ -119,11 +119,11 @@ def _parented(spans: Spans) -> Spans:
     )
     pairs = pairs.filter((under["trace_key"] == over["trace_key"]) & (under["parent_key"] == over["span_key"]))
     if _forged(spans):
-        ids = spans.lazy().select("row", "tenant", "trace_id")
+        ids = spans.lazy().select("row", "tenant", "trace_high")
         pairs = (
             pairs.lazy()
             .join(ids, on="row")
-            .join(ids.rename({"row": "parent_row"}), on=["parent_row", "tenant", "trace_id"])
+            .join(ids.rename({"row": "parent_row"}), on=["parent_row", "tenant", "trace_high"])
             .select("row", "parent_row")
             .collect()
         )
@@ -137,8 +137,8 @@ def _mixed(span: str) -> pl.Expr:
 def _forged(spans: Spans) -> bool:
     """Whether spans of one trace key are of several traces or tenants: by bad luck never, by bad will at any time."""
     tenants = spans.looks["tenant"].rank("dense").gather(spans.rows["look"])
-    near = spans.rows.select("trace_key", "trace_id", tenants.alias("tenant"))
-    other = pl.any_horizontal(pl.col(name) != pl.col(name).shift() for name in ("trace_id", "tenant"))
+    near = spans.rows.select("trace_key", "trace_high", tenants.alias("tenant"))
+    other = pl.any_horizontal(pl.col(name) != pl.col(name).shift() for name in ("trace_high", "tenant"))
     return bool(near.select(((pl.col("trace_key") == pl.col("trace_key").shift()) & other).any()).item())
 
 

@@ -46,8 +46,7 @@ def rows(recording: Recording, at: float = AS_OF, *, learn: bool = True) -> dict
     watched = Watched(watch(known.spans), gaps(known.spans), OUTAGES.empty(), NO_TAILS)
     calls = known.calls.join(came_live(known.spans), on="send", how="left")
     judged = law.judge(calls, expectations, known.spans, watched, ns(at))
-    spans = known.spans.select("row", "trace_id", "span_id").iter_rows()
-    ids = {row: Span(trace.hex(), span.hex()) for row, trace, span in spans}
+    ids = [Span(trace, span) for trace, span in known.spans.ids(known.spans["row"]).iter_rows()]
     return {ids[row["send"]]: row for row in judged.to_dicts()}
 
 

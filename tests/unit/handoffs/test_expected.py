@@ -16,7 +16,7 @@ def laid_out(recording: Recording, expectations: pl.DataFrame | None = None) -> 
     """The rows, the span id of the send (hex) as `id`."""
     known = paired(recording)
     rows = expected(known.sends, known.receipts, expect(known) if expectations is None else expectations)
-    ids = dict(known.spans.select("row", known.spans["span_id"].bin.encode("hex").alias("id")).iter_rows())
+    ids = known.spans.span_ids(known.spans["row"])
     return [{**row, "id": ids[row["send"]]} for row in rows.to_dicts()]
 
 

@@ -1,8 +1,7 @@
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import polars as pl
 import pytest
 
 from baton.analysis import Paired, expect
@@ -11,6 +10,9 @@ from baton.handoffs.order import overtaken
 from baton.handoffs.signs import signs
 from baton.limits import IDLE_POLLS_MIN
 from recording import Recording, Span, ns, paired
+
+if TYPE_CHECKING:
+    import polars as pl
 
 EMPTY_POLL = {"messaging.batch.message_count": 0}
 ABSENT = "f" * 16
@@ -25,8 +27,8 @@ def signed(recording: Recording, send: Span) -> dict[str, Any]:
     """The only row of that send, with its signs."""
     known = paired(recording)
     rows = with_signs(known)
-    row = known.spans.filter(pl.col("span_id") == pl.lit(send.raw[1]))["row"][0]
-    (found,) = rows.filter(pl.col("send") == row).to_dicts()
+    ids = known.spans.span_ids(rows["send"])
+    (found,) = rows.filter(ids == send.raw[1].hex()).to_dicts()
     return found
 
 

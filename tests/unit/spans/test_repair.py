@@ -23,7 +23,9 @@ def test_nothing_is_repaired_to_nothing() -> None:
     """Without spans there are no rows, and the columns are those promised."""
     empty = repaired(Recording())
     assert empty.is_empty()
-    assert sorted(empty.columns) == sorted(["row", *SPANS.names, "parent_row", "skew_ns", "place", "linked"])
+    assert sorted(empty.columns) == sorted(
+        ["row", *SPANS.names, "parent_row", "skew_ns", "place", "linked", "trace_high"]
+    )
 
 
 def test_a_span_is_seen_from_its_end_on() -> None:
