@@ -254,4 +254,7 @@ def _numbered(rows: pl.DataFrame, hashes: pl.Series) -> pl.DataFrame:
     placed = (
         rows.lazy().select(pl.col("look").alias("_hash")).join(numbers, on="_hash", how="left", maintain_order="left")
     )
-    return rows.with_columns(placed.collect()["look"]).rechunk()
+    columns = {**rows.to_dict(), "look": placed.collect()["look"]}
+    del rows
+    # One column at a time, each let go before the next is made: all at once would be held twice.
+    return pl.DataFrame([columns.pop(name).rechunk() for name in list(columns)])
