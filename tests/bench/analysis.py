@@ -95,7 +95,7 @@ def made(folder: Path, spans: int, days: float, files: int = 1) -> Path:
 
 
 def judged(folder: Path, sizes: Sequence[int], duckdb: Path) -> list[Row]:
-    """Wall, CPU and memory of `baton boundaries` at each size, the ratio to linear, and the bare join."""
+    """Wall, CPU and memory of `baton boundaries` at each size, of `baton findings`, which tells causes, and ratios."""
     rows: list[Row] = []
     costs: list[Cost] = []
     for size in sizes:
@@ -108,12 +108,23 @@ def judged(folder: Path, sizes: Sequence[int], duckdb: Path) -> list[Row]:
             Row(group, "wall", costs[-1].seconds, "s", most=SECONDS_MOST if asked else None),
             Row(group, "CPU", costs[-1].cpu_seconds, "s"),
             Row(group, "peak memory", costs[-1].peak_bytes / 1e9, "GB", most=BYTES_MOST / 1e9 if asked else None),
+            *_explained(group, store),
             *_joined(group, Layout(store).spans, costs[-1], duckdb),
         ]
     growth = costs[-1].seconds / costs[0].seconds / (sizes[-1] / sizes[0])
     how = f"{sizes[-1]:,} beside {sizes[0]:,}; 1 is linear"
     rows.append(Row("growth", "wall, a span", growth, "ratio", most=LINEAR_MOST, how=how))
     return rows
+
+
+def _explained(group: str, store: Path) -> list[Row]:
+    """The same spans judged, and every loss explained: queues replayed, causes told."""
+    taken = cost("findings", "--store", str(store))
+    return [
+        Row(group, "wall, losses explained", taken.seconds, "s"),
+        Row(group, "CPU, losses explained", taken.cpu_seconds, "s"),
+        Row(group, "peak memory, losses explained", taken.peak_bytes / 1e9, "GB"),
+    ]
 
 
 def _joined(group: str, table: Path, whole: Cost, duckdb: Path) -> list[Row]:

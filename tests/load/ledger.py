@@ -63,7 +63,8 @@ class Ledger:
         assert not lost, f"{lost.total()} of {acknowledged.total()} acknowledged spans are lost: {_few(lost)}"
         excess = stored - sent
         assert not excess, f"{excess.total()} spans are there more often than they were sent: {_few(excess)}"
-        seen = Counter(_ids(repair(spans.lazy(), INSTANT_NS_MAX).lazy()))
+        once = repair(spans.lazy(), INSTANT_NS_MAX)
+        seen = Counter(once.span_ids(once["row"]).to_list())
         assert seen == Counter(dict.fromkeys(stored, 1)), "queries do not see each span once"
 
 
@@ -74,8 +75,8 @@ def _spans(store: Path) -> pl.DataFrame | None:
         return None
 
 
-def _ids(spans: pl.DataFrame | pl.LazyFrame) -> list[str]:
-    return spans.lazy().select(pl.col("span_id").bin.encode("hex")).collect()["span_id"].to_list()
+def _ids(spans: pl.DataFrame) -> list[str]:
+    return spans["span_id"].bin.encode("hex").to_list()
 
 
 def _few(ids: Counter[str]) -> list[str]:
