@@ -9,8 +9,6 @@ import threading
 from collections import Counter
 from typing import TYPE_CHECKING
 
-import polars as pl
-
 from baton.errors import NotFoundError
 from baton.limits import INSTANT_NS_MAX
 from baton.spans.repair import repair
@@ -19,6 +17,8 @@ from baton.store.reader import Store
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
+
+    import polars as pl
 
 
 class Ledger:
