@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, overload
 import numpy as np
 import polars as pl
 
+from baton.errors import StoreError
 from baton.limits import TIME_NS_MAX
 
 if TYPE_CHECKING:
@@ -144,12 +145,15 @@ class Spans:
 
         Returns:
             `row` (UInt32) and the fields of the list's structs: one row an item, by `row`, in the order of the list.
+
+        Raises:
+            StoreError: a file that the spans were read from is gone.
         """
         own = self.rows.select("row", PLACE, "start_ns")
         own = own if rows is None else own[rows]
         lists = self._listed([name], None if rows is None else own)
         # Where nobody is asked, no file is.
-        lists = lists.collect().lazy() if own.height else self.source.select(PLACE, name).head(0)
+        lists = _reread(lists).lazy() if own.height else self.source.select(PLACE, name).head(0)
         items = lists.filter(pl.col(name).list.len() > 0).explode(name).unnest(name)
         placed = items.join(own.lazy().select("row", PLACE), on=PLACE).sort("row", maintain_order=True)
         return placed.select("row", pl.exclude("row", PLACE)).collect(engine="streaming")
@@ -157,7 +161,7 @@ class Spans:
     def whole(self) -> pl.DataFrame:
         """All columns of all spans, lists too: of few."""
         names = [name for name in (*LISTS, *_IDS) if name in self.source.collect_schema()]
-        lists = self._listed(names, self.rows).collect(engine="streaming")
+        lists = _reread(self._listed(names, self.rows))
         return self.lazy().join(lists.lazy(), on=PLACE, how="left", maintain_order="left").collect()
 
     def ids(self, rows: pl.Series) -> pl.DataFrame:
@@ -188,6 +192,16 @@ class Spans:
     def each(self, column: str) -> pl.Series:
         """A column of the looks, a value a span."""
         return self.looks[column].gather(self.rows["look"])
+
+
+def _reread(lists: pl.LazyFrame) -> pl.DataFrame:
+    """The lists, from files that were there when the spans were read."""
+    try:
+        return lists.collect(engine="streaming")
+    except FileNotFoundError as error:
+        raise StoreError(
+            "a file of the store was removed while it was read, as `baton forget` does: ask again"
+        ) from error
 
 
 def read(spans: pl.LazyFrame, *further: str, as_of_ns: int = TIME_NS_MAX) -> Spans:

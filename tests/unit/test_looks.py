@@ -1,12 +1,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import polars as pl
+import pytest
 
+from baton.errors import StoreError
 from baton.looks import LOOK, PLACE, Spans, read
 from baton.schema import SPANS
 from recording import Recording, ns
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def told() -> Recording:
@@ -78,6 +84,19 @@ def test_lists_are_found_where_they_lie() -> None:
     assert spans.held("keys", pl.Series([4, 1])).rows() == [(1, "order.id", "o-3"), (4, "order.id", "o-0.9")]
     assert spans.held("links").is_empty()
     assert spans.held("keys", pl.Series([], dtype=pl.UInt32)).schema == spans.held("keys").schema
+
+
+def test_a_file_that_goes_meanwhile_is_told(tmp_path: Path) -> None:
+    """Lists are read late: where their file was removed, nothing is answered, and asking again is what helps."""
+    file = tmp_path / "part.parquet"
+    told().frame().write_parquet(file)
+    spans = read(pl.scan_parquet(file))
+    spans = replace(spans, rows=spans.rows.with_row_index("row"))
+    file.unlink()
+    with pytest.raises(StoreError, match=r"removed while it was read.*ask again"):
+        spans.held("attributes")
+    with pytest.raises(StoreError, match="ask again"):
+        spans.whole()
 
 
 def test_where_keeps_the_spans_of_some_looks() -> None:
