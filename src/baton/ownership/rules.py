@@ -123,13 +123,15 @@ class Rules:
 
     Attributes:
         attribute_keys: the attributes that some rule looks at.
+        every: each rule once.
     """
 
     def __init__(self, rules: Iterable[Rule]) -> None:
         self._exact: defaultdict[Fact, list[Rule]] = defaultdict(list)
         self._globs: defaultdict[str, list[Rule]] = defaultdict(list)
         # Each once, in an order that the file does not set.
-        for rule in sorted(set(rules), key=lambda rule: (rule.claimant, rule.kind, rule.patterns)):
+        self.every = tuple(sorted(set(rules), key=lambda rule: (rule.claimant, rule.kind, rule.patterns)))
+        for rule in self.every:
             if rule.exact:
                 self._exact[rule.kind, *rule.patterns].append(rule)
             else:
