@@ -2,56 +2,59 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 import polars as pl
 
-from baton.ownership.attributes import team_by_attribute
-from baton.ownership.rules import compile_rules
+from baton.limits import TIME_NS_MAX
+from baton.ownership.attributes import CLAIM, claimed
+from baton.ownership.periods import PERIOD, periods, within
+from baton.ownership.rules import TELEMETRY, compile_rules
+from baton.ownership.told_by import TOLD, TOLD_BY, hear, resources
 from baton.ownership.unique import per_unique
+from baton.schema import OWNER_ATTRIBUTES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping, Sequence
 
+    from baton.looks import Spans
     from baton.ownership.catalog import Catalog
     from baton.ownership.rules import Fact
 
+_WORDS = ("rpc_service", "http_route", "service", "namespace")
 
-def assign(spans: pl.LazyFrame, catalog: Catalog) -> pl.LazyFrame:
-    """Map every span to the team that owns it.
+
+def assign(spans: Spans, catalog: Catalog, owner_attributes: Sequence[str] = OWNER_ATTRIBUTES) -> Spans:
+    """Map every span to the team that owns it, as the rules hold when it begins.
 
     Args:
-        spans: a frame with the columns of `schema.SPANS`, and any others.
-        catalog: the ownership file.
+        spans: repaired.
+        catalog: the ownership files.
+        owner_attributes: resource attributes in which telemetry names an owner, see `told_by.hear`.
 
     Returns:
-        the same rows in the same order with the column `team` (String, never null; `schema.UNOWNED` where nobody owns
-        the span, or several do with equal right).
+        The spans with the column `team` of their looks (String, never null; `schema.UNOWNED` where nobody owns them, or
+        several do with equal right), and, where there are such, PERIOD, CLAIM and the columns of `told_by`. Spans of
+        one look that belong to several are of several looks then.
     """
     rules = compile_rules(catalog)
-
-    def owner(service: str | None, namespace: str | None) -> str:
-        return rules.explain(*service_facts(service, namespace)).owner
-
-    team = per_unique(("service", "service_namespace"), owner, pl.String())
-    # Reading every attribute list costs; most catalogs have no rule that asks for it.
+    if rules.cuts:
+        spans = spans.split(PERIOD, periods(spans.rows["start_ns"], rules.cuts))
+    said = resources(spans)
+    spans = hear(spans, said, owner_attributes)
     if rules.attribute_keys:
-        team = pl.coalesce(team_by_attribute(rules), team)
-    return spans.with_columns(team=team)
+        spans = claimed(spans, rules, said)
 
+    columns = tuple(name for name in (*_COLUMNS, *_FURTHER) if name in spans.looks.columns)
 
-def by_attribute(catalog: Catalog) -> bool:
-    """Whether a span's attributes may decide who owns it."""
-    return bool(compile_rules(catalog).attribute_keys)
+    def owner(*values: str | int | None) -> str:
+        known = dict(zip(columns, values, strict=True))
+        period = known.get(PERIOD)
+        at_ns = within(period if isinstance(period, int) else None, rules.cuts)
+        return rules.explain(*facts(known), at_ns=at_ns).owner
 
-
-def owners(names: Iterable[str], kind: Literal["service", "channel", "queue"], catalog: Catalog) -> dict[str, str]:
-    """The owner of each name by the rules of one kind; `schema.UNOWNED` where it has none or several."""
-    rules = compile_rules(catalog)
-    return {name: rules.explain((kind, name)).owner for name in set(names)}
-
-
-def service_facts(service: str | None, namespace: str | None) -> tuple[Fact, ...]:
-    """What is known of a service, for `Rules.explain` and `gray_areas`; null words are left out."""
-    words = (("service", service), ("namespace", namespace))
-    return tuple((kind, word) for kind, word in words if word is not None)
+    team = per_unique(columns, owner, pl.String())
+    if rules.attribute_keys:
+        team = pl.coalesce(CLAIM, team)
+    return spans.telling(team.alias("team"))
