@@ -186,7 +186,11 @@ class Spans:
             .unique("number", keep="first", maintain_order=True)
         )
         # One column first: few spans begin at these instants.
-        near = self.rows.lazy().select("row", "look", "start_ns").filter(pl.col("start_ns").is_in(last["start_ns"].implode()))
+        near = (
+            self.rows.lazy()
+            .select("row", "look", "start_ns")
+            .filter(pl.col("start_ns").is_in(last["start_ns"].implode()))
+        )
         found = near.join(last.lazy(), on=["look", "start_ns"]).group_by("number").agg(pl.col("row").min())
         return numbers, found.sort("number").collect()["row"]
 

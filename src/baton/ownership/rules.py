@@ -32,14 +32,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from baton.ownership.catalog import Catalog
+    from baton.ownership.teams import Claim, Origin
 
 Fact = tuple[str, ...]
 """A kind (attribute, rpc_service, http_route, service, namespace, telemetry, channel, queue, entry, deadline,
 sampling), then the words known of it. Of kind telemetry: the resource attribute that names an owner, and its value."""
 
-OWNERSHIP, BACKSTAGE, TELEMETRY = "ownership.yaml", "backstage", "telemetry"
-"""Where a rule comes from."""
-
+_ORIGIN_NAME: dict[Origin, str] = {"ownership": "ownership.yaml", "backstage": "Backstage", "telemetry": "telemetry"}
 _KIND_RANK = {"attribute": 5, "rpc_service": 4, "http_route": 3, "service": 2, "namespace": 1}
 _KIND_NAME = {"rpc_service": "RPC service", "http_route": "HTTP route"}
 _WHOLE = ("service", "namespace")
@@ -71,7 +70,8 @@ class Rule:
         patterns: a pattern for each of the fact's words.
         claimant: for what it speaks: a team or external party; a journey type (kind entry); a place in the file (kind
             deadline); a way of sampling (kind sampling).
-        source: OWNERSHIP, BACKSTAGE or TELEMETRY.
+        origin: what kind of source says so.
+        source: the file that says so; empty where none does.
         from_ns: it holds from then on; null: ever since.
         until_ns: it holds no more from then on; null: it holds on.
         rank: the greatest decides; see the law above.
@@ -80,14 +80,15 @@ class Rule:
     kind: str
     patterns: tuple[str, ...]
     claimant: str
-    source: str = OWNERSHIP
+    origin: Origin = "ownership"
+    source: str = ""
     from_ns: int | None = None
     until_ns: int | None = None
     rank: tuple[int, ...] = field(init=False, compare=False)
 
     def __post_init__(self) -> None:
         """Rank once: a rule is matched against every name in the store."""
-        signed, first = self.source != TELEMETRY, self.source == OWNERSHIP
+        signed, first = self.origin != "telemetry", self.origin == "ownership"
         rank = (int(signed), _KIND_RANK.get(self.kind, 0), *map(specificity, self.patterns), int(first))
         object.__setattr__(self, "rank", rank)
 
@@ -154,14 +155,14 @@ class Decision:
     @property
     def conflicts(self) -> tuple[Rule, ...]:
         """Rules that lost by their source alone, and telemetry that contradicts the files on the service as a whole."""
-        if not self.matched or self.matched[0].source == TELEMETRY:
+        if not self.matched or self.matched[0].origin == "telemetry":
             return ()
         whole = [rule for rule in self.matched if rule.kind in _WHOLE]
         owners = {rule.claimant for rule in whole if rule.rank == whole[0].rank}
         return tuple(
             rule
             for rule in self.matched
-            if (rule.source == TELEMETRY and owners and rule.claimant not in owners)
+            if (rule.origin == "telemetry" and owners and rule.claimant not in owners)
             or (self._twin(rule) and rule.claimant not in self.claimants)
         )
 
@@ -177,13 +178,17 @@ class Decision:
         first = self.matched[0]
         if self.gray:
             named = " and ".join(self.claimants)
-            return f"a gray area: {len(self.deciding)} rules of equal rank in {first.source} name {named}"
+            return f"a gray area: {len(self.deciding)} rules of equal rank in {_ORIGIN_NAME[first.origin]} name {named}"
         rest = [rule for rule in self.matched if rule.rank != first.rank]
         # What nearly won tells more than what agrees.
         other = next((rule for rule in rest if rule.claimant != first.claimant), None)
         if other is None:
-            return f"the only owner that any rule names: {first} ({first.source})"
-        return f"{_reason(first, other)}: {first} ({first.source}) before {other} ({other.source})"
+            return f"the only owner that any rule names: {first}{_said(first)}"
+        return f"{_reason(first, other)}: {first}{_said(first)} before {other}{_said(other)}"
+
+
+def _said(rule: Rule) -> str:
+    return f" ({rule.source})" if rule.source else ""
 
 
 def _reason(first: Rule, other: Rule) -> str:
@@ -199,7 +204,7 @@ def _reason(first: Rule, other: Rule) -> str:
         if most == limits.NAME_CHARS_MAX:
             return "an exact name comes before a glob"
         return f"the glob with more literal characters comes first ({most} and {less})"
-    return f"of rules of equal rank {first.source} comes before {other.source}"
+    return f"of rules of equal rank {_ORIGIN_NAME[first.origin]} comes before {_ORIGIN_NAME[other.origin]}"
 
 
 class _Globs:
@@ -226,6 +231,7 @@ class Rules:
 
     Attributes:
         attribute_keys: the attributes that some rule looks at.
+        kinds: of facts that some rule looks at.
         cuts: when some rule begins or ends to hold, sorted: between two of them all is as it was.
     """
 
@@ -258,16 +264,18 @@ class Rules:
             facts: what is known.
             at_ns: when; by default after every date of the catalog.
         """
-        found = sorted((rule for fact in facts for rule in self._matching(fact)), key=lambda rule: rule.rank)[::-1]
+        found = sorted(
+            (rule for fact in facts for rule in self._matching(fact)), key=lambda rule: rule.rank, reverse=True
+        )
         matched = tuple(rule for rule in found if rule.holds(at_ns))
         lapsed = tuple(rule for rule in found if not rule.holds(at_ns))
         return Decision(facts, matched, lapsed)
 
     def _matching(self, fact: Fact) -> Iterator[Rule]:
         kind, *words = fact
-        if kind == TELEMETRY:
+        if kind == "telemetry":
             # What an instance says of itself is a rule for it alone.
-            yield Rule(kind, tuple(words), words[-1], TELEMETRY)
+            yield Rule(kind, tuple(words), words[-1], "telemetry")
         yield from self._exact.get(fact, ())
         for at, word in enumerate(words):
             globs = self._globs.get(fact[: at + 1])
@@ -277,7 +285,7 @@ class Rules:
 
 def _order(rule: Rule) -> tuple[object, ...]:
     dates = (rule.from_ns or 0, rule.until_ns or limits.TIME_NS_MAX)
-    return rule.claimant, rule.kind, rule.patterns, rule.source, *dates
+    return rule.claimant, rule.kind, rule.patterns, rule.origin, rule.source, *dates
 
 
 def compile_rules(catalog: Catalog) -> Rules:
@@ -285,9 +293,7 @@ def compile_rules(catalog: Catalog) -> Rules:
     return Rules([*_owning(catalog), *_entries(catalog), *_deadlines(catalog), *_sampling(catalog)])
 
 
-def gray_areas(
-    rules: Rules, things: Iterable[tuple[Fact, ...]], at_ns: int = limits.TIME_NS_MAX
-) -> list[Decision]:
+def gray_areas(rules: Rules, things: Iterable[tuple[Fact, ...]], at_ns: int = limits.TIME_NS_MAX) -> list[Decision]:
     """Of these things, each given by its facts: the decisions in which rules of equal rank name different claimants."""
     return [decision for facts in things if (decision := rules.explain(*facts, at_ns=at_ns)).gray]
 
@@ -298,12 +304,18 @@ def _owning(catalog: Catalog) -> Iterator[Rule]:
         named = {
             "service": owns.services,
             "namespace": owns.namespaces,
+            "rpc_service": owns.rpc_services,
+            "http_route": owns.http_routes,
             "channel": owns.channels,
             "queue": owns.queues,
         }
         for kind, claims in named.items():
-            yield from (Rule(kind, (claim.name,), owner.name) for claim in claims)
-        yield from (Rule("attribute", (claim.key, claim.value), owner.name) for claim in owns.attributes)
+            yield from (_rule(kind, (claim.name,), owner.name, claim) for claim in claims)
+        yield from (_rule("attribute", (claim.key, claim.value), owner.name, claim) for claim in owns.attributes)
+
+
+def _rule(kind: str, patterns: tuple[str, ...], owner: str, claim: Claim) -> Rule:
+    return Rule(kind, patterns, owner, claim.origin, claim.source, claim.from_ns, claim.until_ns)
 
 
 def _entries(catalog: Catalog) -> Iterator[Rule]:
