@@ -10,9 +10,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import polars as pl
 
 from baton.schema import COVERED, UNOWNED
+
+if TYPE_CHECKING:
+    from baton.ownership.catalog import Catalog
 
 HANDED = (
     "kind", "tenant", "environment", "journey_id", "journey_type", "sent_at", "from_service", "from_team", "to_service",
@@ -35,13 +40,12 @@ def services(known: pl.DataFrame) -> pl.DataFrame:
         known: the frame of `seen.traffic`, with `team`.
 
     Returns:
-        `tenant`, `environment`, `service`, `service_namespace` (of several the first by name), `spans`, `unowned`
-        (UInt32: how many of these), `last_ns`.
+        `tenant`, `environment`, `service`, `spans`, `unowned` (UInt32: how many of these), `last_ns`; those with the
+        most unowned first.
     """
     return (
         known.group_by(_SERVICE)
         .agg(
-            pl.col("service_namespace").drop_nulls().min(),
             pl.col("spans").sum(),
             pl.col("spans").filter(NOBODY).sum().alias("unowned"),
             pl.col("last_ns").max(),
@@ -75,36 +79,54 @@ def places(handed: pl.DataFrame) -> pl.DataFrame:
     return sent.filter(pl.col("queue").is_not_null() | ~known).sort(*_PLACE, *parties).collect()
 
 
-def journeys(handed: pl.DataFrame) -> pl.DataFrame:
-    """One row a journey that hands over: `tenant`, `environment`, `journey_id`, `journey_type`, `last_seen`."""
+def journeys(handed: pl.DataFrame, catalog: Catalog) -> pl.DataFrame:
+    """One row a journey that hands anything over.
+
+    Args:
+        handed: HANDED.
+        catalog: the ownership files.
+
+    Returns:
+        `tenant`, `environment`, `journey_id`, `journey_type` (null where none is declared), `owned` (Boolean: its type
+        has an owner whose dates hold at its last handoff), `last_seen`.
+    """
+    owners = {kind.name: catalog.owners.get(kind.owner) for kind in catalog.journey_types}
+    dates = [(name, owner.from_ns, owner.until_ns) for name, owner in owners.items() if owner is not None]
+    schema = {"journey_type": pl.String, "from_ns": pl.Int64, "until_ns": pl.Int64}
+    held = pl.DataFrame(dates, schema=schema, orient="row").with_columns(pl.lit(value=True).alias("owned"))
+    last_ns = pl.col("last_seen").to_physical()
+    holds = (pl.col("from_ns").is_null() | (pl.col("from_ns") <= last_ns)) & (
+        pl.col("until_ns").is_null() | (last_ns < pl.col("until_ns"))
+    )
     return (
         handed.lazy()
         .filter(pl.col("kind") != "step", pl.col("journey_id").is_not_null())
         .group_by(*HOME, "journey_id")
         .agg(pl.col("journey_type").drop_nulls().first(), pl.col("sent_at").max().alias("last_seen"))
+        .join(held.lazy(), on="journey_type", how="left")
+        .with_columns((pl.col("owned").fill_null(value=False) & holds).alias("owned"))
+        .select(*HOME, "journey_id", "journey_type", "owned", "last_seen")
         .sort(*HOME, "journey_id")
         .collect()
     )
 
 
-def shares(served: pl.DataFrame, placed: pl.DataFrame, made: pl.DataFrame, owners: dict[str, str]) -> pl.DataFrame:
+def shares(served: pl.DataFrame, placed: pl.DataFrame, made: pl.DataFrame) -> pl.DataFrame:
     """COVERED.
 
     Args:
         served: the frame of `services`.
         placed: the frame of `places`.
         made: the frame of `journeys`.
-        owners: owner by journey type, of those types whose owner is there.
     """
     spans, unowned = int(served["spans"].sum()), int(served["unowned"].sum())
     channels = placed.group_by(CHANNEL).agg(pl.col("owned").all(), pl.col("messages").sum())
     messages, kept = int(placed["messages"].sum()), int(placed.filter("owned")["messages"].sum())
-    typed = made.filter(pl.col("journey_type").is_in(list(owners)))
     rows = (
         ("spans", spans - unowned, spans, None),
         ("services", served.filter(pl.col("unowned") == 0).height, served.height, _share(spans - unowned, spans)),
         ("channels", channels.filter("owned").height, channels.height, _share(kept, messages)),
-        ("journeys", typed.height, made.height, None),
+        ("journeys", int(made["owned"].sum()), made.height, None),
     )
     counted = [(what, owned, total, _share(owned, total), traffic) for what, owned, total, traffic in rows]
     return pl.DataFrame(counted, schema=COVERED.schema, orient="row")

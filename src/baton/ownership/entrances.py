@@ -12,33 +12,23 @@ from baton.schema import UNOWNED
 
 if TYPE_CHECKING:
     from baton.looks import Spans
+    from baton.ownership.catalog import Catalog
 
 
-def ownerless_journeys(
-    spans: Spans, stitched: pl.DataFrame, made: pl.DataFrame, owners: dict[str, str], types: dict[str, str]
-) -> pl.DataFrame:
+def ownerless_journeys(spans: Spans, stitched: pl.DataFrame, made: pl.DataFrame, catalog: Catalog) -> pl.DataFrame:
     """COVERAGE's section journey: those of no declared type by where they begin, and types whose owner is gone.
 
     Args:
-        spans: SPANS and SIGHTINGS.
+        spans: SPANS and SIGHTINGS, with `team`.
         stitched: JOURNEYS.
-        made: the frame of `journeys`.
-        owners: owner by journey type, of those types whose owner is there.
-        types: owner by journey type, of all.
+        made: the frame of `coverage.journeys`.
+        catalog: the ownership files.
     """
-    lost = made.filter(pl.col("journey_type").is_not_null(), ~pl.col("journey_type").is_in(list(owners)))
+    owners = {kind.name: kind.owner for kind in catalog.journey_types}
+    lost = made.filter(pl.col("journey_type").is_not_null(), ~pl.col("owned"))
     lost = lost.group_by(*HOME, "journey_type").agg(pl.len(), pl.col("last_seen").max())
     rows: list[tuple[object, ...]] = [
-        (
-            "journey",
-            "journey type",
-            *home,
-            kind,
-            types.get(kind),
-            count,
-            seen,
-            "its owner owns nothing any more: name another",
-        )
+        ("journey", "journey type", *home, kind, None, count, seen, _gone(owners.get(kind)))
         for *home, kind, count, seen in timed(lost).iter_rows()
     ]
     untyped = made.filter(pl.col("journey_type").is_null())
@@ -49,6 +39,10 @@ def ownerless_journeys(
         for *home, service, name, team, count, seen in timed(begun).iter_rows()
     ]
     return frame(rows)
+
+
+def _gone(owner: str | None) -> str:
+    return f"its owner {owner} owned nothing then, by its dates: name another"
 
 
 def _undeclared(service: str, team: str) -> str:

@@ -1,4 +1,4 @@
-"""Gray areas: what several claim with equal right, so that nobody has it."""
+"""Gray areas, which several claim with equal right, and conflicts, which one source won over another."""
 
 from __future__ import annotations
 
@@ -6,76 +6,96 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from baton.ownership.assign import service_facts
+from baton.limits import TIME_NS_MAX
 from baton.ownership.coverage import HOME, NOBODY
 from baton.ownership.gaps import frame, some, timed
 from baton.schema import UNOWNED
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator
 
-    from baton.ownership.rules import Decision, Fact, Rules
+    from baton.ownership.named import Owners
+    from baton.ownership.rules import Decision, Rule
 
-_KINDS = {"entry": "journey entry"}
+_KINDS = {"entry": "journey entry", "rpc_service": "RPC service", "http_route": "HTTP route"}
+Thing = tuple[str, str | None, str | None, str, int, int | None, "Decision"]
+"""Kind, tenant, environment, name, how much of it nobody owns, when it was seen last, and why it is whose."""
 
 
-def gray(rules: Rules, known: pl.DataFrame, placed: pl.DataFrame, pairs: pl.DataFrame) -> pl.DataFrame:
-    """COVERAGE's section gray_area: what several claim with equal right, and the rules that tie.
+def decided(owners: Owners, known: pl.DataFrame, placed: pl.DataFrame, pairs: pl.DataFrame) -> list[Thing]:
+    """Everything of the window that a rule may claim, and what the rules say of it when it was seen last.
 
     Args:
-        rules: of the catalog.
+        owners: the analysis's.
         known: the frame of `seen.traffic`, with `team`.
-        placed: the frame of `places`.
+        placed: the frame of `coverage.places`.
         pairs: the frame of `seen.said`.
-
-    Returns:
-        its `count` is of what of it nobody owns: a finer rule may settle some, or all.
     """
-    named = {
-        ("service", "service", "service_namespace"): _unowned_spans(known, ["service", "service_namespace"]),
-        ("rpc_service", "rpc_service"): _unowned_spans(known, ["rpc_service"]),
-        ("http_route", "http_route"): _unowned_spans(known, ["http_route"]),
-        ("entry", "service", "name"): _unowned_spans(known.with_columns(team=pl.lit(UNOWNED)), ["service", "name"]),
-        ("channel", "channel"): _unowned_messages(placed, "channel"),
-        ("queue", "queue"): _unowned_messages(placed, "queue"),
-        ("attribute", "key", "value"): _attributes(pairs),
+    entries = known.with_columns(pl.lit(UNOWNED).alias("team"))
+    parts = {
+        ("rpc_service",): _spans(known, ["rpc_service"]),
+        ("http_route",): _spans(known, ["http_route"]),
+        ("entry",): _spans(entries, ["service", "name"]),
+        ("channel",): _messages(placed, "channel"),
+        ("queue",): _messages(placed, "queue"),
+        ("attribute",): _attributes(pairs),
     }
-    rows = [
-        (
-            "gray_area",
-            _KINDS.get(kind, kind),
-            tenant,
-            environment,
-            " ".join(filter(None, words)),
-            None,
-            count,
-            seen,
-            tie,
-        )
-        for (kind, *_), frame in named.items()
-        for tenant, environment, *words, count, seen in frame.iter_rows()
-        for decision in [rules.explain(*_facts(kind, words))]
-        if decision.gray
-        for tie in [_tie(decision, count)]
+    things = [
+        (kind, tenant, environment, " ".join(words), count, seen_ns, decision)
+        for (kind,), counted in parts.items()
+        if kind in owners.rules.kinds
+        for tenant, environment, *words, count, seen_ns in counted.iter_rows()
+        for decision in [owners.rules.explain((kind, *words), at_ns=_at(seen_ns))]
     ]
-    return frame(rows)
+    return things + [
+        ("service", tenant, environment, name, count, seen_ns, decision)
+        for tenant, environment, name, count, seen_ns in _spans(known, ["service"]).iter_rows()
+        for decision in owners.decisions((tenant, environment, name), _at(seen_ns))
+    ]
 
 
-def _facts(kind: str, words: Sequence[str | None]) -> tuple[Fact, ...]:
-    return service_facts(*words) if kind == "service" else ((kind, *(word or "" for word in words)),)
+def _at(seen_ns: int | None) -> int:
+    return TIME_NS_MAX if seen_ns is None else seen_ns
 
 
-def _unowned_spans(known: pl.DataFrame, words: list[str]) -> pl.DataFrame:
-    """Tenant, environment, the words, how many spans of it nobody owns, and when it was seen last."""
-    return (
-        known.filter(pl.col(words[0]).is_not_null())
-        .group_by(*HOME, *words)
-        .agg(pl.col("spans").filter(NOBODY).sum(), pl.col("last_ns").max())
-        .sort(*HOME, *words)
+def gray(things: list[Thing]) -> pl.DataFrame:
+    """COVERAGE's section gray_area: what several claim with equal right, and the rules that tie.
+
+    Its `count` is of what of it nobody owns: a finer rule may settle some, or all.
+    """
+    return frame(
+        ("gray_area", _KINDS.get(kind, kind), tenant, environment, name, None, count, seen_ns, _tie(decision, count))
+        for kind, tenant, environment, name, count, seen_ns, decision in things
+        if decision.gray
     )
 
 
-def _unowned_messages(placed: pl.DataFrame, name: str) -> pl.DataFrame:
+def conflicts(things: list[Thing]) -> pl.DataFrame:
+    """COVERAGE's section conflict: what two sources say otherwise of, who won, and why."""
+    return frame(
+        (
+            "conflict",
+            _KINDS.get(kind, kind),
+            tenant,
+            environment,
+            name,
+            decision.claimant,
+            0,
+            seen_ns,
+            _overruled(decision),
+        )
+        for kind, tenant, environment, name, _, seen_ns, decision in things
+        if decision.conflicts
+    )
+
+
+def _spans(known: pl.DataFrame, words: list[str]) -> pl.DataFrame:
+    """Tenant, environment, the words, how many spans of it nobody owns, and when it was seen last."""
+    counted = known.drop_nulls(words).group_by(*HOME, *words)
+    return counted.agg(pl.col("spans").filter(NOBODY).sum(), pl.col("last_ns").max()).sort(*HOME, *words)
+
+
+def _messages(placed: pl.DataFrame, name: str) -> pl.DataFrame:
     unowned = pl.col("messages").filter(~pl.col("owned")).sum()
     counted = placed.drop_nulls(name).group_by(*HOME, name).agg(unowned, pl.col("last_seen").max())
     return timed(counted.sort(*HOME, name))
@@ -88,5 +108,13 @@ def _attributes(pairs: pl.DataFrame) -> pl.DataFrame:
 
 
 def _tie(decision: Decision, count: int) -> str:
-    told = f"{some([str(rule) for rule in decision.deciding], '', '; ')}: rules of equal rank"
+    told = f"{some(list(_named(decision.deciding)), '', '; ')}: rules of equal rank"
     return told if count else f"{told}; finer rules settle all that was seen of it"
+
+
+def _overruled(decision: Decision) -> str:
+    return f"{decision.why}; overruled: {some(list(_named(decision.conflicts)), '', '; ')}"
+
+
+def _named(rules: tuple[Rule, ...]) -> Iterator[str]:
+    yield from (f"{rule} ({rule.source or rule.origin})" for rule in rules)

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from baton.limits import DAY_NS
 from baton.looks import LOOK, PLACE, Spans, read
 from baton.ownership import coverage as law
 from baton.ownership import gaps, seen
 from baton.ownership.entrances import ownerless_journeys
-from baton.ownership.gray import gray
+from baton.ownership.gray import conflicts, decided, gray
 from baton.ownership.idle import Horizon, idle
-from baton.ownership.rules import compile_rules
 from baton.ownership.unsent import unsent
 from baton.queries.answer import judged
 from baton.queries.brokers import broker_queues
@@ -41,34 +41,36 @@ def coverage(question: Question, *, stale_days: int, minimum: float | None = Non
         InputError: an ownership file or baton.toml has a fault.
     """
     given, paired = judged(question)
-    analysis, catalog = given.analysis, given.catalog
-    rules, window = compile_rules(catalog), (question.since_ns, question.until_ns)
-    owners = {kind.name: kind.owner for kind in catalog.journey_types}
+    analysis, catalog, window = given.analysis, given.catalog, (question.since_ns, question.until_ns)
+    rules = analysis.owners.rules
     handed = analysis.crossed.filter(about(question)).select(law.HANDED).collect()
     known = seen.traffic(analysis.spans, *window)
-    served, placed, made = law.services(known), law.places(handed), law.journeys(handed)
+    served, placed, made = law.services(known), law.places(handed), law.journeys(handed, catalog)
     spans = _of_store(question).filter(pl.col("end_ns") <= given.as_of_ns)
     pairs = seen.said(spans, rules.attribute_keys, *window)
     horizon, facts = _seen(question, given, spans, pairs, stale_days)
+    things = decided(analysis.owners, known, placed, pairs)
     rows = [
-        gaps.unowned_services(served, rules),
+        gaps.unowned_services(served, analysis.owners),
         gaps.unowned_channels(placed, rules),
-        gray(rules, known, placed, pairs),
+        gray(things),
         gaps.orphans(placed),
-        ownerless_journeys(analysis.spans, analysis.journeys, made, owners, owners),
+        ownerless_journeys(analysis.spans, analysis.journeys, made, catalog),
         unsent(paired.spans, paired.pairs, *window),
-        gaps.unreachable(catalog, known),
+        gaps.unreachable(catalog, known, given.as_of_ns),
         idle(catalog, rules, facts, horizon),
+        conflicts(things),
+        gaps.notes(catalog, known),
     ]
     order = pl.Enum(COVERAGE_SECTIONS)
     return Coverage(
-        shares=law.shares(served, placed, made, owners),
+        shares=law.shares(served, placed, made),
         rows=pl.concat([COVERAGE.empty(), *rows]).sort(pl.col("section").cast(order), maintain_order=True),
         since_ns=question.since_ns,
         until_ns=question.until_ns,
         as_of_ns=given.as_of_ns,
         stale_days=stale_days,
-        held_days=horizon.held_days,
+        held_days=horizon.held_ns / DAY_NS,
         minimum=minimum,
     )
 

@@ -15,7 +15,7 @@ from baton.reports.rows import as_markdown as rows_as_markdown
 from baton.reports.table import columns, line, lines, render
 from baton.reports.text import markdown
 from baton.reports.times import moment, rfc3339
-from baton.schema import COVERAGE_SECTIONS
+from baton.schema import COVERAGE_SECTIONS, DEFAULT_TENANT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -34,7 +34,7 @@ _TITLES = {
     "conflict": "Sources that disagree",
     "note": "Read and not used",
 }
-_COUNTS = {"orphan": "messages", "journey": "journeys", "unsent": "spans", "unreachable": "spans"}
+_COUNTS = {"orphan": "message", "journey": "journey", "unsent": "span", "unreachable": "span"}
 """What a section counts; the others count spans, or messages of channels and queues."""
 _UNCOUNTED = ("stale", "unseen", "conflict", "note")
 _OF_MESSAGES = ("channel", "queue")
@@ -102,7 +102,8 @@ def verdict(answer: Coverage) -> str:
 
 def percent(share: float | None) -> str:
     """A share for people; never rounded up: what is not all must not look like all."""
-    return "-" if share is None else f"{floor(share * 1000) / 10:.1f} %"
+    # A share of doubles may lie a hair below what it is.
+    return "-" if share is None else f"{floor(share * 1000 + 1e-9) / 10:.1f} %"
 
 
 def as_table(answer: Coverage, *, width: int, color: bool) -> str:
@@ -158,26 +159,23 @@ def _sections(answer: Coverage) -> Iterator[tuple[str, pl.DataFrame]]:
 def _listed(section: str, rows: pl.DataFrame) -> RenderableType:
     """A section's rows: what, how much of it, why."""
     counted = section not in _UNCOUNTED
-    table = columns((("what", False), *([(_COUNTS.get(section, "traffic"), True)] if counted else []), ("why", False)))
+    table = columns((("what", False), *([("traffic", True)] if counted else []), ("why", False)))
     for row in rows.with_columns(pl.col("last_seen").to_physical()).iter_rows(named=True):
-        name = (
-            lines(line(f"{row['kind']} {row['name']}"), line(_place(row), "dim"))
-            if _place(row)
-            else line(f"{row['kind']} {row['name']}")
-        )
-        table.add_row(name, *([line(_count(section, row))] if counted else []), line(_why(section, row)))
+        table.add_row(_what(row), *([line(_count(section, row))] if counted else []), line(_why(section, row)))
     return table
 
 
-def _place(row: Mapping[str, Any]) -> str:
-    """Whose it is: tenant, environment, and who owns it or would."""
-    return " ".join(filter(None, (row["tenant"], row["environment"], row["owner"] and f"of {row['owner']}")))
+def _what(row: Mapping[str, Any]) -> RenderableType:
+    """Kind and name, and below whose it is where that tells it from others."""
+    tenant = None if row["tenant"] == DEFAULT_TENANT else row["tenant"]
+    place = " ".join(filter(None, (tenant, row["environment"], row["owner"] and f"of {row['owner']}")))
+    named = line(f"{row['kind']} {row['name']}")
+    return lines(named, line(place, "dim")) if place else named
 
 
 def _count(section: str, row: Mapping[str, Any]) -> str:
-    if section in _COUNTS:
-        return f"{row['count']:,}"
-    return f"{row['count']:,} {'messages' if row['kind'] in _OF_MESSAGES else 'spans'}"
+    noun = _COUNTS.get(section) or ("message" if row["kind"] in _OF_MESSAGES else "span")
+    return f"{row['count']:,} {noun}" + ("" if row["count"] == 1 else "s")
 
 
 def _why(section: str, row: Mapping[str, Any]) -> str:
