@@ -469,6 +469,11 @@ NAME_CHARS_MAX = 255
 GLOBS_KEPT_MAX = 10_000
 # Links in them: what browsers and proxies take without a word.
 LINK_CHARS_MAX = 2048
+# Remarks about imported files that are told, and what each concerns: a screen of them; the rest is counted.
+REMARKS_MAX = 100
+REMARK_EXAMPLES_MAX = 3
+# Claims on one name that are compared with each other: a name has two or three, and a hostile file any number.
+CLAIMS_COMPARED_MAX = 1000
 # A declared deadline: statements go out monthly; anything longer is a slip of the unit.
 DECLARED_DEADLINE_NS_MAX = 31 * 24 * 3600 * SECOND_NS
 # Globs in one list of [redaction]: a bank's own attribute dictionary has some hundreds of names, and every key that is

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, model_validator
 
-from baton.documents import AttributeKey, Text, fault, quote, read_text, validate
-from baton.ownership import strict_yaml
+from baton.documents import AttributeKey, Text, nearest, quote
 from baton.ownership.teams import ExternalParty, Part, Team
 from baton.schema import SEVERAL, UNOWNED
 from baton.values import Duration, Number
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+    from collections.abc import Collection, Iterator
+
+    from baton.documents import Place
 
 
 class Step(Part):
@@ -158,60 +158,49 @@ EMPTY = Catalog()
 """No ownership.yaml: all is unowned, and the verdicts stand."""
 
 
-def load_catalog(*paths: Path) -> Catalog:
-    """Read and check ownership files.
+def faults(file: OwnershipFile, teams: Collection[str]) -> Iterator[tuple[Place, object, str]]:
+    """What no part of a file can see on its own: (place, value, problem and next step).
 
-    Raises:
-        InputError: it cannot be read or has a fault; the message names the file, the place, the value, the next step.
+    Args:
+        file: what was read.
+        teams: the teams that this file and those beside it name.
     """
-    (path,) = paths
-    context = {"source": str(path), "origin": "ownership"}
-    written = validate(OwnershipFile, strict_yaml.parse(read_text(path), path), path, context=context)
-    catalog = Catalog(**dict(written))
-    found = next(_faults(catalog), None)
-    if found is not None:
-        raise fault(path, *found)
-    return catalog
-
-
-def _faults(catalog: Catalog) -> Iterator[tuple[str, object, str]]:
-    """What no part can see on its own: (place, value, problem and next step)."""
-    teams = [team.name for team in catalog.teams]
-    for section, owners in (("teams", catalog.teams), ("external_parties", catalog.external_parties)):
-        for number, owner in enumerate(owners):
-            if problem := _misnamed(owner.name):
-                yield f"{section}[{number}].name", owner.name, problem
-        yield from _twins(section, [(owner.name,) for owner in owners], ".name")
-    for number, party in enumerate(catalog.external_parties):
-        place = f"external_parties[{number}]"
-        if party.name in teams:
-            yield f"{place}.name", party.name, f"is already a team, teams[{teams.index(party.name)}]; rename one"
+    yield from _owners(file)
+    for number, party in enumerate(file.external_parties):
         if party.contract_owner not in teams:
-            yield f"{place}.contract_owner", party.contract_owner, _no_team(teams)
-    yield from _twins("journey_types", [(declared.name,) for declared in catalog.journey_types], ".name")
-    yield from _twins("channels", [(channel.name, channel.environment) for channel in catalog.channels], "")
-    yield from _twins("queues", [(queue.name, queue.environment or "any") for queue in catalog.queues], "")
-    yield from _twins("services", [(service.name, service.environment) for service in catalog.services], "")
-    for number, declared in enumerate(catalog.journey_types):
+            place = ("external_parties", number, "contract_owner")
+            yield place, party.contract_owner, _no_team(party.contract_owner, teams)
+    for number, declared in enumerate(file.journey_types):
         if declared.owner not in teams:
-            yield f"journey_types[{number}].owner", declared.owner, _no_team(teams)
+            yield ("journey_types", number, "owner"), declared.owner, _no_team(declared.owner, teams)
+    yield from _twins("journey_types", [(declared.name,) for declared in file.journey_types], "name")
+    yield from _twins("channels", [(channel.name, channel.environment) for channel in file.channels])
+    yield from _twins("queues", [(queue.name, queue.environment or "any") for queue in file.queues])
+    yield from _twins("services", [(service.name, service.environment) for service in file.services])
 
 
-def _misnamed(name: str) -> str | None:
-    if name == UNOWNED:
-        return "is what Baton calls a thing without an owner; name the team otherwise"
-    if SEVERAL in name:
-        return f"holds {SEVERAL!r}, with which Baton joins several possible teams; name the team otherwise"
-    return None
+def _owners(file: OwnershipFile) -> Iterator[tuple[Place, object, str]]:
+    first: dict[str, str] = {}
+    for section in ("teams", "external_parties"):
+        for number, owner in enumerate(getattr(file, section)):
+            place, here = (section, number, "name"), f"{section}[{number}]"
+            if owner.name == UNOWNED:
+                yield place, owner.name, "is what Baton calls a thing without an owner; name it otherwise"
+            if SEVERAL in owner.name:
+                yield place, owner.name, f"holds {SEVERAL!r}, which joins several possible teams; name it otherwise"
+            if first.setdefault(owner.name, here) != here:
+                yield place, owner.name, f"is already declared at {first[owner.name]}; merge the two, or rename one"
 
 
-def _no_team(teams: list[str]) -> str:
-    return f"is no declared team; add it to teams, or name one of {quote(teams)}"
+def _no_team(name: str, teams: Collection[str]) -> str:
+    meant = nearest(name, sorted(teams))
+    step = f"did you mean {quote(meant)}? Else add it to teams" if meant else "add it to teams"
+    return f"is no declared team; {step}, or name one of {quote(sorted(teams))}"
 
 
-def _twins(section: str, names: list[tuple[str, ...]], key: str) -> Iterator[tuple[str, object, str]]:
+def _twins(section: str, names: list[tuple[str, ...]], *key: str) -> Iterator[tuple[Place, object, str]]:
     first: dict[tuple[str, ...], int] = {}
     for number, name in enumerate(names):
         if first.setdefault(name, number) != number:
             problem = f"is already declared at {section}[{first[name]}]; merge the two, or rename one"
-            yield f"{section}[{number}]{key}", ", ".join(name), problem
+            yield (section, number, *key), ", ".join(name), problem

@@ -63,6 +63,11 @@ class Claim(Lasting):
                 raise ValueError(f"has the key {derived}, which the file itself is; take it out")
         return {**value, **info.context}
 
+    @property
+    def what(self) -> str:
+        """What is claimed, in a word."""
+        raise NotImplementedError
+
 
 class Owned(Claim):
     """A name that an owner claims.
@@ -76,7 +81,14 @@ class Owned(Claim):
     @model_validator(mode="before")
     @classmethod
     def _spelled_out(cls, value: object) -> object:
+        if isinstance(value, list):
+            raise ValueError("is a list in a list; write a name, or {name: ..., from: 2026-03-01}")  # noqa: TRY004 - what Pydantic hears
         return {"name": value} if isinstance(value, str) else value
+
+    @property
+    def what(self) -> str:
+        """The pattern."""
+        return self.name
 
 
 class OwnedAttribute(Claim):
@@ -89,6 +101,11 @@ class OwnedAttribute(Claim):
 
     key: AttributeKey
     value: Text
+
+    @property
+    def what(self) -> str:
+        """`key=value`."""
+        return f"{self.key}={self.value}"
 
 
 class _Value(Claim):
@@ -112,6 +129,8 @@ _BY_KEY: TypeAdapter[dict[str, tuple[_Value, ...]]] = TypeAdapter(dict[Attribute
 
 def _attributes(value: object, info: ValidationInfo) -> object:
     """A mapping from key to value, or to several, as the list that it stands for."""
+    if isinstance(value, str):
+        raise ValueError("is no mapping; write {attribute: value}")  # noqa: TRY004 - what Pydantic hears
     if not isinstance(value, dict):
         return value
     by_key = _BY_KEY.validate_python(value, context=info.context, by_name=False, by_alias=True)
@@ -184,8 +203,7 @@ class Team(Lasting):
         begins = [ns for ns in (self.from_ns, claim.from_ns) if ns is not None]
         ends = [ns for ns in (self.until_ns, claim.until_ns) if ns is not None]
         if begins and ends and max(begins) >= min(ends):
-            what = claim.name if isinstance(claim, Owned) else f"{claim.key}={claim.value}"  # type: ignore[attr-defined]
-            raise ValueError(f"owns {what!r} only outside the team's own dates; correct the dates of one")
+            raise ValueError(f"owns {claim.what!r} only outside the team's own dates; correct the dates of one")
         return claim.model_copy(update={"from_ns": max(begins, default=None), "until_ns": min(ends, default=None)})
 
 

@@ -5,12 +5,14 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 import pytest
 
-from baton.ownership.catalog import Catalog, load_catalog
+from baton.ownership.sources import load_catalog
 from baton.schema import SPANS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from baton.ownership.catalog import Catalog
 
 
 @pytest.fixture
