@@ -708,7 +708,7 @@ TRUST = Frame(
         Column("send_correlation_ids", F64, "Share whose send bears a correlation id; null for calls."),
         Column("facts_at", TIME, "When the broker was last asked of its queue; null where it never was."),
         Column("counters", BOOL, "The broker counts what came into the queue and what was acknowledged."),
-        Column("deadline", STRING, "declared, learned or default: where the weakest deadline comes from; null: calls."),
+        Column("deadline", STRING, "declared, learned or default: the weakest; null where no receipt is waited for."),
         Column("learned_from", I64, "Receipts, or answers, that what is usual was learned from."),
         Column("blinds", BLINDS, "Handoffs by what hides, or would hide, their loss; most first."),
         Column("as_of", TIME, "Event time at which it was judged."),

@@ -42,6 +42,7 @@ def seen(analysis: Analysis, paired: Paired, catalog: Catalog) -> Seen:
         spans=paired.spans,
         sends=paired.sends,
         pairs=paired.pairs,
+        unnamed=paired.unnamed,
         receipts=paired.receipts,
         calls=paired.calls,
         expectations=analysis.expectations,

@@ -102,9 +102,8 @@ def _evidence(row: Mapping[str, Any]) -> Iterator[str]:
     """What an accusation there rests on, the strongest first; what is not there is left out."""
     shares = [f"{word} {_share(row[name])}" for name, word in _METHODS.items() if row[name] > 0]
     yield ", ".join(shares) if shares else "no receipt was paired"
-    if row["kind"] == "call":
-        return
-    yield f"deadline {row['deadline']}, learned from {row['learned_from']:,}"
+    if row["deadline"] is not None:
+        yield f"deadline {row['deadline']}, learned from {row['learned_from']:,}"
     if row["facts_at"] is not None:
         counting = ", with counters" if row["counters"] else ""
         yield f"broker asked {moment(row['facts_at'])}{counting}"

@@ -79,6 +79,14 @@ BLINDS = (
         "both",
     ),
     Hindrance(
+        "sampling of links",
+        (),
+        "receipts by {receivers} look like a coin toss: it samples its spans, and a link carries no sampling decision",
+        "{receivers}: make the message's context the parent of its process spans, under parent-based sampling "
+        "(OTEL_TRACES_SAMPLER=parentbased_traceidratio), as for {senders}",
+        "both",
+    ),
+    Hindrance(
         "head sampling",
         ("sampled out",),
         "by trace flags or tracestate {receivers} keeps no span of such a trace",
@@ -142,9 +150,9 @@ BLINDS = (
 
 WEAK = (
     Hindrance(
-        "broker's word only",
+        "own word only",
         (),
-        "nobody was ever seen to receive from {place}: only the broker's own word tells of losses",
+        "nobody was ever seen to receive from {place}: only the sender's or the broker's own word tells of losses",
         "instrument the consumer of {place}: process spans under the context that the message headers carry",
         "nobody",
     ),

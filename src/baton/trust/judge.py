@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 Way = dict[str, Any]
 """A row of `ways.ways`, with `sender` and `receiver` (its services) and `destination` (its channel as it was said)."""
 
-_BROKERS_WORD = ("acknowledged", "counted", "held", "unbound")
-"""Clauses of `brokers.settle` that tell what became of a message without any receipt."""
+_OWN_WORD = ("failed", "refused", "sidelined", "acknowledged", "counted", "held", "unbound")
+"""Clauses that rest on the sender's, the receiver's or the broker's own word: no receipt has to be missed for them."""
 
 
 class Judge:
@@ -36,17 +36,25 @@ class Judge:
     def blind(self, way: Way) -> str | None:
         """What hides a loss on this way; None where nothing does."""
         found = BY_PROOF.get(way["proof"])
-        if found == "uninstrumented receiver" or (found is None and self._unknown(way)):
-            if way["kind"] == "call":
-                return "uninstrumented server"
-            return "unpaired receipts" if self.heard(way) else "uninstrumented receiver"
-        if found is not None:
-            return found
-        if way["relation"] == "onward":
+        if found is None and way["relation"] == "onward":
             return "onward"
-        if self.tails(way):
+        if found is None and way["proof"] in _OWN_WORD:
+            return None
+        if found == "uninstrumented receiver" or (found is None and nobody(way)):
+            return self._unreceived(way)
+        if found is None and self.tails(way):
             return "tail sampling"
-        return "sampling" if way["tossed"] else None
+        if found == "sampling" or (found is None and way["tossed"]):
+            return "sampling of links" if way["linked"] else "sampling"
+        return found
+
+    def _unreceived(self, way: Way) -> str:
+        """Why nobody was ever seen to receive."""
+        if way["kind"] == "call":
+            return "uninstrumented server"
+        if way["unnamed"] * 2 > way["handoffs"]:
+            return "correlation ids only"
+        return "unpaired receipts" if self.heard(way) else "uninstrumented receiver"
 
     def weak(self, way: Way, *, counters: bool) -> Iterator[tuple[str, int]]:
         """What weakens an accusation on a way that is not blind, and of how many handoffs.
@@ -62,8 +70,8 @@ class Judge:
         if way["kind"] == "call":
             return
         yield "no destination", way["handoffs"] if way["channel"] is None else 0
-        if way["services"] is None and not way["received"]:
-            yield "broker's word only", way["handoffs"]
+        if nobody(way):
+            yield "own word only", way["handoffs"]
         elif learning(way):
             yield "too few messages", way["handoffs"] - way["timed"]
         elif not counters:
@@ -95,10 +103,10 @@ class Judge:
         times = [look["looked_ns"] for look in found if look["looked_ns"] is not None]
         return max(times, default=None), any(look["counters"] for look in found)
 
-    @staticmethod
-    def _unknown(way: Way) -> bool:
-        """Whether nobody is known who would receive, and the broker tells nothing."""
-        return way["services"] is None and not way["received"] and way["proof"] not in _BROKERS_WORD
+
+def nobody(way: Way) -> bool:
+    """Whether nobody is known who would receive it."""
+    return way["services"] is None and not way["received"]
 
 
 def learning(way: Way) -> bool:

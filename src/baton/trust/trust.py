@@ -21,7 +21,7 @@ import polars as pl
 from baton.limits import DEADLINE_PAIRS_MIN, NAMES_MAX, TRUST_SHARE_MAX
 from baton.schema import SEVERAL, TRUST, UNOWNED, UNSAID
 from baton.trust.blinds import BLINDS, BY_NAME, WEAK
-from baton.trust.judge import Judge, Way, learned, learning, receivers
+from baton.trust.judge import Judge, Way, learned, learning, nobody, receivers
 from baton.trust.ways import BOUNDARY, COUNTS, Seen
 from baton.trust.ways import ways as counted
 
@@ -121,7 +121,7 @@ def _row(name: tuple[Any, ...], ways: list[Way], judge: Judge, as_of_ns: int) ->
         **{part: sums[part] / total if message else None for part in _OF_MESSAGES},
         "facts_at": looked_ns,
         "counters": counters,
-        "deadline": _deadline(ways) if message else None,
+        "deadline": _deadline([way for way in ways if message and _expected(way)]),
         "learned_from": learned(ways),
         "blinds": [{"blind": what, "handoffs": count} for what, count, _ in blinds],
         "as_of": as_of_ns,
@@ -153,7 +153,7 @@ def _may(total: int, accusable: int, seen: list[Way], weak: Found) -> str:
 
 def _untaught(way: Way) -> bool:
     """Whether nothing is known of a way beyond that few messages took it."""
-    return learning(way) and (bool(way["received"]) or way["services"] is not None)
+    return learning(way) and not nobody(way)
 
 
 def _reason(found: tuple[str, int, list[Way]], total: int, judge: Judge) -> str:
@@ -171,17 +171,17 @@ def _mend(found: Found, judge: Judge) -> tuple[str | None, str | None]:
 
 
 def _team(what: str, ways: list[Way], judge: Judge) -> str | None:
-    """Whose change it is; where a side has no owner known, the other's."""
+    """Whose change it is: that of whoever receives unpaired, where no receiver is known."""
     sides = {"senders": ("from_team",), "receivers": ("to_team",), "both": ("from_team", "to_team")}
     names = {way[side] for way in ways for side in sides.get(BY_NAME[what].by, ())}
-    if what == "unpaired receipts":
-        names |= {team for way in ways for team in judge.heard(way).values()}
+    if "to_team" in sides.get(BY_NAME[what].by, ()):
+        names |= {team for way in ways if way["to_team"] is None for team in judge.heard(way).values()}
     return SEVERAL.join(sorted(names - {None})) or None
 
 
 def _words(what: str, ways: list[Way], judge: Judge) -> dict[str, str]:
     """What the sentences of a hindrance name."""
-    receiving = [judge.heard(way) if what == "unpaired receipts" else receivers(way) for way in ways]
+    receiving = [receivers(way) or judge.heard(way) for way in ways]
     return {
         "senders": _listed(way["sender"] for way in ways),
         "receivers": _listed(name for some in receiving for name in some) or "its receiver",
@@ -212,8 +212,15 @@ def _listed(names: Iterable[str]) -> str:
     return ", ".join(every[:NAMES_MAX]) + more
 
 
-def _deadline(ways: list[Way]) -> str:
+def _expected(way: Way) -> bool:
+    """Whether a receipt is waited for on this way."""
+    return way["relation"] == "expected" and not nobody(way)
+
+
+def _deadline(ways: list[Way]) -> str | None:
     """Where the weakest deadline among these comes from."""
+    if not ways:
+        return None
     if any(map(learning, ways)):
         return "default"
     return "declared" if all(way["declared"] or way["timed"] == way["handoffs"] for way in ways) else "learned"

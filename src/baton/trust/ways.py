@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import polars as pl
 
 from baton.limits import REORDER_MARGIN, SKEW_NS_USUAL
-from baton.schema import SEQUENCE, SUBSCRIPTION
+from baton.schema import GROUPING_KEYS, JOURNEY_KEYS, SEQUENCE, SUBSCRIPTION
 
 if TYPE_CHECKING:
     from baton.looks import Spans
@@ -25,6 +25,7 @@ _PARTS = ("context", "links", "message_ids", "correlation_ids")
 _METHOD = ("parent", "link", "message_id", "correlation")
 COUNTS = (
     "handoffs", "received", *_PARTS, "send_message_ids", "send_correlation_ids", "nameless", "skewed", "hot", "timed",
+    "unnamed",
 )  # fmt: skip
 """Columns of a way that count handoffs."""
 
@@ -36,6 +37,7 @@ class Seen(NamedTuple):
         spans: SPANS and SIGHTINGS.
         sends: SENDS.
         pairs: PAIRS.
+        unnamed: UNNAMED.
         receipts: RECEIPTS.
         calls: CALLS.
         expectations: EXPECTATIONS.
@@ -51,6 +53,7 @@ class Seen(NamedTuple):
     spans: Spans
     sends: pl.DataFrame
     pairs: pl.DataFrame
+    unnamed: pl.DataFrame
     receipts: pl.DataFrame
     calls: pl.DataFrame
     expectations: pl.DataFrame
@@ -75,7 +78,7 @@ def ways(rows: pl.DataFrame, seen: Seen) -> pl.DataFrame:
         `tossed` (Boolean), `pairs`, `deadline_ns`, `reorder_ns` (Int64), null where there is none; `declared`
         (Boolean: its channel's deadline is), `unread` (Float64: share of its subscription's messages whose order tells
         nothing); `unpartitioned` (Boolean: of Kafka, and no send names a partition), `target` (of a call the callee as
-        the caller says it).
+        the caller says it), `linked` (Boolean: most of its subscription is paired by links).
     """
     told = (
         _traced(rows, seen)
@@ -91,10 +94,11 @@ def ways(rows: pl.DataFrame, seen: Seen) -> pl.DataFrame:
     )
     told = _expected(told, seen.expectations)
     callee = seen.spans.looks["target"].gather(seen.spans.rows["look"].gather(told["send"]))
+    linked = pl.col("links").sum().over(SUBSCRIPTION) > pl.col("context").sum().over(SUBSCRIPTION)
     declared = seen.deadlines.with_columns(declared=pl.lit(value=True))
     sequences = [*SUBSCRIPTION, "from_service"]
     return (
-        told.with_columns(callee.alias("target"))
+        told.with_columns(callee.alias("target"), linked.alias("linked"))
         .join(declared, on=["environment", "channel"], how="left")
         .join(_unread(rows, seen), on=sequences, how="left", nulls_equal=True)
         .with_columns(pl.col("declared").fill_null(value=False), pl.col("unread").fill_null(0.0))
@@ -107,15 +111,20 @@ def _traced(rows: pl.DataFrame, seen: Seen) -> pl.LazyFrame:
     sends = seen.sends.lazy().select(
         "send", "broker", "messaging_system", "partition", id="message_id", talk="correlation_id"
     )
-    receipts = seen.receipts.lazy().select("send", "row", "method", "service_instance")
+    receipts = seen.receipts.lazy().select("send", "row", "method")
     calls = seen.calls.lazy().select("send", call="channel")
     got = pl.col("row").is_not_null()
     method = pl.when(pl.col("kind") == "call").then(pl.lit("parent")).otherwise("method")
     behind_ns = pl.col("sent_ns") - pl.col("received_ns")
-    skew_ns = seen.spans.rows["skew_ns"].gather(rows["row"]).abs().fill_null(0)
+    looks = seen.spans.looks.select((pl.col("service_instance") == "").alias("nameless")).to_series()
     return (
         rows.lazy()
-        .with_columns(skew_ns.alias("skew_ns"), pl.col("send").is_in(_hot(rows, seen).implode()).alias("hot"))
+        .with_columns(
+            seen.spans.rows["skew_ns"].gather(rows["row"]).abs().fill_null(0),
+            looks.gather(seen.spans.rows["look"].gather(rows["row"])),
+            pl.col("send").is_in(_hot(rows, seen).implode()).alias("hot"),
+            pl.col("send").is_in(seen.unnamed["send"].implode()).alias("unnamed"),
+        )
         .join(sends, on="send", how="left")
         .join(receipts.unique(["send", "row"], keep="first", maintain_order=True), on=["send", "row"], how="left")
         .join(calls, on="send", how="left")
@@ -124,7 +133,6 @@ def _traced(rows: pl.DataFrame, seen: Seen) -> pl.LazyFrame:
             *((got & (method == word)).alias(name) for name, word in zip(_PARTS, _METHOD, strict=True)),
             pl.col("id").is_not_null().alias("send_message_ids"),
             pl.col("talk").is_not_null().alias("send_correlation_ids"),
-            (pl.col("service_instance") == "").alias("nameless"),
             ((behind_ns > SKEW_NS_USUAL) | (pl.col("skew_ns") > SKEW_NS_USUAL)).alias("skewed"),
             pl.col("journey_type").is_in(pl.Series(seen.timed, dtype=pl.String).implode()).alias("timed"),
         )
@@ -135,7 +143,10 @@ def _hot(rows: pl.DataFrame, seen: Seen) -> pl.Series:
     """Sends whose spans bear a key that would have joined too many traces."""
     if seen.hot.is_empty():
         return rows["send"].clear()
-    keyed = [seen.spans.held(name, rows["send"].unique().sort()) for name in ("keys", "attributes")]
+    # Decoding puts the usual keys into a list of their own.
+    usual = {*JOURNEY_KEYS, *GROUPING_KEYS}.issuperset(seen.hot["key"])
+    sends = rows["send"].unique().sort()
+    keyed = [seen.spans.held(name, sends) for name in (("keys",) if usual else ("keys", "attributes"))]
     said = pl.concat([one.select("row", "key", "value") for one in keyed])
     homes = seen.spans.looks.select("tenant", "environment")[seen.spans.rows["look"].gather(said["row"])]
     return said.hstack(homes).join(seen.hot, on=["tenant", "environment", "key", "value"], how="semi")["row"].unique()
