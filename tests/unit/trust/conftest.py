@@ -2,7 +2,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import polars as pl
 import pytest
 
 from baton.analysis import analyze, expect
@@ -14,6 +13,8 @@ from recording import LATER, Recording, ns, paired
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    import polars as pl
 
 Row = dict[str, Any]
 
