@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from rich.console import RenderableType
 
-_HEADS = (("boundary", False), ("may accuse", False), ("evidence", False), ("why not, and what would mend it", False))
+_HEADS = (("may accuse", False), ("boundary, evidence, why not, and what would mend it", False))
 _MARKDOWN = ("boundary", "may accuse", "handoffs", "accusable", "evidence", "why not", "what would mend it", "whose")
 _STYLES = {"yes": "green", "limited": "bold yellow", "no": "bold red", "unknown": "magenta"}
 _METHODS = {
@@ -59,12 +59,15 @@ def _times(frame: pl.DataFrame) -> pl.DataFrame:
 
 def _cells(row: Mapping[str, Any]) -> Iterator[RenderableType]:
     """One boundary's cells."""
-    yield lines(line(_sides(row)), line(_way(row), "dim"))
     share = line(f"{row['accusable']:,} of {row['handoffs']:,}", "dim")
     yield lines(line(row["may_accuse"], _STYLES[row["may_accuse"]]), share)
-    yield lines(*map(line, _evidence(row)))
     mend = [line(f"→ {_mend(row)}", "bold")] if row["mend"] is not None else []
-    yield lines(*map(line, row["reasons"]), *mend)
+    yield lines(
+        line(f"{_sides(row)} {_way(row)}"),
+        line("; ".join(_evidence(row)), "dim"),
+        *(line(f"- {reason}") for reason in row["reasons"]),
+        *mend,
+    )
 
 
 def _values(row: Mapping[str, Any]) -> Iterator[str | int | None]:

@@ -33,6 +33,9 @@ class Hindrance(NamedTuple):
 _EXPORT = "{receivers}: raise the span exporter's queue (OTEL_BSP_MAX_QUEUE_SIZE), so that it drops no span"
 _PARENT_BASED = "use parent-based sampling (OTEL_TRACES_SAMPLER=parentbased_traceidratio) for {senders} and {receivers}"
 
+ONWARD = "onward"
+"""Hides no loss: nothing is owed to a place that messages go to after or instead of their usual one."""
+
 BLINDS = (
     Hindrance(
         "unpaired receipts",
@@ -46,7 +49,7 @@ BLINDS = (
         "uninstrumented receiver",
         ("unknown receiver",),
         "nobody was ever seen to receive from {place}",
-        "instrument the consumer of {place}: process spans under the context that the message headers carry",
+        "instrument the consumer of {place}: process spans under the context of the message headers",
         "nobody",
     ),
     Hindrance(
@@ -142,9 +145,9 @@ BLINDS = (
         "unseen retries",
         ("retry unseen",),
         "the send failed and was sent again, and nobody can tell whether that was received",
-        "instrument the consumer of {place}: process spans under the context that the message headers carry",
+        "instrument the consumer of {place}: process spans under the context of the message headers",
     ),
-    Hindrance("onward", (), "messages come here after or instead of their usual place: none is expected here", None),
+    Hindrance(ONWARD, (), "messages come here after or instead of their usual place: none is expected here", None),
 )
 """The most effective change first."""
 
@@ -153,7 +156,7 @@ WEAK = (
         "own word only",
         (),
         "nobody was ever seen to receive from {place}: only the sender's or the broker's own word tells of losses",
-        "instrument the consumer of {place}: process spans under the context that the message headers carry",
+        "instrument the consumer of {place}: process spans under the context of the message headers",
         "nobody",
     ),
     Hindrance(

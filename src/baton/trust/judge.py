@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
-from baton.trust.blinds import BY_PROOF
+from baton.trust.blinds import BY_PROOF, ONWARD
 from baton.trust.listeners import listeners
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class Judge:
         """What hides a loss on this way; None where nothing does."""
         found = BY_PROOF.get(way["proof"])
         if found is None and way["relation"] == "onward":
-            return "onward"
+            return ONWARD
         if found is None and way["proof"] in _OWN_WORD:
             return None
         if found == "uninstrumented receiver" or (found is None and nobody(way)):

@@ -20,7 +20,7 @@ import polars as pl
 
 from baton.limits import DEADLINE_PAIRS_MIN, NAMES_MAX, TRUST_SHARE_MAX
 from baton.schema import SEVERAL, TRUST, UNOWNED, UNSAID
-from baton.trust.blinds import BLINDS, BY_NAME, WEAK
+from baton.trust.blinds import BLINDS, BY_NAME, ONWARD, WEAK
 from baton.trust.judge import Judge, Way, learned, learning, nobody, receivers
 from baton.trust.ways import BOUNDARY, COUNTS, Seen
 from baton.trust.ways import ways as counted
@@ -99,13 +99,14 @@ def _row(name: tuple[Any, ...], ways: list[Way], judge: Judge, as_of_ns: int) ->
     sums = {count: sum(way[count] for way in ways) for count in COUNTS}
     total = sums["handoffs"]
     looked_ns, counters = judge.looked(ways)
-    hidden = [(what, way["handoffs"], way) for way in ways if (what := judge.blind(way)) is not None]
-    seen = [way for way in ways if judge.blind(way) is None]
-    blinds = _ranked(hidden)
+    blind = [(judge.blind(way), way) for way in ways]
+    seen = [way for what, way in blind if what is None]
+    owed = sum(way["handoffs"] for what, way in blind if what != ONWARD)
+    blinds = _ranked((what, way["handoffs"], way) for what, way in blind if what is not None)
     weak = _ranked((what, count, way) for way in seen for what, count in judge.weak(way, counters=counters))
-    weak = [found for found in weak if found[1] > TRUST_SHARE_MAX * total]
-    accusable = total - sum(count for _, count, _ in hidden)
-    may = _may(total, accusable, seen, weak)
+    weak = [found for found in weak if found[1] > TRUST_SHARE_MAX * owed]
+    accusable = sum(way["handoffs"] for way in seen)
+    may = _may(owed, accusable, seen, weak)
     mend, team = (None, None) if may == "yes" else _mend(blinds + weak, judge)
     message = name[0] == "message"
     return {
@@ -122,7 +123,7 @@ def _row(name: tuple[Any, ...], ways: list[Way], judge: Judge, as_of_ns: int) ->
         "facts_at": looked_ns,
         "counters": counters,
         "deadline": _deadline([way for way in ways if message and _expected(way)]),
-        "learned_from": learned(ways),
+        "learned_from": learned([way for way in ways if _expected(way)] or ways),
         "blinds": [{"blind": what, "handoffs": count} for what, count, _ in blinds],
         "as_of": as_of_ns,
     }
@@ -139,14 +140,14 @@ def _ranked(hints: Iterable[tuple[str, int, Way]]) -> Found:
     return [(what, counts[what], ways[what]) for what in sorted(counts, key=lambda name: (-counts[name], _RANK[name]))]
 
 
-def _may(total: int, accusable: int, seen: list[Way], weak: Found) -> str:
+def _may(owed: int, accusable: int, seen: list[Way], weak: Found) -> str:
     """See the table above."""
     if not accusable:
         return "no"
     convicted = any(way["proof"] in BY_PROGRESS for way in seen)
     if seen[0]["kind"] == "message" and not convicted and all(map(_untaught, seen)):
         return "unknown"
-    if weak or total - accusable > TRUST_SHARE_MAX * total:
+    if weak or owed - accusable > TRUST_SHARE_MAX * owed:
         return "limited"
     return "yes"
 
@@ -158,7 +159,7 @@ def _untaught(way: Way) -> bool:
 
 def _reason(found: tuple[str, int, list[Way]], total: int, judge: Judge) -> str:
     what, count, ways = found
-    return f"{count:,} of {total:,} handoffs: {BY_NAME[what].told.format(**_words(what, ways, judge))}"
+    return f"{count:,} of {total:,} handoffs: {BY_NAME[what].told.format(**_words(ways, judge))}"
 
 
 def _mend(found: Found, judge: Judge) -> tuple[str | None, str | None]:
@@ -166,7 +167,7 @@ def _mend(found: Found, judge: Judge) -> tuple[str | None, str | None]:
     for what, _, ways in found:
         hindrance = BY_NAME[what]
         if hindrance.change is not None:
-            return hindrance.change.format(**_words(what, ways, judge)), _team(what, ways, judge)
+            return hindrance.change.format(**_words(ways, judge)), _team(what, ways, judge)
     return None, None
 
 
@@ -179,7 +180,7 @@ def _team(what: str, ways: list[Way], judge: Judge) -> str | None:
     return SEVERAL.join(sorted(names - {None})) or None
 
 
-def _words(what: str, ways: list[Way], judge: Judge) -> dict[str, str]:
+def _words(ways: list[Way], judge: Judge) -> dict[str, str]:
     """What the sentences of a hindrance name."""
     receiving = [receivers(way) or judge.heard(way) for way in ways]
     return {

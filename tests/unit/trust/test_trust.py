@@ -262,8 +262,8 @@ def test_hot_keys_cut_the_journeys_that_cross(only: Callable[..., Row]) -> None:
     assert row["mend"].startswith("name order.id under grouping_keys in ownership.yaml")
 
 
-def test_a_dead_letter_place_owes_nothing(rows: Callable[..., list[Row]]) -> None:
-    """Messages come there instead of their usual place: nothing can be missed, and nothing has to be mended."""
+def with_dead_letters() -> Recording:
+    """A hundred messages, of which every fifth is received at a dead-letter place instead."""
     recording = Recording()
     for at in HUNDRED:
         send = recording.send(at=at)
@@ -271,10 +271,23 @@ def test_a_dead_letter_place_owes_nothing(rows: Callable[..., list[Row]]) -> Non
             recording.receive(at=at + 0.1, under=send)
         else:
             recording.receive("undertaker", at + 0.2, "dead-letters", under=send)
-    told = {row["to_service"]: row for row in rows(recording)}
+    return recording
+
+
+def test_a_dead_letter_place_is_owed_nothing(rows: Callable[..., list[Row]]) -> None:
+    """Messages come there instead of their usual place: nothing can be missed, and nothing has to be mended."""
+    told = {row["to_service"]: row for row in rows(with_dead_letters())}
     assert (told["undertaker"]["may_accuse"], blinds(told["undertaker"])) == ("no", {"onward": 20})
     assert told["undertaker"]["mend"] is None
     assert told["notify"]["may_accuse"] == "yes"
+
+
+def test_dead_letters_beside_what_is_owed_restrict_nothing(rows: Callable[..., list[Row]]) -> None:
+    """A team that reads the dead letters of its own channel is trusted as far as the rest of its handoffs go."""
+    catalog = Catalog(teams=(Team(name="notifications", owns=Owns(services=("notify", "undertaker"))),))
+    (row,) = rows(with_dead_letters(), catalog=catalog)
+    assert (row["may_accuse"], blinds(row)) == ("yes", {"onward": 20})
+    assert (row["handoffs"], row["accusable"]) == (120, 100)
 
 
 def looked(at: float, **counts: int) -> pl.DataFrame:
