@@ -362,6 +362,12 @@ ROUTE_CHANGES_MAX = 1000
 STATISTICS_LAG_NS = 5 * SECOND_NS
 # A limit or TTL read this long before or after a message may have been another one then: its age is said.
 FACT_AGE_NS_FRESH = 3600 * SECOND_NS
+# --- trust ---------------------------------------------------------------------------------------------------------
+
+# Of a boundary's handoffs so many may be blind, or weakly proven, and it is trusted all the same: one in a hundred is
+# what restarts and lost batches of spans make of a healthy service.
+TRUST_SHARE_MAX = 0.01
+
 # --- steps ---------------------------------------------------------------------------------------------------------
 
 # A step says something of its next one once this many journeys took it: with fewer, three standard deviations of no
