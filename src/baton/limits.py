@@ -533,6 +533,17 @@ AMOUNT_PLACES_MAX = 18
 CURRENCY_CHARS_MIN = 3
 CURRENCY_CHARS_MAX = 8
 
+# --- coverage --------------------------------------------------------------------------------------------------------
+
+# A month: whatever runs at month's end has run by then.
+STALE_DAYS = 30
+# Ten years; nobody keeps spans longer.
+STALE_DAYS_MAX = 3650
+# A store reaches back to where so many spans had begun: one clock that is years off must not make it old.
+REACH_SPANS_MIN = 10
+# Parties named of one channel, and rules of one tie: as many as anybody asks.
+PARTIES_SHOWN_MAX = 3
+
 # --- reports -------------------------------------------------------------------------------------------------------
 
 # Traces named in a finding: enough to see whether they are alike, and as many as anybody opens.

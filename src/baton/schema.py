@@ -719,6 +719,50 @@ TRUST = Frame(
 )
 """One row a boundary and kind: what an accusation there would rest on. Those with the most blind handoffs first."""
 
+COVERED = Frame(
+    "covered",
+    (
+        Column("what", STRING, "spans, services, channels or journeys."),
+        Column("owned", I64, "How many of them have an owner."),
+        Column("total", I64, "How many there are."),
+        Column("share", F64, "Owned of all; null where there are none."),
+        Column("traffic", F64, "The same by their spans or messages; null for spans and journeys, which are traffic."),
+    ),
+)
+"""What of the traffic is owned, one row a kind of thing; `ownership.coverage` says what counts."""
+
+COVERAGE = Frame(
+    "coverage",
+    (
+        Column("section", STRING, "What is amiss: one of COVERAGE_SECTIONS."),
+        Column("kind", STRING, "What it is: service, channel, queue, journey, team, a kind of rule, ..."),
+        Column("tenant", STRING, "Tenant; null for what is declared, which is every tenant's."),
+        Column("environment", STRING, "Environment; empty where none is stated, null for what is declared."),
+        Column("name", STRING, "Its name, or a rule's pattern."),
+        Column("owner", STRING, "Who owns it, or would; null where nobody does."),
+        Column("count", I64, "Its spans, messages or journeys in the window; of what is not seen 0."),
+        Column("last_seen", TIME, "Start of the newest span of it; null where it was never seen."),
+        Column("detail", STRING, "Why it is told, in a sentence."),
+    ),
+)
+"""What ownership leaves open, one row a thing, by section and then the most traffic first."""
+
+COVERAGE_SECTIONS: tuple[str, ...] = (
+    "unowned",
+    "gray_area",
+    "orphan",
+    "journey",
+    "unsent",
+    "unreachable",
+    "stale",
+    "unseen",
+    "conflict",
+    "note",
+)
+"""Services and channels without an owner; ties; channels between owners; journeys without an owner; receives that
+nothing sent; teams with no escalation; rules that match nothing any more; rules that the store is too young to call so;
+sources that disagree; what was read and not used."""
+
 VERDICTS: tuple[str, ...] = ("delivered", "retried", "dropped", "unobserved", "pending", "stuck")
 
 DEFAULT_TENANT = "default"
