@@ -687,7 +687,7 @@ MAP_NODES = Frame(
         Column("id", I64, "1, 2, 3 ... in this map only."),
         Column("tenant", STRING, "Tenant."),
         Column("environment", STRING, "Environment; empty where none is stated."),
-        Column("kind", STRING, "team, service, channel, queue, several (one of them, nobody can tell which) or unknown."),
+        Column("kind", STRING, "team, service, channel, queue, several (one of them, nobody can tell which), unknown."),
         Column("name", STRING, "Its name; of several those that it may be; of unknown what is known of it."),
         Column("team", STRING, "Its owner; unowned where nobody is; null of what is several or unknown."),
     ),

@@ -29,8 +29,9 @@ if TYPE_CHECKING:
     from baton.analysis import Analysis
     from baton.ownership.catalog import Catalog, Team
 
-_BOUNDARY = ("tenant", "environment", "from_team", "from_service", "to_team", "to_service", "channel", "channel_team")
-CROSSED = ("kind", *_BOUNDARY, "sent_at", "received_at", "verdict", "late")
+BOUNDARY = ("tenant", "environment", "from_team", "from_service", "to_team", "to_service", "channel", "channel_team")
+"""Columns of HANDOFFS that name a boundary, see `between`."""
+CROSSED = ("kind", *BOUNDARY, "sent_at", "received_at", "verdict", "late")
 """Columns of HANDOFFS that `boundaries` reads."""
 _STATUS = {0: "unset", 1: "ok", 2: "error"}
 
@@ -142,7 +143,7 @@ def _unowned(rows: pl.DataFrame) -> Iterator[tuple[str, str, int]]:
     yield from named.sort("len", "kind", "name", descending=[True, False, False]).iter_rows()
 
 
-def _between(rows: pl.DataFrame) -> pl.DataFrame:
+def between(rows: pl.DataFrame) -> pl.DataFrame:
     """The rows with the services of owned sides left out (`sender` and `receiver` keep them).
 
     A boundary lies between two owners; where a side is unowned, the service itself stands for it.
@@ -158,10 +159,10 @@ def boundaries(rows: pl.DataFrame) -> pl.DataFrame:
     latency_ms = (pl.col("received_at") - pl.col("sent_at")).dt.total_nanoseconds() / 1_000_000
     verdicts = [(pl.col("verdict") == verdict).sum().alias(verdict) for verdict in VERDICTS]
     return (
-        _between(rows.filter(pl.col("kind") != "step"))
+        between(rows.filter(pl.col("kind") != "step"))
         .lazy()
         .with_columns(latency_ms.alias("latency_ms"))
-        .group_by(_BOUNDARY)
+        .group_by(BOUNDARY)
         .agg(
             pl.len().alias("handoffs"),
             *verdicts,
@@ -170,7 +171,7 @@ def boundaries(rows: pl.DataFrame) -> pl.DataFrame:
             pl.col("latency_ms").quantile(0.5).alias("p50_ms"),
             pl.col("latency_ms").quantile(0.99).alias("p99_ms"),
         )
-        .sort("dropped", "stuck", "handoffs", *_BOUNDARY, descending=[True, True, True] + [False] * len(_BOUNDARY))
+        .sort("dropped", "stuck", "handoffs", *BOUNDARY, descending=[True, True, True] + [False] * len(BOUNDARY))
         .collect()
     )
 

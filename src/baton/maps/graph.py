@@ -9,7 +9,7 @@ unknown one. A step that was not taken crossed nothing.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import polars as pl
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     import networkx as nx
 
-    Owners = Callable[[list[str], str], dict[str, str]]
+    Owners = Callable[[list[str], Literal["channel", "queue"]], dict[str, str]]
     """The owner of each name, by kind (channel, queue)."""
 
 HOME = ("tenant", "environment")
@@ -34,6 +34,7 @@ MAPPED = (
 
 _NODE = ("kind", "name", "team")
 _NODE_KINDS = ("team", "service", "channel", "queue", "several", "unknown")
+_PLACES: tuple[Literal["channel", "queue"], ...] = ("channel", "queue")
 _UNKNOWN = "unknown receiver"
 
 
@@ -45,9 +46,10 @@ def team_graph(rows: pl.DataFrame) -> nx.MultiDiGraph[int]:
 
     Returns:
         nodes 1, 2, 3 ... with the attributes of MAP_NODES; from one to another at most one edge for messages and one
-        for calls, with those of MAP_EDGES. What is null is left out.
+        for calls, with those of MAP_EDGES. What is null is left out. The graph's own attribute `of` is teams, else
+        services.
     """
-    return _graph(_ways(rows).select(*HOME, *_party("from"), *_party("to"), *_MEASURED))
+    return _graph(_ways(rows).select(*HOME, *_party("from"), *_party("to"), *_MEASURED), "teams")
 
 
 def service_graph(rows: pl.DataFrame, owners: Owners) -> nx.MultiDiGraph[int]:
@@ -59,10 +61,10 @@ def service_graph(rows: pl.DataFrame, owners: Owners) -> nx.MultiDiGraph[int]:
     """
     apart = pl.when(pl.col("queue") != pl.col("channel").fill_null("")).then("queue").alias("queue")
     ways = _ways(rows).with_columns(apart)
-    channel, queue = (pl.col(kind) for kind in ("channel", "queue"))
+    channel, queue = (pl.col(kind) for kind in _PLACES)
     first = pl.when(channel.is_not_null()).then(pl.lit("channel")).otherwise(pl.lit("queue"))
     last = pl.when(queue.is_not_null()).then(pl.lit("queue")).otherwise(pl.lit("channel"))
-    unmeasured = [*_COUNTED, pl.lit(None, dtype=pl.Float64).alias("latency_ms")]
+    unmeasured = (*_COUNTED, pl.lit(None, dtype=pl.Float64).alias("latency_ms"))
     placed = ways.filter(pl.coalesce(channel, queue).is_not_null())
     edges = [
         placed.select(*HOME, *_service("from"), *_at("to", first, pl.coalesce(channel, queue)), *unmeasured),
@@ -74,8 +76,8 @@ def service_graph(rows: pl.DataFrame, owners: Owners) -> nx.MultiDiGraph[int]:
         ),
         ways.filter(channel.is_null() & queue.is_null()).select(*HOME, *_service("from"), *_service("to"), *_MEASURED),
     ]
-    graph = _graph(pl.concat(edges))
-    for kind in ("channel", "queue"):
+    graph = _graph(pl.concat(edges), "services")
+    for kind in _PLACES:
         nodes = [node for _, node in graph.nodes(data=True) if node["kind"] == kind]
         owned = owners(sorted({node["name"] for node in nodes}), kind)
         for node in nodes:
@@ -83,8 +85,8 @@ def service_graph(rows: pl.DataFrame, owners: Owners) -> nx.MultiDiGraph[int]:
     return graph
 
 
-_COUNTED = (pl.col("kind").alias("way"), "channel", "verdict", "late")
-_MEASURED = (*_COUNTED, "latency_ms")
+_COUNTED = (pl.col("kind").alias("way"), pl.col("channel"), pl.col("verdict"), pl.col("late"))
+_MEASURED = (*_COUNTED, pl.col("latency_ms"))
 
 
 def _ways(rows: pl.DataFrame) -> pl.LazyFrame:
@@ -139,7 +141,7 @@ def _at(side: str, kind: pl.Expr, name: pl.Expr) -> list[pl.Expr]:
     return [kind.alias(f"{side}_kind"), name.alias(f"{side}_name"), unknown.alias(f"{side}_team")]
 
 
-def _graph(crossings: pl.LazyFrame) -> nx.MultiDiGraph[int]:
+def _graph(crossings: pl.LazyFrame, of: str) -> nx.MultiDiGraph[int]:
     """The graph of these crossings: HOME, `from_*` and `to_*` (kind, name, team), `way`, and what is counted."""
     from networkx import MultiDiGraph  # noqa: PLC0415 - it takes a fifth of a second, and only maps need it
 
@@ -158,7 +160,7 @@ def _graph(crossings: pl.LazyFrame) -> nx.MultiDiGraph[int]:
         )
         .collect()
     )
-    graph: nx.MultiDiGraph[int] = MultiDiGraph()
+    graph: nx.MultiDiGraph[int] = MultiDiGraph(of=of)
     ids: dict[tuple[Any, ...], int] = {}
     for number, node in enumerate(_nodes(figures).iter_rows(named=True), start=1):
         ids[tuple(node[name] for name in (*HOME, "kind", "name"))] = number

@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import networkx as nx
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +90,7 @@ class Point:
         kind: service, channel, queue or team.
         name: its name.
         journeys: whole journeys of critical types that it was seen in: all of them.
-        journey_types: (type, whole journeys) of each critical type that was seen.
+        journey_types: whole journeys of each critical type that was seen.
     """
 
     tenant: str
@@ -92,7 +98,7 @@ class Point:
     kind: str
     name: str
     journeys: int
-    journey_types: tuple[tuple[str, int], ...]
+    journey_types: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,3 +193,24 @@ class Review:
     cycles: tuple[Cycle, ...]
     more_cycles: bool
     weights: tuple[Weight, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Map:
+    """What `baton map` says.
+
+    Attributes:
+        graph: of teams or of services, as `maps.graph` makes them.
+        review: of the same handoffs.
+        as_of_ns: event time at which they were judged.
+        since_ns: lower bound on `sent_at`, None without one.
+        until_ns: upper bound on `sent_at`, None without one.
+        journey_type: the only one that was asked for; None for all.
+    """
+
+    graph: nx.MultiDiGraph[int]
+    review: Review
+    as_of_ns: int
+    since_ns: int | None
+    until_ns: int | None
+    journey_type: str | None
