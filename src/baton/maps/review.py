@@ -19,7 +19,7 @@ from baton.reports.map_model import Crossing, Doubt, Point, Return, Review, Weig
 from baton.summaries import BOUNDARY, between
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     import networkx as nx
 
@@ -34,7 +34,7 @@ _LOST = pl.col("verdict").is_in(["dropped", "stuck"])
 _HOP = ("journey", "from_service", "from_team", "to_service", "to_team", "sent_at", "received_at")
 
 
-def review(rows: pl.DataFrame, graph: nx.MultiDiGraph[int], criticality: dict[str, str]) -> Review:
+def review(rows: pl.DataFrame, graph: nx.MultiDiGraph[int], criticality: Mapping[str, str]) -> Review:
     """The review of a map.
 
     Args:
@@ -95,7 +95,7 @@ def _journeys(crossed: pl.DataFrame, numbered: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _crossings(crossed: pl.DataFrame, journeys: pl.DataFrame, criticality: dict[str, str]) -> Iterator[Crossing]:
+def _crossings(crossed: pl.DataFrame, journeys: pl.DataFrame, criticality: Mapping[str, str]) -> Iterator[Crossing]:
     sides = [
         crossed.lazy().filter(is_team(side)).select(*_KIND, pl.col(side).alias("team")).unique()
         for side in ("from_team", "to_team")
