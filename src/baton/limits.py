@@ -561,6 +561,8 @@ MAP_LINES_MAX = 10
 MERMAID_EDGES_MAX = 500
 # Mermaid's own `maxTextSize`, in characters: likewise.
 MERMAID_CHARS_MAX = 50_000
+# Operations of a service that `baton who` tells: services have tens, and names that hold ids are without end.
+WHO_OPERATIONS_MAX = 100
 # Names that `baton who` proposes for one that nobody knows.
 NEAREST_NAMES_MAX = 5
 

@@ -1,4 +1,4 @@
-"""The command that draws who hands to whom."""
+"""Commands that tell who hands to whom, and who owns what."""
 # ruff: noqa: PLC0415 # late imports, see `baton.cli`
 
 from __future__ import annotations
@@ -48,4 +48,22 @@ def _drawn(drawn: Map, output: str) -> str | bytes:
     return writers[output](drawn.graph).encode()
 
 
-COMMANDS = (draw,)
+@click.command()
+@click.argument("name")
+@WINDOW
+@click.option("--explain", is_flag=True, help="Show every rule that matched, which one decided and why.")
+@format_option("text", "json")
+def who(name: str, output: str, *, explain: bool, **asked: Unpack[Asked]) -> None:
+    """Say who owns NAME, and what owning it means.
+
+    NAME is a service, a channel, a queue, a journey type, a team or an external party. Of a service: what it does, the
+    journeys that depend on it, what it depends on, and how it runs.
+    """
+    from baton import queries
+    from baton.reports import who, who_json
+
+    answer = queries.who(question_of(asked), name)
+    write(who_json.as_json(answer).encode() if output == "json" else who.as_text(answer, explain=explain, **screen()))
+
+
+COMMANDS = (draw, who)

@@ -6,7 +6,6 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from baton.reports.documents import as_json
-from baton.reports.times import rfc3339
 
 if TYPE_CHECKING:
     from baton.reports.map_model import Map
@@ -19,7 +18,7 @@ def as_node_link(drawn: Map) -> str:
     """
     from networkx import node_link_data  # noqa: PLC0415 - it takes a fifth of a second
 
-    since, until = (None if time is None else rfc3339(time) for time in (drawn.since_ns, drawn.until_ns))
-    asked = {"as_of": rfc3339(drawn.as_of_ns), "since": since, "until": until, "journey_type": drawn.journey_type}
+    names = ("as_of_ns", "since_ns", "until_ns", "journey_type")
+    asked = {name: getattr(drawn, name) for name in names}
     linked = node_link_data(drawn.graph, edges="edges")
     return as_json({**linked, "graph": {**linked["graph"], **asked}, "review": asdict(drawn.review)})

@@ -1,0 +1,43 @@
+"""Who owns a name, why, and what owning it means."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from baton.maps.dimensions import TOUCHED
+from baton.maps.who import Known, things
+from baton.queries.answer import answer
+from baton.queries.question import about
+from baton.reports.who_model import Who
+
+if TYPE_CHECKING:
+    from baton.looks import Spans
+    from baton.queries.question import Question
+
+
+def who(question: Question, name: str) -> Who:
+    """The owner of a service, channel, queue, journey type, team or external party, and what owning it means.
+
+    Raises:
+        NotFoundError: neither the spans nor the ownership files know the name.
+        StoreError, InputError: as `handoffs`.
+    """
+    given = answer(question)
+    rows = given.analysis.crossed.filter(about(question)).select(TOUCHED).collect()
+    # A window ends before its last moment; what is owned then is asked of the moment before.
+    owned_at_ns = given.as_of_ns if question.until_ns is None else min(question.until_ns - 1, given.as_of_ns)
+    known = Known(rows, _within(given.analysis.spans, question), given.catalog, owned_at_ns)
+    return Who(name, given.as_of_ns, owned_at_ns, question.since_ns, question.until_ns, things(name, known))
+
+
+def _within(spans: Spans, question: Question) -> Spans:
+    """The spans that began in the window."""
+    wanted = pl.lit(value=True)
+    if question.since_ns is not None:
+        wanted &= pl.col("start_ns") >= question.since_ns
+    if question.until_ns is not None:
+        wanted &= pl.col("start_ns") < question.until_ns
+    return replace(spans, rows=spans.rows.filter(wanted))
