@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from baton.limits import LIST_LINES_MAX
 from baton.reports.map_words import where
 from baton.reports.table import bullets, columns, grid, line, lines, names, owner, render, some
 from baton.reports.times import duration, moment
@@ -67,17 +68,24 @@ def _thing(who: Who, thing: Thing, *, explain: bool) -> Iterator[RenderableType]
             yield from _explained(verdict)
     if thing.declared:
         yield from _list("Declared", list(thing.declared))
+    if thing.kind in _PARTIES:
+        yield from _list("Owns", [_holding(one) for one in thing.holdings])
+    if thing.seen:
+        yield from _dimensions(thing)
+
+
+def _dimensions(thing: Thing) -> Iterator[RenderableType]:
+    """What it does, what depends on it, what it depends on, how it runs."""
     if thing.kind == "service":
         yield from _operations(thing)
     yield from _list("Journeys that depend on it", [_use(use) for use in thing.journeys])
-    yield from _list("Upstream", [_link(link) for link in thing.upstream])
-    if thing.kind != "journey type":
+    inside = thing.kind == "journey type"
+    yield from _list("Handed over in it" if inside else "Upstream", [_link(link) for link in thing.upstream])
+    if not inside:
         yield from _list("Downstream", [_link(link) for link in thing.downstream])
     if thing.dependencies:
         yield from _list("Dependencies declared and seen", [_dependency(one) for one in thing.dependencies])
-    if thing.kind in _PARTIES:
-        yield from _list("Owns", [_holding(one) for one in thing.holdings])
-    if thing.figures is not None and thing.seen:
+    if thing.figures is not None:
         yield ""
         yield line("How it runs", "bold")
         yield grid((label, line(value)) for label, value in _runs(thing.figures))
@@ -158,7 +166,7 @@ def _operations(thing: Thing) -> Iterator[RenderableType]:
     if not thing.operations:
         return
     table = columns(_HEADS)
-    shown = thing.operations[: len(some(list(thing.operations)))]
+    shown = thing.operations[:LIST_LINES_MAX]
     for operation in shown:
         table.add_row(*_operation(operation))
     yield table
@@ -207,9 +215,8 @@ def _holding(one: Holding) -> str:
         return f"{one.kind} {one.name}: {_handoffs(one.handoffs)}"
     if one.kind in {"journey type", "contract"}:
         return f"{one.kind}{' with' if one.kind == 'contract' else ''} {one.name}"
-    said = ", ".join(
-        filter(None, [f"declared in {one.source}" if one.source else "declared", _dates(one.from_ns, one.until_ns)])
-    )
+    declared = f"declared in {one.source}" if one.source else "declared"
+    said = ", ".join(filter(None, [declared, _dates(one.from_ns, one.until_ns)]))
     return f"{one.kind.replace('_', ' ')} {one.name} ({said})"
 
 
