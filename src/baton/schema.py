@@ -123,6 +123,9 @@ JOURNEY_KEYS: tuple[str, ...] = (
 GROUPING_KEYS: tuple[str, ...] = ("session.id", "enduser.id", "user.id", "customer.id", "customer_id", "app.user.id")
 """Span attributes that group journeys (a session, a customer) and never join them."""
 
+OWNER_ATTRIBUTES: tuple[str, ...] = ("service.owner",)
+"""Resource attributes in which telemetry names its owner, unless settings name others."""
+
 RESOURCE_ALIASES: dict[str, tuple[str, ...]] = {
     "service": ("service.name",),
     "service_namespace": ("service.namespace",),
