@@ -38,26 +38,20 @@ def verdict(decision: Decision, spans: int | None = None) -> Verdict:
     return Verdict(
         owner=decision.owner,
         facts=tuple(f"{kind} {'='.join(words)}" for kind, *words in decision.facts),
-        why=_why(decision),
+        why=decision.why,
         gray=decision.claimants if decision.gray else (),
-        rules=tuple(_matched(rule, decision) for rule in decision.matched),
+        rules=tuple(_matched(rule, decision) for rule in (*decision.matched, *decision.lapsed)),
         spans=spans,
     )
 
 
-def _why(decision: Decision) -> str:
-    if not decision.matched:
-        return "no rule matches it"
-    if decision.gray:
-        return f"a gray area: {len(decision.deciding)} rules of equal rank name {' and '.join(decision.claimants)}"
-    return f"by {decision.matched[0]}"
-
-
 def _matched(rule: Rule, decision: Decision) -> Matched:
-    return Matched(str(rule), rule.claimant, "", _outcome(rule, decision))
+    return Matched(str(rule), rule.claimant, rule.source, _outcome(rule, decision), rule.from_ns, rule.until_ns)
 
 
 def _outcome(rule: Rule, decision: Decision) -> str:
+    if rule in decision.lapsed:
+        return "lapsed"
     if rule in decision.deciding:
         return "tied" if decision.gray else "decides"
-    return "outranked"
+    return "conflict" if rule in decision.conflicts else "outranked"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import polars as pl
 
@@ -14,10 +14,12 @@ from baton.errors import NotFoundError
 from baton.limits import NEAREST_NAMES_MAX, SECOND_NS
 from baton.maps import dimensions
 from baton.maps.owned import party, verdict
-from baton.ownership.assign import service_facts
+from baton.ownership.assign import service_facts, span_facts
+from baton.ownership.attributes import CLAIM
 from baton.ownership.rules import compile_rules
 from baton.ownership.teams import ExternalParty
-from baton.reports.who_model import Dependency, Holding, Thing
+from baton.ownership.told_by import TOLD, TOLD_BY
+from baton.reports.who_model import Dependency, Holding, Thing, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -26,11 +28,15 @@ if TYPE_CHECKING:
     from baton.ownership.catalog import Catalog, JourneyType
     from baton.ownership.rules import Decision, Fact, Rules
     from baton.ownership.teams import Claim
-    from baton.reports.who_model import Link, Verdict
+    from baton.reports.who_model import Link
 
     Place = Literal["channel", "queue"]
 
 _HOME = ("tenant", "environment")
+_WHOLE = ("service_namespace", TOLD_BY, TOLD)
+_PARTS = ("rpc_service", "http_route")
+"""Columns by which spans are owned: with their service, and apart from it."""
+_CLAIMED = "attributes of these spans decide, before all that is known of the service"
 _INSIDE = {"called by": "calls by", "receives from": "messages by"}
 """A journey type's senders: what they do within it."""
 _SECTIONS = {
@@ -77,7 +83,7 @@ class Known:
 
     def decide(self, *facts: Fact) -> Decision:
         """Whose a thing is of which these facts are known."""
-        return self.rules.explain(*facts)
+        return self.rules.explain(*facts, at_ns=self.at_ns)
 
     def owned(self, kind: str, name: str) -> bool:
         """Whether a file names it as it stands."""
@@ -130,6 +136,7 @@ def _service(name: str, known: Known) -> Thing | None:
         seen=bool(spans.height or touching.height),
         homes=_homes(pl.concat([spans.select(*_HOME), touching.select(_HOME)])),
         verdicts=verdicts,
+        teams=tuple(_told_apart(spans, ("team",))),
         operations=told,
         operations_more=more,
         journeys=dimensions.uses(known.rows, touching, known.kinds),
@@ -141,10 +148,32 @@ def _service(name: str, known: Known) -> Thing | None:
 
 
 def _of_service(name: str, spans: Spans, known: Known) -> tuple[Verdict, ...]:
-    """Why it is whose, by what its spans are known by, the most spans first; of one without spans by its name."""
-    told = spans.lazy().group_by("service_namespace").len().sort("len", "service_namespace", descending=[True, False])
-    rows = told.collect().rows() or [(None, 0)]
-    return tuple(verdict(known.decide(*service_facts(name, namespace)), count) for namespace, count in rows)
+    """Why it is whose, by what its spans are known by.
+
+    As a whole, the most spans first, or by its name where it has none; then the parts of it that are decided apart: RPC
+    services, HTTP routes, and spans whose own attributes decide.
+    """
+    whole = _told_apart(spans, _WHOLE) or [(None, None, None, 0)]
+    verdicts = [verdict(known.decide(*service_facts(name, *told)), count) for *told, count in whole]
+    if known.rules.kinds & set(_PARTS):
+        for rpc, route, *told, count in _told_apart(spans, (*_PARTS, *_WHOLE)):
+            decision = known.decide(*span_facts(rpc, route, service_facts(name, *told)))
+            if decision.matched and decision.matched[0].kind in _PARTS:
+                verdicts.append(verdict(decision, count))
+    if CLAIM in spans.looks.columns:
+        claims = [(team, count) for team, count in _told_apart(spans, (CLAIM,)) if team is not None]
+        verdicts += [Verdict(team, ("attributes of its spans",), _CLAIMED, (), (), count) for team, count in claims]
+    return tuple(verdicts)
+
+
+def _told_apart(spans: Spans, columns: tuple[str, ...]) -> list[tuple[Any, ...]]:
+    """Every combination of these columns with its spans, the most first; a column that is not there is null."""
+    there = [pl.col(name) for name in columns if name in spans.looks.columns]
+    absent = [pl.lit(None, dtype=pl.String).alias(name) for name in columns if name not in spans.looks.columns]
+    if not there:
+        return [(*[None] * len(columns), spans.height)] if spans.height else []
+    told = spans.lazy().group_by(there).len().with_columns(absent).select(*columns, pl.col("len").cast(pl.Int64))
+    return told.sort(-pl.col("len"), *columns).collect().rows()
 
 
 def _channel(name: str, known: Known) -> Thing | None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 from baton.maps import graph
 from baton.maps.review import REVIEWED, review
 from baton.ownership.assign import owners
 from baton.queries.answer import answer
-from baton.queries.question import about
+from baton.queries.question import about, owned_at_ns
 from baton.reports.map_model import Map
 
 if TYPE_CHECKING:
@@ -26,11 +27,12 @@ def map_of(question: Question, of: Literal["teams", "services"] = "teams") -> Ma
         NotFoundError, StoreError, InputError: as `handoffs`.
     """
     given = answer(question)
-    rows = given.analysis.crossed.filter(about(question)).select(REVIEWED).collect()
-    teams = graph.team_graph(rows)
-    drawn = (
-        teams if of == "teams" else graph.service_graph(rows, lambda names, kind: owners(names, kind, given.catalog))
-    )
+    at_ns = owned_at_ns(question, given.as_of_ns)
+    asked = about(replace(question, verdicts=(), team=None))
+    rows = given.analysis.crossed.filter(asked).select(REVIEWED).collect()
+    drawn = teams = graph.team_graph(rows)
+    if of == "services":
+        drawn = graph.service_graph(rows, lambda names, kind: owners(names, kind, given.catalog, at_ns))
     criticality = {kind.name: kind.criticality for kind in given.catalog.journey_types}
     return Map(
         graph=drawn,

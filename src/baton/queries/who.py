@@ -10,7 +10,7 @@ import polars as pl
 from baton.maps.dimensions import TOUCHED
 from baton.maps.who import Known, things
 from baton.queries.answer import answer
-from baton.queries.question import about
+from baton.queries.question import about, owned_at_ns
 from baton.reports.who_model import Who
 
 if TYPE_CHECKING:
@@ -21,16 +21,18 @@ if TYPE_CHECKING:
 def who(question: Question, name: str) -> Who:
     """The owner of a service, channel, queue, journey type, team or external party, and what owning it means.
 
+    Of the question only the window and the tenant are heard.
+
     Raises:
         NotFoundError: neither the spans nor the ownership files know the name.
         StoreError, InputError: as `handoffs`.
     """
     given = answer(question)
-    rows = given.analysis.crossed.filter(about(question)).select(TOUCHED).collect()
-    # A window ends before its last moment; what is owned then is asked of the moment before.
-    owned_at_ns = given.as_of_ns if question.until_ns is None else min(question.until_ns - 1, given.as_of_ns)
-    known = Known(rows, _within(given.analysis.spans, question), given.catalog, owned_at_ns)
-    return Who(name, given.as_of_ns, owned_at_ns, question.since_ns, question.until_ns, things(name, known))
+    asked = about(replace(question, verdicts=(), team=None, journey_type=None))
+    rows = given.analysis.crossed.filter(asked).select(TOUCHED).collect()
+    at_ns = owned_at_ns(question, given.as_of_ns)
+    known = Known(rows, _within(given.analysis.spans, question), given.catalog, at_ns)
+    return Who(name, given.as_of_ns, at_ns, question.since_ns, question.until_ns, things(name, known))
 
 
 def _within(spans: Spans, question: Question) -> Spans:

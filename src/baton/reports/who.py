@@ -95,15 +95,18 @@ def _facts(who: Who, thing: Thing) -> Iterator[tuple[str, str]]:
     """Owner, how to reach it, why it is whose, and where it was seen."""
     party = thing.party
     if thing.kind not in _PARTIES:
-        yield "owner", _named(party)
+        gray = thing.verdicts[0].gray if thing.verdicts else ()
+        yield "owner", f"nobody: a gray area between {' and '.join(gray)}" if gray else _named(party)
     elif party.title:
         yield "title", party.title
     if party.name != UNOWNED:
         yield from _reached(party)
-    for verdict in thing.verdicts:
+    for verdict in thing.verdicts[:LIST_LINES_MAX]:
         of = f" (of {verdict.spans:,} spans)" if len(thing.verdicts) > 1 and verdict.spans is not None else ""
         yield "why", _why(thing.kind, verdict) + of
     yield "owned as of", moment(who.owned_at_ns)
+    if {team for team, _ in thing.teams} - {thing.party.name}:
+        yield "spans owned by", names([f"{team} ({count:,})" for team, count in thing.teams])
     yield "seen", _seen(thing)
 
 

@@ -231,6 +231,7 @@ class Thing:
         homes: (tenant, environment) in which it was seen; what is said of it is said of all of them together.
         verdicts: why it is whose; several where its spans are known by different facts; of a journey type or party
             none.
+        teams: of a service (team, spans): whose its spans were when they began, most first.
         declared: of a journey type what its file says of it, as sentences; else none.
         operations: of a service, what it does, the most frequent first; at most WHO_OPERATIONS_MAX.
         operations_more: how many there are beyond these.
@@ -247,6 +248,7 @@ class Thing:
     seen: bool
     homes: tuple[tuple[str, str], ...]
     verdicts: tuple[Verdict, ...] = ()
+    teams: tuple[tuple[str, int], ...] = ()
     declared: tuple[str, ...] = ()
     operations: tuple[Operation, ...] = ()
     operations_more: int = 0
