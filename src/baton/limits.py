@@ -571,6 +571,25 @@ LANES_MAX = 12
 # Columns by which a timeline indents a span under its parents: the nesting that matters, not the whole stack.
 INDENT_MAX = 8
 
+# --- maps ------------------------------------------------------------------------------------------------------------
+
+# Handoffs by which a journey's way back to a team is followed: the longest that journeys are built of have some ten.
+MAP_RETURN_HOPS_MAX = 16
+# Teams in a cycle that is told: a longer one is found among the teams that all reach each other, which are told whole.
+MAP_CYCLE_TEAMS_MAX = 6
+# Cycles told, the shortest first: n teams that all hand to each other make more than n! of them.
+MAP_CYCLES_MAX = 20
+# Rows of each part of a review on a terminal; JSON has them all.
+MAP_LINES_MAX = 10
+# Mermaid's own `maxEdges`: it draws no diagram of more.
+MERMAID_EDGES_MAX = 500
+# Mermaid's own `maxTextSize`, in characters: likewise.
+MERMAID_CHARS_MAX = 50_000
+# Operations of a service that `baton who` tells: services have tens, and names that hold ids are without end.
+WHO_OPERATIONS_MAX = 100
+# Names that `baton who` proposes for one that nobody knows.
+NEAREST_NAMES_MAX = 5
+
 # --- game days -------------------------------------------------------------------------------------------------------
 
 # `baton serve` is ready in about a second; a cold disk on a busy build machine takes many times that.

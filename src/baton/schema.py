@@ -765,6 +765,35 @@ sources that disagree; what was read and not used."""
 
 VERDICTS: tuple[str, ...] = ("delivered", "retried", "dropped", "unobserved", "pending", "stuck")
 
+MAP_NODES = Frame(
+    "map_nodes",
+    (
+        Column("id", I64, "1, 2, 3 ... in this map only."),
+        Column("tenant", STRING, "Tenant."),
+        Column("environment", STRING, "Environment; empty where none is stated."),
+        Column("kind", STRING, "team, service, channel, queue, several (one of them, nobody can tell which), unknown."),
+        Column("name", STRING, "Its name; of several those that it may be; of unknown what is known of it."),
+        Column("team", STRING, "Its owner; unowned where nobody is; null of what is several or unknown."),
+    ),
+)
+"""A node of `baton map`: its attributes in every format."""
+
+MAP_EDGES = Frame(
+    "map_edges",
+    (
+        Column("source", I64, "Node that hands over."),
+        Column("target", I64, "Node that is handed to."),
+        Column("kind", STRING, "message or call."),
+        Column("handoffs", I64, "Handoffs that go this way."),
+        *(Column(verdict, I64, f"Of them {verdict}.") for verdict in VERDICTS),
+        Column("late", I64, "Of them delivered after their deadline."),
+        Column("p50_ms", F64, "Median from sent to received, raw clocks; null where nothing was, and into a channel."),
+        Column("p99_ms", F64, "Likewise of 99 %."),
+        Column("channels", STRINGS, "Channels of the messages; empty for calls."),
+    ),
+)
+"""An edge of `baton map`, likewise."""
+
 DEFAULT_TENANT = "default"
 """Whose telemetry it is where the sender names nobody."""
 
