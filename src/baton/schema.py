@@ -571,6 +571,68 @@ FLOWS = Frame(
 )
 """Who sends what into each queue, one row a queue and flow: what shares its limits."""
 
+FIGURES = pl.Struct(
+    {
+        "messages_max": pl.Int64(),
+        "bytes_max": pl.Int64(),
+        "overflow": pl.String(),
+        "policy": pl.String(),
+        "ttl_ms": pl.Float64(),
+        "priorities": pl.Int64(),
+        "deliveries_max": pl.Int64(),
+        "dead_letter": pl.String(),
+        "dead_letter_routing": pl.String(),
+        "waiting": pl.Int64(),
+        "consumers": pl.Int64(),
+        "redelivered": pl.Int64(),
+        "flows": pl.List(
+            pl.Struct(
+                {
+                    **dict.fromkeys(("service", "team", "channel", "routing_key", "journey_type"), pl.String()),
+                    "criticality": pl.String(),
+                    "handoffs": pl.Int64(),
+                }
+            )
+        ),
+        "bindings": pl.List(pl.Struct({"exchange": pl.String(), "routing_key": pl.String()})),
+        "services": STRINGS,
+        "routing_keys": STRINGS,
+        "handoffs": pl.Int64(),
+        "lost": pl.Int64(),
+        "over_ttl": pl.Int64(),
+        "p50_ms": pl.Float64(),
+        "p99_ms": pl.Float64(),
+        "max_ms": pl.Float64(),
+        "published": pl.Int64(),
+        "confirmed": pl.Int64(),
+    }
+)
+"""What a row of LINT was told by: limits as the broker holds them, and what was seen; null is of no matter to the rule.
+
+`handoffs` were sent in the window; of them `lost` were lost in the way that the rule is about; `over_ttl` waited longer
+than the TTL; `published` and `confirmed` are the node's counters.
+"""
+
+LINT = Frame(
+    "lint",
+    (
+        Column("rule", STRING, "Name of the rule, see docs/lint.md."),
+        Column("severity", STRING, "error, warning or note."),
+        Column("queue", STRING, "Queue; null where the rule is about an exchange or the broker."),
+        Column("owner", STRING, "The queue's team, else the one that owns what is sent to it; unowned else."),
+        Column("message", STRING, "What is wrong, with its figures."),
+        Column("change", STRING, "The change to make."),
+        Column("figures", FIGURES, "The figures."),
+        Column("tenant", STRING, "Tenant."),
+        Column("environment", STRING, "Environment; null is any."),
+        Column("broker", STRING, "Broker address; empty is any."),
+        Column("vhost", STRING, "Namespace within the broker."),
+        Column("exchange", STRING, "Exchange, where the rule is about one."),
+        Column("at", TIME, "When the broker said so last that anything of it changed; null of what people declared."),
+    ),
+)
+"""One row a danger: what a broker's set-up and the traffic over it will lose. The worst first."""
+
 HANDOFFS = Frame(
     "handoffs",
     (
