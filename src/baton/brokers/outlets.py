@@ -45,7 +45,7 @@ def untaken(judged: pl.DataFrame | None, sends: pl.DataFrame | None, facts: pl.D
     """
     told = facts.filter((pl.col("at_ns") <= at_ns) & (pl.col("source") != "declared"))
     whole = told.filter((pl.col("fact") == SNAPSHOT) & (pl.col("name") == "route"))
-    looked = {vhost: at for vhost, at in whole.group_by("vhost").agg(pl.col("at_ns").max()).iter_rows()}
+    looked = dict(whole.group_by("vhost").agg(pl.col("at_ns").max()).iter_rows())
     known = held(told, at_ns)
     rows: list[tuple[object, ...]] = []
     if judged is not None and sends is not None and not known.is_empty():
