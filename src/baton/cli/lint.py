@@ -3,15 +3,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Unpack
+from pathlib import Path
+from typing import Unpack
 
 import click
 
 from baton.cli.options import FILE, WINDOW, Asked, format_option, question_of
 from baton.cli.output import EXIT_CHECK, screen, write
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 @click.command()
@@ -38,17 +36,19 @@ def lint(ctx: click.Context, output: str, definitions: Path | None, fail_on: str
     With --definitions and no store, the file alone is checked. The exit code is 1 if an error is found.
     """
     from baton import queries
-    from baton.reports import lint, sarif
+    from baton.reports import lint as text
+    from baton.reports import sarif
 
     question = question_of(asked)
     stored = definitions is None or asked["store"] is not None or question.store.exists()
     frame = queries.lint(question, definitions, stored=stored)
     if output == "table":
-        write(lint.as_table(frame, **screen()))
+        write(text.as_table(frame, **screen()))
     elif output == "sarif":
-        write(sarif.as_sarif(frame, definitions).encode())
+        file = None if definitions is None else sarif.uri(definitions, Path.cwd())
+        write(sarif.as_sarif(frame, queries.lint_rules(), file).encode())
     else:
-        write({"json": lint.as_json, "markdown": lint.as_markdown}[output](frame).encode())
+        write({"json": text.as_json, "markdown": text.as_markdown}[output](frame).encode())
     grave = {"error": {"error"}, "warning": {"error", "warning"}, "never": set()}[fail_on]
     if grave & set(frame["severity"]):
         ctx.exit(EXIT_CHECK)

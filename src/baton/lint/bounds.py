@@ -52,27 +52,23 @@ def _crowded(queue: Queue, flows: Sequence[Flow], ranks: Sequence[int]) -> Found
 
 
 def _unjudged(queue: Queue, flows: Sequence[Flow]) -> Iterator[Found]:
-    """Nobody declared which of them matters most."""
-    change = (
-        "declare in ownership.yaml, by journey_types, which of them is critical, and give that one a queue of its own"
-    )
-    grave, mild = ("warning", "note") if queue.bounded else ("note", "")
+    """Nobody declared which of them matters most: several senders are worse than one that sends several kinds."""
     unseen = sorted({route.exchange for route in queue.routes} - {flow.channel for flow in flows})
+    share = f"{_named(flows)} share it{_losses(queue)}; nobody declared which of them is critical"
     if len({flow.service for flow in flows}) > 1:
-        message = f"{_holds(queue)}, and {_named(flows)} share it{_losses(queue)}; nobody declared which is critical"
-        yield Found(grave, message, change + _replayed(queue), _figures(queue, flows))
+        severity = "warning" if queue.bounded else "note"
     elif not flows and len(queue.routes) > 1:
-        routes = ", ".join(_route(route.exchange, route.routing_key) for route in queue.routes[:_NAMED_MAX])
-        message = (
-            f"{_holds(queue)}, and {len(queue.routes)} bindings share it ({routes}); nobody declared which is critical"
-        )
-        yield Found(grave, message, change, _figures(queue, flows))
-    elif mild and len(flows) > 1:
-        message = f"{_holds(queue)}, and {_named(flows)} share it{_losses(queue)}; nobody declared which is critical"
-        yield Found(mild, message, change, _figures(queue, flows))
-    elif mild and flows and unseen:
-        message = f"{_holds(queue)}; {_named(flows)} fills it, and {', '.join(unseen[:_NAMED_MAX])} is bound to it too"
-        yield Found(mild, message, change, _figures(queue, flows))
+        severity = "warning" if queue.bounded else "note"
+        routes = ", ".join(_route(*route) for route in queue.routes[:_NAMED_MAX])
+        share = f"{len(queue.routes)} bindings share it ({routes}); without traffic nothing tells which is critical"
+    elif flows and (len(flows) > 1 or unseen) and queue.bounded:
+        severity = "note"
+        if len(flows) == 1:
+            share = f"{_named(flows)} fills it; {', '.join(unseen[:_NAMED_MAX])} may too, by its bindings"
+    else:
+        return
+    change = "declare in ownership.yaml, by journey_types, what is critical, and give that a queue of its own"
+    yield Found(severity, f"{_holds(queue)}, and {share}", change + _replayed(queue), _figures(queue, flows))
 
 
 def unparked(queue: Queue) -> Iterator[Found]:
@@ -91,9 +87,7 @@ def unparked(queue: Queue) -> Iterator[Found]:
         )
         yield Found("warning", message + _losses(queue), change, figures)
     else:
-        message = (
-            f"{_holds(queue)}, and has no dead-letter exchange: a refused message lives on at its sender, or nowhere"
-        )
+        message = f"{_holds(queue)}, and has no dead-letter exchange: what it refuses its sender keeps, or nobody"
         dead = "overflow reject-publish-dlx with a dead-letter exchange parks what is refused; "
         change = (
             f"{dead if fact['kind'] == 'classic' else ''}have senders wait for publisher confirms, and keep and send "
@@ -108,8 +102,8 @@ def priority_trap(queue: Queue) -> Iterator[Found]:
     if not (queue.bounded and fact["priorities"] and fact["overflow"] == "drop-head") or fact["source"] == "neutral":
         return
     message = (
-        f"{_holds(queue)}, and knows priorities up to {fact['priorities']}: RabbitMQ evicts the highest priority first, "
-        f"so what matters most is lost before anything else{_losses(queue)}"
+        f"{_holds(queue)}, and knows priorities up to {fact['priorities']}: RabbitMQ evicts the highest priority "
+        f"first, so what matters most is lost before anything else{_losses(queue)}"
     )
     change = (
         "take the priorities out and give the critical flow a queue of its own; a priority protects nothing in a queue "
@@ -141,7 +135,7 @@ def _losses(queue: Queue) -> str:
 
 
 def _replayed(queue: Queue) -> str:
-    return f"; `baton whatif --queue {queue.name}` replays what it lost" if _overflowed(queue) else ""
+    return "; `baton whatif` replays what it lost" if _overflowed(queue) else ""
 
 
 def _overflowed(queue: Queue) -> int | None:

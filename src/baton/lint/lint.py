@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from baton.lint.rules import OF_BROKERS, OF_EXCHANGES, OF_QUEUES
+from baton.lint.rules import OF_BROKERS, OF_EXCHANGES, OF_QUEUES, SEVERITIES, every
 from baton.lint.subjects import Broker, Exchange, Flow, Queue, Route, Traffic
 from baton.schema import LINT, UNOWNED
 
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
     from baton.lint.subjects import Found
 
-SEVERITIES = ("error", "warning", "note")
-"""The gravest first."""
 
 _OWN = "amq."
 """What names of the broker's own making begin with."""
@@ -54,13 +52,14 @@ class Known:
 
 
 def lint(known: Known) -> pl.DataFrame:
-    """LINT: what each rule finds of each queue, exchange and broker; the gravest first."""
+    """LINT: what each rule finds of each queue, exchange and broker; the gravest first, then in the rules' order."""
     rows = [*_of_queues(known), *_of_exchanges(known), *_of_brokers(known)]
-    rank = pl.col("severity").replace_strict({name: place for place, name in enumerate(SEVERITIES)}, default=None)
-    return (
-        pl.DataFrame(rows, schema=LINT.schema)
-        .sort(rank, "tenant", "environment", "broker", "vhost", "queue", "exchange", "rule", nulls_last=False)
-        .unique(maintain_order=True)
+    rank, order = (
+        pl.col(column).replace_strict({name: place for place, name in enumerate(ordered)}, return_dtype=pl.Int64)
+        for column, ordered in (("severity", SEVERITIES), ("rule", [rule.name for rule in every()]))
+    )
+    return pl.DataFrame(rows, schema=LINT.schema).sort(
+        rank, order, "tenant", "environment", "broker", "vhost", "queue", "exchange", nulls_last=False
     )
 
 
@@ -81,7 +80,10 @@ def _of_queues(known: Known) -> Iterator[dict[str, object]]:
     flows = _by_queue(known.flows)
     routes = _routes(known.facts)
     letters = {tuple(row[:5]): row[5:] for row in known.letters.iter_rows()}
-    traffic = {row[:3]: Traffic(*row[3:-1], tuple(row[-1])) for row in known.traffic.iter_rows()}
+    traffic = {
+        (row.pop("tenant"), row.pop("environment"), row.pop("queue")): Traffic(**row)
+        for row in known.traffic.iter_rows(named=True)
+    }
     names = known.queues.group_by("tenant", "name").len().filter(pl.col("len") > 1)
     several = set(names.select("tenant", "name").iter_rows())
     for fact in known.queues.iter_rows(named=True):
@@ -190,9 +192,9 @@ def _of_brokers(known: Known) -> Iterator[dict[str, object]]:
 
 def _within(frame: pl.DataFrame, place: Mapping[str, object]) -> pl.DataFrame:
     """The rows of one scope; a null environment and an empty broker are any."""
-    mine = pl.col("tenant") == place["tenant"]
+    mine: list[pl.Expr] = [pl.col("tenant").eq(place["tenant"])]
     if place["environment"] is not None:
-        mine &= pl.col("environment").is_null() | (pl.col("environment") == place["environment"])
+        mine.append(pl.col("environment").is_null() | pl.col("environment").eq(place["environment"]))
     if place["broker"]:
-        mine &= pl.col("broker").is_in(["", place["broker"]])
-    return frame.filter(mine)
+        mine.append(pl.col("broker").is_in(["", place["broker"]]))
+    return frame.filter(*mine)

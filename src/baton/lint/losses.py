@@ -71,13 +71,13 @@ def unparked_rejects(queue: Queue) -> Iterator[Found]:
     seen = queue.traffic
     if seen is None or not seen.rejected or queue.fact["dead_letter"] is not None or not queue.told_whole:
         return
-    who = ", ".join(seen.receivers) or "its receiver"
+    who = ", ".join(seen.refusers) or "its receiver"
     message = (
         f"{who} failed or refused {seen.rejected:,} of {seen.handoffs:,} messages of {queue.name}, which has no "
         f"dead-letter exchange: what is refused is gone"
     )
     change = "name a dead-letter exchange with a queue behind it that somebody reads, and refuse without requeueing"
-    figures = queue.figures("dead_letter", handoffs=seen.handoffs, lost=seen.rejected, services=list(seen.receivers))
+    figures = queue.figures("dead_letter", handoffs=seen.handoffs, lost=seen.rejected, services=list(seen.refusers))
     yield Found("warning", message, change, figures)
 
 
@@ -89,8 +89,8 @@ def given_up(queue: Queue) -> Iterator[Found]:
     redelivered = fact["redelivered"] or 0
     said = f"; it has delivered {redelivered:,} again" if redelivered else ""
     message = (
-        f"{queue.name} gives a message up after {fact['deliveries_max']:,} deliveries, and has no dead-letter exchange: "
-        f"then it is gone{said}"
+        f"{queue.name} gives a message up after {fact['deliveries_max']:,} deliveries, and has no dead-letter "
+        f"exchange: then it is gone{said}"
     )
     change = "name a dead-letter exchange with a queue behind it that somebody reads"
     severity = "warning" if redelivered else "note"
@@ -104,8 +104,8 @@ def letters_lost(queue: Queue) -> Iterator[Found]:
     exchange, key = queue.fact["dead_letter"], queue.fact["dead_letter_routing"]
     under = "" if key is None else f" under {key}"
     message = (
-        f"dead letters of {queue.name} go to {exchange or 'the default exchange'}{under}, from where no binding leads on: "
-        f"they are gone"
+        f"dead letters of {queue.name} go to {exchange or 'the default exchange'}{under}, from where no binding leads "
+        f"on: they are gone"
     )
     change = "declare that exchange and bind a queue to it that somebody reads"
     yield Found("warning", message, change, queue.figures("dead_letter", "dead_letter_routing", "policy"))

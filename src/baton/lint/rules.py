@@ -77,7 +77,7 @@ OF_QUEUES: tuple[Rule[Queue], ...] = (
     Rule(
         "rejects-without-dead-letter",
         "warning",
-        "A receiver failed or refused messages of a queue without a dead-letter exchange, and nothing made up for them.",
+        "A receiver failed or refused messages of a queue without a dead-letter exchange; nothing made up for them.",
         "RabbitMQ's own word, and traffic",
         losses.unparked_rejects,
     ),
@@ -113,17 +113,35 @@ OF_BROKERS: tuple[Rule[Broker], ...] = (
     Rule(
         "no-confirms",
         "warning, note",
-        "Nobody on the broker publishes with confirms. A warning where one of its queues refuses messages at its limit: "
-        "their senders never learn of it. Where some confirm and some do not, nothing tells which: silent.",
+        "Nobody on the broker publishes with confirms. A warning where one of its queues refuses messages at its "
+        "limit: their senders never learn of it. Where some confirm and some do not, nothing tells which: silent.",
         "the node's counters",
         sends.unconfirmed,
     ),
 )
 
 
+SEVERITIES = ("error", "warning", "note")
+"""The gravest first."""
+
+
+class Told(NamedTuple):
+    """A rule without its check."""
+
+    name: str
+    severities: str
+    finds: str
+    needs: str
+
+
+def every() -> list[Told]:
+    """All rules in their order."""
+    queues = [Told(*rule[:4]) for rule in OF_QUEUES]
+    return queues + [Told(*rule[:4]) for rule in OF_EXCHANGES] + [Told(*rule[:4]) for rule in OF_BROKERS]
+
+
 def documentation() -> str:
     """The rules as a Markdown table."""
     lines = ["| rule | severity | what it finds | needs |", "| --- | --- | --- | --- |"]
-    every = (*OF_QUEUES, *OF_EXCHANGES, *OF_BROKERS)
-    lines += [f"| `{rule.name}` | {rule.severities} | {rule.finds} | {rule.needs} |" for rule in every]
+    lines += [f"| `{rule.name}` | {rule.severities} | {rule.finds} | {rule.needs} |" for rule in every()]
     return "\n".join(lines) + "\n"

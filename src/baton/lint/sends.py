@@ -19,8 +19,8 @@ def untaken(exchange: Exchange) -> Iterator[Found]:
     row = exchange.row
     keys, services = row["routing_keys"], row["services"]
     change = (
-        "bind a queue for it, or name an alternate exchange that parks it; publish mandatory with confirms, so that the "
-        "sender is told"
+        "bind a queue for it, or name an alternate exchange that parks it; publish mandatory with confirms, so that "
+        "the sender is told"
     )
     if not row["handoffs"]:
         message = (
@@ -51,7 +51,7 @@ def unconfirmed(broker: Broker) -> Iterator[Found]:
         )
         yield Found("warning", message, change, figures)
     else:
-        message = f"{counted}: what the broker loses before it has stored it, its senders never learn of"
+        message = f"{counted}: of what is lost on the way, or that no queue takes, no sender learns"
         yield Found("note", message, change, figures)
 
 

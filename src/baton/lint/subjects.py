@@ -66,7 +66,7 @@ class Traffic:
         over_ttl: received after more than the TTL that is asked about.
         backwards: received before they were sent, by the clocks.
         p50_ms, p99_ms, max_ms: waits; null where none was received.
-        receivers: services, sorted.
+        refusers: services that rejected some, sorted.
     """
 
     handoffs: int
@@ -79,7 +79,7 @@ class Traffic:
     p50_ms: float | None
     p99_ms: float | None
     max_ms: float | None
-    receivers: tuple[str, ...]
+    refusers: list[str]
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ TRAFFIC = pl.Schema(
         **dict.fromkeys(("handoffs", "received", "overflow", "expired", "rejected", "over_ttl"), pl.Int64()),
         "backwards": pl.Int64(),
         **dict.fromkeys(("p50_ms", "p99_ms", "max_ms"), pl.Float64()),
-        "receivers": pl.List(pl.String()),
+        "refusers": pl.List(pl.String()),
     }
 )
 """See `subjects.Traffic`; one row a queue."""
@@ -63,7 +63,12 @@ def traffic(rows: pl.LazyFrame, flows: pl.DataFrame, ttls: pl.DataFrame) -> pl.D
             served_ms.quantile(0.5, "nearest").alias("p50_ms"),
             served_ms.quantile(0.99, "higher").alias("p99_ms"),
             served_ms.max().alias("max_ms"),
-            pl.col("to_service").drop_nulls().unique().sort().alias("receivers"),
+            pl.col("to_service")
+            .filter(dropped & (pl.col("cause") == "rejected"))
+            .drop_nulls()
+            .unique()
+            .sort()
+            .alias("refusers"),
         )
         .select(pl.col(name).cast(dtype) for name, dtype in TRAFFIC.items())
         .sort(QUEUE)

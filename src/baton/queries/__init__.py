@@ -8,7 +8,7 @@ from baton.queries.findings import finding, findings, recovery, told
 from baton.queries.handoffs import boundaries, handoffs, report, what_if
 from baton.queries.journeys import journey, who
 from baton.queries.learning import learn
-from baton.queries.lint import lint
+from baton.queries.lint import lint, lint_rules
 from baton.queries.question import Question
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "journey",
     "learn",
     "lint",
+    "lint_rules",
     "margins",
     "recovery",
     "report",

@@ -74,6 +74,13 @@ def lint(question: Question, definitions: Path | None = None, *, stored: bool = 
     )
 
 
+def lint_rules() -> list[tuple[str, str, str]]:
+    """Name, gravest severity and meaning of every rule of `lint`."""
+    from baton.lint.rules import every  # noqa: PLC0415 - only this question needs it
+
+    return [(rule.name, rule.severities.partition(",")[0], rule.finds) for rule in every()]
+
+
 _JUDGED = {
     "send": pl.UInt32(),
     **dict.fromkeys(("kind", "relation", "queue", "from_team", "journey_type"), pl.String()),
