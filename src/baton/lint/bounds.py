@@ -131,7 +131,7 @@ def _holds(queue: Queue) -> str:
 
 def _losses(queue: Queue) -> str:
     lost = _overflowed(queue) or 0
-    return f"; {lost:,} of {_sent(queue):,} sent were lost to that limit" if lost and queue.bounded else ""
+    return f"; {lost:,} of {_sent(queue):,} sent were turned away by it" if lost and queue.bounded else ""
 
 
 def _replayed(queue: Queue) -> str:
