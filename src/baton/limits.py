@@ -368,6 +368,14 @@ FACT_AGE_NS_FRESH = 3600 * SECOND_NS
 # what restarts and lost batches of spans make of a healthy service.
 TRUST_SHARE_MAX = 0.01
 
+# --- lint ----------------------------------------------------------------------------------------------------------
+
+# Fewer receipts have no tail: the slowest of 20 is the 95th of 100.
+LINT_TAIL_MESSAGES_MIN = 20
+# Receipts before their own send: of more than one in a hundred the two clocks are apart, and waits between them say
+# nothing of a TTL.
+LINT_BACKWARDS_SHARE_MAX = 0.01
+
 # --- steps ---------------------------------------------------------------------------------------------------------
 
 # A step says something of its next one once this many journeys took it: with fewer, three standard deviations of no

@@ -550,6 +550,92 @@ missed). What did not change is not repeated; rows with fact `snapshot` say when
 gives the state at a time.
 """
 
+FLOWS = Frame(
+    "flows",
+    (
+        Column("tenant", STRING, "Tenant."),
+        Column("environment", STRING, "Environment; empty where none is stated."),
+        Column("broker", STRING, "Broker address as the senders' spans say it; empty where none is stated."),
+        Column("vhost", STRING, "The queue's namespace within the broker."),
+        Column("queue", STRING, "A queue that surely takes what is sent so."),
+        Column("bounded", BOOL, "It has a limit of messages or bytes; a TTL alone is none of these."),
+        Column("messages_max", I64, "Queue: at most so many messages; null is without a limit, or unknown."),
+        Column("bytes_max", I64, "Queue: at most so many bytes."),
+        Column("overflow", STRING, "Queue at its limit: drop-head, reject-publish or reject-publish-dlx."),
+        Column("ttl_ns", I64, "Queue: a message that waits longer expires."),
+        Column("channel", STRING, "Where the sender sends."),
+        Column("routing_key", STRING, "Under which key; null where unknown, or where a channel has too many to tell."),
+        Column("service", STRING, "Sender."),
+        Column("team", STRING, "Its owner; unowned where nobody owns it."),
+        Column("journey_type", STRING, "Declared type of the journeys; null where none fits."),
+        Column("criticality", STRING, "Of that type: critical, high, normal or low; null without a type."),
+        Column("handoffs", I64, "Messages sent so."),
+    ),
+)
+"""Who sends what into each queue, one row a queue and flow: what shares its limits."""
+
+FIGURES = pl.Struct(
+    {
+        "messages_max": pl.Int64(),
+        "bytes_max": pl.Int64(),
+        "overflow": pl.String(),
+        "policy": pl.String(),
+        "ttl_ms": pl.Float64(),
+        "priorities": pl.Int64(),
+        "deliveries_max": pl.Int64(),
+        "dead_letter": pl.String(),
+        "dead_letter_routing": pl.String(),
+        "waiting": pl.Int64(),
+        "consumers": pl.Int64(),
+        "redelivered": pl.Int64(),
+        "flows": pl.List(
+            pl.Struct(
+                {
+                    **dict.fromkeys(("service", "team", "channel", "routing_key", "journey_type"), pl.String()),
+                    "criticality": pl.String(),
+                    "handoffs": pl.Int64(),
+                }
+            )
+        ),
+        "bindings": pl.List(pl.Struct({"exchange": pl.String(), "routing_key": pl.String()})),
+        "services": STRINGS,
+        "routing_keys": STRINGS,
+        "handoffs": pl.Int64(),
+        "lost": pl.Int64(),
+        "over_ttl": pl.Int64(),
+        "p50_ms": pl.Float64(),
+        "p99_ms": pl.Float64(),
+        "max_ms": pl.Float64(),
+        "published": pl.Int64(),
+        "confirmed": pl.Int64(),
+    }
+)
+"""What a row of LINT was told by: limits as the broker holds them, and what was seen; null is of no matter to the rule.
+
+`handoffs` were sent in the window; of them `lost` were lost in the way that the rule is about; `over_ttl` waited longer
+than the TTL; `published` and `confirmed` are the node's counters.
+"""
+
+LINT = Frame(
+    "lint",
+    (
+        Column("rule", STRING, "Name of the rule, see docs/lint.md."),
+        Column("severity", STRING, "error, warning or note."),
+        Column("queue", STRING, "Queue; null where the rule is about an exchange or the broker."),
+        Column("owner", STRING, "The queue's team, else the one that owns what is sent to it; unowned else."),
+        Column("message", STRING, "What is wrong, with its figures."),
+        Column("change", STRING, "The change to make."),
+        Column("figures", FIGURES, "The figures."),
+        Column("tenant", STRING, "Tenant."),
+        Column("environment", STRING, "Environment; null is any."),
+        Column("broker", STRING, "Broker address; empty is any."),
+        Column("vhost", STRING, "Namespace within the broker."),
+        Column("exchange", STRING, "Exchange, where the rule is about one."),
+        Column("at", TIME, "When the broker said so last that anything of it changed; null of what people declared."),
+    ),
+)
+"""One row a danger: what a broker's set-up and the traffic over it will lose. The worst first."""
+
 HANDOFFS = Frame(
     "handoffs",
     (

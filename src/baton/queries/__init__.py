@@ -9,6 +9,7 @@ from baton.queries.findings import finding, findings, recovery, told
 from baton.queries.handoffs import boundaries, handoffs, report, what_if
 from baton.queries.journeys import journey
 from baton.queries.learning import learn
+from baton.queries.lint import lint, lint_rules
 from baton.queries.maps import map_of
 from baton.queries.question import Question
 from baton.queries.trust import trust
@@ -24,6 +25,8 @@ __all__ = [
     "handoffs",
     "journey",
     "learn",
+    "lint",
+    "lint_rules",
     "map_of",
     "margins",
     "recovery",
