@@ -126,10 +126,11 @@ def _decided(said: pl.DataFrame, kinds: pl.DataFrame) -> pl.DataFrame:
         return best.drop("claims")
     ranked = said.join(several, on="at", how="semi").join(kinds, on="claim")
     grays = kinds.group_by("rank").agg(pl.col("claim").max().alias("gray"))
+    disputed = pl.col("claim").n_unique() > 1
     chosen = (
         ranked.filter(pl.col("rank") == pl.col("rank").max().over("at"))
         .join(grays, on="rank")
         .group_by("at")
-        .agg(pl.when(pl.col("claim").n_unique() > 1).then(pl.col("gray").first()).otherwise(pl.col("claim").first()))
+        .agg(pl.when(disputed).then(pl.col("gray").first()).otherwise(pl.col("claim").first()).alias("claim"))
     )
-    return pl.concat([best.filter(pl.col("claims") == 1).drop("claims"), chosen.select("at", "claim")])
+    return pl.concat([best.filter(pl.col("claims") == 1).drop("claims"), chosen])
