@@ -123,7 +123,7 @@ def test_import_is_light() -> None:
 def test_the_issue_names_every_command() -> None:
     """The commands are those promised, no more and no fewer."""
     promised = ["boundaries", "broker", "compact", "coverage", "demo", "drops", "finding", "findings", "forget"]
-    promised += ["handoffs", "journey", "load", "recover", "report", "serve", "trust", "whatif", "who"]
+    promised += ["handoffs", "journey", "lint", "load", "map", "recover", "report", "serve", "trust", "whatif", "who"]
     assert promised == COMMANDS
 
 
