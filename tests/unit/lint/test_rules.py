@@ -25,8 +25,11 @@ Row = dict[str, Any]
 
 
 def definitions(
-    *queues: Row, exchanges: list[Row] | None = None, bindings: list[Row] | None = None, **more: Any
-) -> Row:  # noqa: ANN401 - parts of an export
+    *queues: Row,
+    exchanges: list[Row] | None = None,
+    bindings: list[Row] | None = None,
+    **more: Any,  # noqa: ANN401 - parts of an export
+) -> Row:
     """An export of one vhost; of a queue its name and arguments, of a binding its source, key and queue."""
     topic = {"type": "topic", "vhost": "/", "arguments": {}}
     return {
@@ -89,7 +92,7 @@ def linted(
 
 
 def told(*arguments: Any, **more: Any) -> dict[str, str]:  # noqa: ANN401 - as of `linted`
-    """rule -> severity of what is found of one queue."""
+    """What is found, rule -> severity."""
     return {row["rule"]: row["severity"] for row in linted(*arguments, **more)}
 
 
@@ -114,7 +117,7 @@ BOUNDED = definitions(q(max_length=40))
     ],
 )
 def test_a_shared_bound_is_as_grave_as_what_is_declared_of_its_flows(flows: list[Row], severity: str | None) -> None:
-    """An error where a declared critical flow can be crowded out, a warning where nobody said which is, else nothing."""
+    """An error where a declared critical flow can be crowded out, a warning where nobody said which one is."""
     assert told(BOUNDED, *flows).get("shared-bound") == severity
 
 
@@ -337,7 +340,7 @@ def counters(confirmed: int | None, *queues: Row, source: str = "management") ->
 
 
 def test_confirms_are_missed_only_where_none_was_seen() -> None:
-    """A counter that never rose says so; one that rose says nothing of any single sender, nor does another's document."""
+    """A counter that never rose says so; one that rose says nothing of any single sender."""
     assert told(counters(0)) == told(counters(None)) == {"no-confirms": "note"}
     assert told(counters(17)) == told(counters(None, source="neutral")) == {}
 
