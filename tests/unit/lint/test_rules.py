@@ -15,6 +15,7 @@ from baton.brokers.rabbitmq import facts as parsed
 from baton.brokers.rows import Where
 from baton.lint.lint import Known, lint
 from baton.lint.rules import documentation, every
+from baton.lint.subjects import Replayed
 from baton.lint.traffic import TRAFFIC
 from baton.schema import FACTS, FLOWS, LINT
 
@@ -70,7 +71,11 @@ def seen(handoffs: int = 100, received: int = 100, **more: Any) -> Row:  # noqa:
 
 
 def linted(
-    document: Row | pl.DataFrame, *flows: Row, traffic: list[Row] | None = None, owners: Row | None = None
+    document: Row | pl.DataFrame,
+    *flows: Row,
+    traffic: list[Row] | None = None,
+    owners: Row | None = None,
+    replayed: Replayed | None = None,
 ) -> list[Row]:
     """Rows of LINT."""
     facts = known(document)
@@ -83,6 +88,7 @@ def linted(
             untaken=untaken(None, None, facts, AT),
             flows=pl.DataFrame(list(flows), schema=FLOWS.schema),
             traffic=pl.DataFrame(traffic or [], schema=TRAFFIC),
+            replayed={} if replayed is None else {"q": replayed},
             queue_owners=(owners or {}).get("queues", {}),
             channel_owners=(owners or {}).get("channels", {}),
         )
@@ -195,6 +201,22 @@ def test_a_bounded_queue_without_a_dead_letter_exchange(queue: Row, severity: st
     dlx = {"exchanges": [{"name": "dlx"}], "bindings": [{"source": "dlx", "routing_key": "#", "destination": "dead"}]}
     rows = [row for row in linted(definitions(queue, q("dead"), **dlx)) if row["queue"] != "dead"]
     assert {row["rule"]: row["severity"] for row in rows}.get("bounded-without-dead-letter") == severity
+
+
+def test_nothing_is_recommended_that_a_replay_contradicts() -> None:
+    """A replay that supports a queue of its own is quoted; where it saves nothing, it is not what the change rests on."""
+    flows, lost = [flow("a", 10, "critical"), flow("b", 10, "low")], [seen(overflow=9)]
+
+    def change(told: Replayed) -> str:
+        (row, *_) = linted(BOUNDED, *flows, traffic=lost, replayed=told)
+        return str(row["change"])
+
+    supported = change(Replayed("a queue of its own", "it loses none", parting=True))
+    assert supported.startswith("give a over a.events a queue of its own")
+    assert supported.endswith("what saves it is a queue of its own: it loses none")
+    contradicted = change(Replayed(None, "none of these saves all", parting=False))
+    assert "a queue of its own" not in contradicted
+    assert contradicted.endswith("no change to this queue alone saves all in time: serve it faster, send less")
 
 
 def test_a_queue_that_parks_needs_no_dead_letter_exchange_of_its_own() -> None:
