@@ -12,7 +12,8 @@ from baton.analysis import WANTED, Analysis, Paired, analyze, expect, pair_up
 from baton.errors import NotFoundError
 from baton.limits import NAMES_MAX, WINDOW_LAG_DEADLINES, WINDOW_LAG_NS_MAX, WINDOW_LAG_NS_MIN, WINDOW_LEAD_NS
 from baton.looks import PLACE
-from baton.ownership.catalog import EMPTY, Catalog, load_catalog
+from baton.ownership.catalog import EMPTY, Catalog
+from baton.ownership.sources import load_catalog
 from baton.settings import keys, load_settings
 from baton.store.reader import Store
 

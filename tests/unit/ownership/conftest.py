@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from baton.limits import TIME_NS_MAX
-from baton.ownership.catalog import Catalog, load_catalog
+from baton.ownership.sources import load_catalog
 from baton.schema import SPANS
 from baton.spans.repair import repair
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from baton.looks import Spans
+    from baton.ownership.catalog import Catalog
 
 
 @pytest.fixture
