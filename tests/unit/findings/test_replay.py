@@ -68,6 +68,14 @@ def test_priorities_are_told() -> None:
     assert (found.best.hypothesis.bound, found.best.hypothesis.first) == (40, ("service", "trades"))
 
 
+def test_priorities_are_told_where_a_sender_has_no_name() -> None:
+    """Messages of a sender that says no `service.name` belong to no kind, and stop nothing."""
+    flows = (Flow("trades", 10, rank=1), TWO[1], Flow(None, 2))  # type: ignore[arg-type]
+    _, found, _ = told(Slow(limit=40, limits=(0, 0)), flows)
+    assert found is not None
+    assert found.best.hypothesis.first == ("service", "trades")
+
+
 def test_a_ttl_is_told_and_no_limit_is_mistaken_for_it() -> None:
     """Within a receipt's length; what expired is `expired`, but for what no expiry was near."""
     _, found, rows = told(Slow(ttl=0.5))
