@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -63,11 +64,14 @@ class Day:
     """The bank on its day.
 
     Attributes:
-        sms: (trace id, span id) of what was sent to the SMS gateway, which is not instrumented.
+        platform: its broker, once it is built.
+        sms: what was sent to the SMS gateway, which is not instrumented.
         refused: sends of confirmation-service that failed, in time order; nobody sent them again.
         again: sends of payment-gateway that failed and were sent again.
         failed: calls that ended in an error: (client, server) -> moments.
-        journeys: declared or not: the name of the entry -> how many.
+        calls: all calls, likewise.
+        journeys: of the day itself: service and span of the entry -> how many, declared or not.
+        numbers: kind of id -> how many were given.
     """
 
     bank: Bank
@@ -77,21 +81,20 @@ class Day:
     again: list[Message] = field(default_factory=list)
     failed: dict[tuple[str, str], list[float]] = field(default_factory=dict)
     calls: dict[tuple[str, str], list[float]] = field(default_factory=dict)
-    journeys: dict[str, int] = field(default_factory=dict)
-    numbers: dict[str, int] = field(default_factory=dict)
+    journeys: Counter[str] = field(default_factory=Counter)
+    numbers: Counter[str] = field(default_factory=Counter)
 
     # --- parts of a journey -------------------------------------------------------------------------------------
 
     def number(self, kind: str) -> str:
         """The next id of a kind: T-0001."""
-        self.numbers[kind] = self.numbers.get(kind, 0) + 1
+        self.numbers[kind] += 1
         return f"{kind}-{self.numbers[kind]:04d}"
 
     def enter(self, service: str, route: str, took: float, **attributes: Value) -> Span:
         """The root of a journey: a request from outside."""
         now = self.bank.clock.now
-        entry = f"{service} {route}"
-        self.journeys[entry] = self.journeys.get(entry, 0) + 1
+        self.journeys[f"{service} {route}"] += now >= OPENS
         return self.bank.telemetry.span(
             (service, "1"), route, SERVER, now, now + took, **_http(service, route), **attributes
         )
@@ -99,8 +102,7 @@ class Day:
     def begin(self, service: str, name: str, took: float) -> Span:
         """The root of a journey that a timer starts."""
         now = self.bank.clock.now
-        entry = f"{service} {name}"
-        self.journeys[entry] = self.journeys.get(entry, 0) + 1
+        self.journeys[f"{service} {name}"] += now >= OPENS
         return self.bank.telemetry.span((service, "1"), name, INTERNAL, now, now + took)
 
     def call(self, parent: Span, server: str, route: str, at: float, took: float, *, fails: bool = False) -> Span:
@@ -369,4 +371,3 @@ def _at(day: Day, when: range | tuple[int, ...], act: Callable[[], None], *, but
     for minute in when:
         if minute != but:
             day.bank.clock.at(minutes(minute) + second, act)
-

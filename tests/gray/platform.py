@@ -29,7 +29,7 @@ def nth(which: frozenset[int], otherwise: str) -> Callable[[Message, int], str]:
     """A receiver whose first delivery of its n-th messages ends otherwise; counted by first deliveries, from 1."""
     seen: Counter[str] = Counter()
 
-    def outcome(message: Message, delivery: int) -> str:
+    def outcome(_message: Message, delivery: int) -> str:
         if delivery > 1:
             return ACK
         seen["all"] += 1

@@ -131,5 +131,3 @@ def _scope(kit: Kit, span: Span) -> str:
 
 def _attribute(key: str, value: str) -> dict[str, Any]:
     return {"key": key, "value": {"stringValue": value}}
-
-
