@@ -37,8 +37,7 @@ def find(rows: pl.DataFrame, analysis: Analysis, catalog: Catalog) -> pl.DataFra
         schema=dict.fromkeys(("journey_type", "owner", "criticality"), pl.String()),
         orient="row",
     )
-    teams = dict(analysis.spans.looks.select("service", "team").unique().sort(pl.all()).iter_rows())
-    crowds = crowding(_held(lost, analysis), lost, analysis.losses.replayed.crowding, teams, kinds)
+    crowds = crowding(_held(lost, analysis), lost, analysis.losses.replayed.crowding, analysis.owners, kinds)
     found = group(rows, impact.cost(lost, measured), crowds, kinds)
     return changes(found, rows, analysis.spans, analysis.facts)
 

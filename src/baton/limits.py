@@ -362,6 +362,12 @@ ROUTE_CHANGES_MAX = 1000
 STATISTICS_LAG_NS = 5 * SECOND_NS
 # A limit or TTL read this long before or after a message may have been another one then: its age is said.
 FACT_AGE_NS_FRESH = 3600 * SECOND_NS
+# --- trust ---------------------------------------------------------------------------------------------------------
+
+# Of a boundary's handoffs so many may be blind, or weakly proven, and it is trusted all the same: one in a hundred is
+# what restarts and lost batches of spans make of a healthy service.
+TRUST_SHARE_MAX = 0.01
+
 # --- steps ---------------------------------------------------------------------------------------------------------
 
 # A step says something of its next one once this many journeys took it: with fewer, three standard deviations of no
@@ -465,6 +471,15 @@ ALIGN_NS_MIN = SECOND_NS // 20
 DOCUMENT_BYTES_MAX = 1024 * 1024
 # Names and patterns in them: AMQP's short strings (exchanges, queues, keys) hold 255 bytes, Kafka's topics 249.
 NAME_CHARS_MAX = 255
+# Globs whose compiled form is kept: those of a catalog of some thousand rules.
+GLOBS_KEPT_MAX = 10_000
+# Links in them: what browsers and proxies take without a word.
+LINK_CHARS_MAX = 2048
+# Remarks about imported files that are told, and what each concerns: a screen of them; the rest is counted.
+REMARKS_MAX = 100
+REMARK_EXAMPLES_MAX = 3
+# Claims on one name that are compared with each other: a name has two or three, and a hostile file any number.
+CLAIMS_COMPARED_MAX = 1000
 # A declared deadline: statements go out monthly; anything longer is a slip of the unit.
 DECLARED_DEADLINE_NS_MAX = 31 * 24 * 3600 * SECOND_NS
 # Globs in one list of [redaction]: a bank's own attribute dictionary has some hundreds of names, and every key that is

@@ -123,6 +123,9 @@ JOURNEY_KEYS: tuple[str, ...] = (
 GROUPING_KEYS: tuple[str, ...] = ("session.id", "enduser.id", "user.id", "customer.id", "customer_id", "app.user.id")
 """Span attributes that group journeys (a session, a customer) and never join them."""
 
+OWNER_ATTRIBUTES: tuple[str, ...] = ("service.owner",)
+"""Resource attributes in which telemetry names its owner, unless settings name others."""
+
 RESOURCE_ALIASES: dict[str, tuple[str, ...]] = {
     "service": ("service.name",),
     "service_namespace": ("service.namespace",),
@@ -678,6 +681,43 @@ RECOVERY = Frame(
     ),
 )
 """One row a message to replay or repair, by the time it was sent."""
+
+BLINDS = pl.List(pl.Struct({"blind": pl.String(), "handoffs": pl.Int64()}))
+
+TRUST = Frame(
+    "trust",
+    (
+        Column("kind", STRING, "message or call."),
+        Column("tenant", STRING, "Tenant."),
+        Column("environment", STRING, "Environment; empty where none is stated."),
+        Column("from_team", STRING, "Owner of the senders; unowned where nobody is."),
+        Column("from_service", STRING, "Sender, where nobody owns it; null where its owner stands for it."),
+        Column("to_team", STRING, "Owner of the receivers; null where none is known."),
+        Column("to_service", STRING, "Receiver, where nobody owns it; null where its owner stands for it."),
+        Column("channel", STRING, "Channel; null for calls, and where the sends name none."),
+        Column("channel_team", STRING, "The queue's owner if known and owned, else the channel's; null for calls."),
+        Column("may_accuse", STRING, "yes, limited, no or unknown: whether Baton may call a handoff dropped here."),
+        Column("reasons", STRINGS, "Why not, or not always: sentences with figures, the weightiest first."),
+        Column("mend", STRING, "The one change that would help most; null where none is needed."),
+        Column("mend_team", STRING, "Whose change it is; null where it is the operators' of Baton or a broker."),
+        Column("handoffs", I64, "All handoffs of the boundary."),
+        Column("accusable", I64, "Of them those whose loss would show, or was told by the broker."),
+        Column("received", I64, "Of them those that were received."),
+        Column("context", F64, "Share of the handoffs received under the send's own context."),
+        Column("links", F64, "Share received by a link to the send."),
+        Column("message_ids", F64, "Share received by the same message id."),
+        Column("correlation_ids", F64, "Share received by the same correlation id."),
+        Column("send_message_ids", F64, "Share whose send bears a message id; null for calls."),
+        Column("send_correlation_ids", F64, "Share whose send bears a correlation id; null for calls."),
+        Column("facts_at", TIME, "When the broker was last asked of its queue; null where it never was."),
+        Column("counters", BOOL, "The broker counts what came into the queue and what was acknowledged."),
+        Column("deadline", STRING, "declared, learned or default: the weakest; null where no receipt is waited for."),
+        Column("learned_from", I64, "Receipts, or answers, that what is usual was learned from."),
+        Column("blinds", BLINDS, "Handoffs by what hides, or would hide, their loss; most first."),
+        Column("as_of", TIME, "Event time at which it was judged."),
+    ),
+)
+"""One row a boundary and kind: what an accusation there would rest on. Those with the most blind handoffs first."""
 
 VERDICTS: tuple[str, ...] = ("delivered", "retried", "dropped", "unobserved", "pending", "stuck")
 

@@ -9,6 +9,7 @@ from baton.queries.handoffs import boundaries, handoffs, report, what_if
 from baton.queries.journeys import journey, who
 from baton.queries.learning import learn
 from baton.queries.question import Question
+from baton.queries.trust import trust
 
 __all__ = [
     "Question",
@@ -23,6 +24,7 @@ __all__ = [
     "recovery",
     "report",
     "told",
+    "trust",
     "what_if",
     "who",
 ]

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from baton.analysis import Analysis, Paired, analyze, expect, pair_up, wanted
+from baton.analysis import WANTED, Analysis, Paired, analyze, expect, pair_up
 from baton.errors import NotFoundError
 from baton.limits import NAMES_MAX, WINDOW_LAG_DEADLINES, WINDOW_LAG_NS_MAX, WINDOW_LAG_NS_MIN, WINDOW_LEAD_NS
 from baton.looks import PLACE
-from baton.ownership.catalog import EMPTY, Catalog, load_catalog
+from baton.ownership.catalog import EMPTY, Catalog
+from baton.ownership.sources import load_catalog
 from baton.settings import keys, load_settings
 from baton.store.reader import Store
 
@@ -49,7 +50,7 @@ def judged(question: Question) -> tuple[Answer, Paired]:
     joining = keys(catalog, load_settings(question.store)).journey
     expectations = store.expectations()
     spans = store.spans(*_margins(question, expectations, catalog)).with_row_index(PLACE)
-    spans = spans.select(PLACE, *wanted(catalog))
+    spans = spans.select(PLACE, *WANTED)
     if question.tenant is not None:
         # Here, before anything is judged: nobody is to see what another tenant's spans did to a verdict.
         spans = _of_tenant(store, spans, question.tenant)
