@@ -44,10 +44,10 @@ def _crowded(queue: Queue, flows: Sequence[Flow], ranks: Sequence[int]) -> Found
     others = [flow for flow, rank in zip(flows, ranks, strict=True) if rank > first]
     severity = "error" if queue.bounded and max(ranks) > _URGENT_MAX else "warning"
     message = f"{_holds(queue)}, and {_named(urgent)} shares it with {_named(others)}{_losses(queue)}"
-    change = (
-        f"give {_short(urgent)} a queue of its own, with a limit of its own: then the others cannot crowd it out"
-        f"{_replayed(queue)}"
-    )
+    own = f"give {_short(urgent)} a queue of its own, with a limit of its own: then the others cannot crowd it out"
+    # What a replay of the same traffic contradicts is not recommended.
+    parted = queue.replayed is None or queue.replayed.parting is not False
+    change = f"{own}{_replayed(queue)}" if parted else f"part them, and not that alone{_replayed(queue)}"
     return Found(severity, message, change, _figures(queue, flows))
 
 
@@ -135,7 +135,13 @@ def _losses(queue: Queue) -> str:
 
 
 def _replayed(queue: Queue) -> str:
-    return "; `baton whatif` replays what it lost" if _overflowed(queue) else ""
+    """What a replay of its traffic recommends, where it was replayed."""
+    told = queue.replayed
+    if told is None:
+        return ""
+    if told.best is None:
+        return "; replayed (`baton whatif`), no change to this queue alone saves all in time: serve it faster, send less"
+    return f"; replayed (`baton whatif`), what saves it is {told.best}: {told.why}"
 
 
 def _overflowed(queue: Queue) -> int | None:
