@@ -33,16 +33,17 @@ def decided(owners: Owners, known: pl.DataFrame, placed: pl.DataFrame, pairs: pl
     """
     entries = known.with_columns(pl.lit(UNOWNED).alias("team"))
     parts = {
-        ("rpc_service",): _spans(known, ["rpc_service"]),
-        ("http_route",): _spans(known, ["http_route"]),
-        ("entry",): _spans(entries, ["service", "name"]),
-        ("channel",): _messages(placed, "channel"),
-        ("queue",): _messages(placed, "queue"),
-        ("attribute",): _attributes(pairs),
+        "rpc_service": _spans(known, ["rpc_service"]),
+        "http_route": _spans(known, ["http_route"]),
+        "entry": _spans(entries, ["service", "name"]),
+        "channel": _messages(placed, "channel"),
+        # A queue that is called what the channel is stands in no column of its own.
+        "queue": _messages(placed.with_columns(pl.coalesce("queue", "channel").alias("queue")), "queue"),
+        "attribute": _attributes(pairs),
     }
     things = [
         (kind, tenant, environment, " ".join(words), count, seen_ns, decision)
-        for (kind,), counted in parts.items()
+        for kind, counted in parts.items()
         if kind in owners.rules.kinds
         for tenant, environment, *words, count, seen_ns in counted.iter_rows()
         for decision in [owners.rules.explain((kind, *words), at_ns=_at(seen_ns))]
