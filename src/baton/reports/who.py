@@ -40,7 +40,7 @@ _OUTCOMES = {
 _HEADS = (("operation", False), ("spans", True), ("errors", True), ("p50, p99", True))
 
 
-def as_text(who: Who, *, explain: bool, width: int, color: bool) -> str:
+def as_text(who: Who, *, explain: bool = False, width: int, color: bool) -> str:
     """The answer as text of at most `width` columns; with every rule that matched, if they are to be explained."""
     return render(_parts(who, explain=explain), width=width, color=color)
 
