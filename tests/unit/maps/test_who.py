@@ -1,17 +1,19 @@
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from baton.errors import NotFoundError
 from baton.limits import WHO_OPERATIONS_MAX
-from baton.looks import Spans
 from baton.maps.dimensions import TOUCHED, operations
 from baton.maps.who import Known, things
 from baton.ownership.catalog import Catalog, Dependency
-from baton.reports.who_model import Thing
 from recording import CLIENT, LATER, SERVER, Recording, analysed, ns
+
+if TYPE_CHECKING:
+    from baton.looks import Spans
+    from baton.reports.who_model import Thing
 
 TRADE_OWNS = {"services": ["trading", {"name": "trad*", "until": "2020-01-01"}], "attributes": {"app.domain": "fx"}}
 TEAMS = [
