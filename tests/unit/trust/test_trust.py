@@ -8,7 +8,8 @@ import polars as pl
 import pytest
 
 from baton.limits import HOT_KEY_TRACES_MAX
-from baton.ownership.catalog import Catalog, Channel, Owns, Service, Team
+from baton.ownership.catalog import Catalog, Channel, Service
+from baton.ownership.teams import Owns, Team
 from baton.schema import FACTS, OUTAGES, TRUST
 from recording import CLIENT, SERVER, Recording, ns
 
