@@ -310,6 +310,14 @@ def test_a_look_at_the_queue_is_told_with_its_time(
     assert row["counters"] is counters
 
 
+def test_offsets_of_a_topic_are_a_look_and_count_nothing(only: Callable[..., Row]) -> None:
+    """What a broker says of a group's offsets settles no verdict: it is told as a look without counters."""
+    row = {"at_ns": ns(150), "tenant": "default", "broker": "", "source": "neutral", "vhost": ""}
+    offsets = {**row, "fact": "subscription", "name": "settlement", "to": "orders", "committed": 99, "end": 100}
+    told = only(flow(), facts=pl.DataFrame([offsets], schema=FACTS.schema))
+    assert (told["facts_at"].timestamp(), told["counters"]) == (ns(150) / 1_000_000_000, False)
+
+
 def test_facts_after_the_judgement_are_unseen(only: Callable[..., Row]) -> None:
     """A look made later says nothing of what was known then."""
     assert only(flow(), at=140, facts=looked(150))["facts_at"] is None
