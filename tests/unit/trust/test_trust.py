@@ -195,6 +195,16 @@ def test_a_hundredth_is_told_and_forgiven(only: Callable[..., Row]) -> None:
     assert len(row["reasons"]) == 1
 
 
+def test_what_is_forgiven_is_not_what_to_mend_first(only: Callable[..., Row]) -> None:
+    """Of a few blind handoffs and a weakness of all, the change is for the weakness."""
+    recording = Recording()
+    recording.flow(range(50), instance="old", channel=None)
+    recording.flow(range(50, 100), lost=[50], instance="new", channel=None)
+    row = only(recording)
+    assert blinds(row) == {"silent instance": 1}
+    assert row["mend"] == "trading: set messaging.destination.name on send spans"
+
+
 def test_batons_own_outage_is_nobody_elses(only: Callable[..., Row]) -> None:
     """What Baton itself could not take is blind, and no team is asked to mend it."""
     recording = flow(lost=[45, 55])
