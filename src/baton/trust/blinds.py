@@ -92,7 +92,7 @@ BLINDS = (
     Hindrance(
         "head sampling",
         ("sampled out",),
-        "by trace flags or tracestate {receivers} keeps no span of such a trace",
+        "by trace flags, tracestate or the trace ids that it keeps, {receivers} records no span of such a trace",
         _PARENT_BASED,
         "both",
     ),
