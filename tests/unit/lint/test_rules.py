@@ -204,7 +204,7 @@ def test_a_bounded_queue_without_a_dead_letter_exchange(queue: Row, severity: st
 
 
 def test_nothing_is_recommended_that_a_replay_contradicts() -> None:
-    """A replay that supports a queue of its own is quoted; where it saves nothing, it is not what the change rests on."""
+    """A replay that supports a queue of its own is quoted; where it saves nothing, the change does not rest on it."""
     flows, lost = [flow("a", 10, "critical"), flow("b", 10, "low")], [seen(overflow=9)]
 
     def change(told: Replayed) -> str:
