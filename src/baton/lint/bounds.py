@@ -140,7 +140,7 @@ def _replayed(queue: Queue) -> str:
     if told is None:
         return ""
     if told.best is None:
-        return "; replayed (`baton whatif`), no change to this queue alone saves all in time: serve it faster, send less"
+        return "; replayed (`baton whatif`), no change to this queue alone saves all in time: serve faster or send less"
     return f"; replayed (`baton whatif`), what saves it is {told.best}: {told.why}"
 
 
