@@ -213,7 +213,7 @@ def test_nothing_is_recommended_that_a_replay_contradicts() -> None:
 
     supported = change(Replayed("a queue of its own", "it loses none", parting=True))
     assert supported.startswith("give a over a.events a queue of its own")
-    assert supported.endswith("what saves it is a queue of its own: it loses none")
+    assert supported.endswith("crowd it out; it loses none (`baton whatif`)")
     contradicted = change(Replayed(None, "none of these saves all", parting=False))
     assert "a queue of its own" not in contradicted
     assert contradicted.endswith("no change to this queue alone saves all in time: serve faster or send less")
