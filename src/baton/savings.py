@@ -69,6 +69,14 @@ def savings(
     return sorted(told, key=lambda one: (-one.lost_critical, -one.lost, one.queue))
 
 
+def parting(one: WhatIf) -> bool | None:
+    """Whether a queue of its own saves some of the critical flow; None where there is none, or it was not tried."""
+    lost = {saving.alternative: saving.lost_critical for saving in one.savings}
+    parted = [left for name in (whatif.SEPARATE, whatif.HALVES) if (left := lost.get(name)) is not None]
+    was = one.savings[0].lost_critical
+    return None if was is None or not parted else min(parted) < was
+
+
 def silence(rows: pl.DataFrame, analysis: Analysis) -> str:
     """Why no queue is replayed that lost any of these HANDOFFS."""
     lost = rows.filter((pl.col("verdict") == "dropped") & (pl.col("kind") == "message"))

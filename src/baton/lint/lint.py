@@ -15,7 +15,7 @@ from baton.schema import LINT, UNOWNED
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from baton.lint.subjects import Found
+    from baton.lint.subjects import Found, Replayed
 
 
 _OWN = "amq."
@@ -37,6 +37,7 @@ class Known:
         untaken: `brokers.outlets.UNTAKEN`.
         flows: FLOWS.
         traffic: `traffic.TRAFFIC`.
+        replayed: queue -> what a replay recommends.
         queue_owners: queue -> team.
         channel_owners: channel or exchange -> team.
     """
@@ -47,6 +48,7 @@ class Known:
     untaken: pl.DataFrame
     flows: pl.DataFrame
     traffic: pl.DataFrame
+    replayed: Mapping[str, Replayed]
     queue_owners: Mapping[str, str]
     channel_owners: Mapping[str, str]
 
@@ -96,7 +98,8 @@ def _of_queues(known: Known) -> Iterator[dict[str, object]]:
         for (environment, broker), mine in scopes.items():
             # Of a name that two brokers or vhosts have, nobody can tell whose messages they were.
             seen = None if (fact["tenant"], name) in several else _seen(traffic, fact["tenant"], environment, name)
-            queue = Queue(fact, tuple(mine), tuple(routes[place]), seen, parks, nowhere)
+            replayed = None if seen is None else known.replayed.get(name)
+            queue = Queue(fact, tuple(mine), tuple(routes[place]), seen, replayed, parks, nowhere)
             owner = _owner(known, name, {flow.channel for flow in mine} or {route.exchange for route in queue.routes})
             where = {"tenant": fact["tenant"], "environment": environment, "broker": broker, "vhost": fact["vhost"]}
             for rule in OF_QUEUES:

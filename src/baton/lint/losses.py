@@ -27,6 +27,8 @@ def short_ttl(queue: Queue) -> Iterator[Found]:
         "" if queue.fact["dead_letter"] is not None else ", and a dead-letter exchange for those that still expire"
     )
     change = f"set a TTL above the longest wait that is worth serving{letters}; or serve faster, or share less"
+    if seen.expired and queue.replayed is not None and queue.replayed.best is not None:
+        change += f"; replayed (`baton whatif`), what saves it is {queue.replayed.best}: {queue.replayed.why}"
     tail = "" if seen.p99_ms is None else f"; 99 of 100 that were received waited at most {seen.p99_ms:,.0f} ms"
     if seen.expired:
         message = (

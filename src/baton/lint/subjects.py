@@ -82,6 +82,20 @@ class Traffic:
     refusers: list[str]
 
 
+class Replayed(NamedTuple):
+    """What a replay of the queue's traffic recommends (`baton whatif`).
+
+    Attributes:
+        best: the change; None where none saves enough.
+        why: in a sentence.
+        parting: whether a queue of its own saves some of the critical flow; None where nobody declared one.
+    """
+
+    best: str | None
+    why: str
+    parting: bool | None
+
+
 @dataclass(frozen=True, slots=True)
 class Queue:
     """A queue.
@@ -91,6 +105,7 @@ class Queue:
         flows: what was seen to be sent into it, the largest first; empty also where nothing is known of traffic.
         routes: its bindings, without that of the default exchange.
         traffic: what became of it; None where nothing is known.
+        replayed: of a queue that lost messages as a model of it does; else None.
         parks: dead letters, or what no binding takes, come to rest in it.
         nowhere: its own dead letters lead nowhere.
     """
@@ -99,6 +114,7 @@ class Queue:
     flows: tuple[Flow, ...]
     routes: tuple[Route, ...]
     traffic: Traffic | None
+    replayed: Replayed | None
     parks: bool
     nowhere: bool
 

@@ -17,16 +17,19 @@ from baton.store.reader import Store
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from baton.lint.subjects import Replayed
     from baton.ownership.catalog import Catalog
+    from baton.queries.answer import Answer
     from baton.queries.question import Question
 
 
 class _Traffic(NamedTuple):
-    """What was sent in the window: judged rows, SENDS, and HANDOFFS as a query."""
+    """What was sent in the window: judged rows, SENDS, HANDOFFS as a query, and queue -> what a replay recommends."""
 
     judged: pl.DataFrame
     sends: pl.DataFrame
     handoffs: pl.LazyFrame
+    replayed: dict[str, Replayed]
 
 
 def lint(question: Question, definitions: Path | None = None, *, stored: bool = True) -> pl.DataFrame:
@@ -52,7 +55,7 @@ def lint(question: Question, definitions: Path | None = None, *, stored: bool = 
 
     catalog = catalog_of(question.owners)
     as_of_ns = time.time_ns() if question.as_of_ns is None else question.as_of_ns
-    seen = _seen(question) if stored else _Traffic(_NOTHING, SENDS.empty(), HANDOFFS.empty().lazy())
+    seen = _seen(question) if stored else _Traffic(_NOTHING, SENDS.empty(), HANDOFFS.empty().lazy(), {})
     tenants = _tenants(question, seen)
     facts = _facts(question, catalog, definitions, tenants, as_of_ns)
     known = held(facts, as_of_ns)
@@ -68,6 +71,7 @@ def lint(question: Question, definitions: Path | None = None, *, stored: bool = 
             untaken=nowhere,
             flows=sent,
             traffic=traffic(seen.handoffs, sent, _ttls(queues)),
+            replayed=seen.replayed,
             queue_owners=owners(queues["name"].to_list(), "queue", catalog),
             channel_owners=owners(exchanges, "channel", catalog),
         )
@@ -96,7 +100,21 @@ def _seen(question: Question) -> _Traffic:
         -TIME_NS_MAX if since_ns is None else since_ns, TIME_NS_MAX if until_ns is None else until_ns - 1
     )
     rows = answer.analysis.judged.filter(within).select(list(_JUDGED))
-    return _Traffic(rows, paired.sends, answer.analysis.told.filter(about(question)))
+    handoffs = answer.analysis.told.filter(about(question))
+    return _Traffic(rows, paired.sends, handoffs, _replayed(answer, handoffs))
+
+
+def _replayed(answer: Answer, handoffs: pl.LazyFrame) -> dict[str, Replayed]:
+    """Queue -> what a replay of the traffic that it lost recommends; of names that two queues bear, nothing."""
+    from baton import savings  # noqa: PLC0415 - only this question needs it
+    from baton.lint.subjects import Replayed  # noqa: PLC0415
+
+    lost = handoffs.filter(pl.col("cause").is_in(["overflow", "expired"]))
+    rows = lost.select("finding_id", "trace_id", "span_id").collect()
+    if rows.is_empty():
+        return {}
+    found = savings.savings(answer.analysis, answer.catalog, rows, None, None)
+    return {one.queue: Replayed(one.best, one.why, savings.parting(one)) for one in found}
 
 
 def _tenants(question: Question, seen: _Traffic) -> list[str]:

@@ -15,6 +15,7 @@ from baton.brokers.rabbitmq import facts as parsed
 from baton.brokers.rows import Where
 from baton.lint.lint import Known, lint
 from baton.lint.rules import documentation, every
+from baton.lint.subjects import Replayed
 from baton.lint.traffic import TRAFFIC
 from baton.schema import FACTS, FLOWS, LINT
 
@@ -25,7 +26,10 @@ Row = dict[str, Any]
 
 
 def definitions(
-    *queues: Row, exchanges: list[Row] | None = None, bindings: list[Row] | None = None, **more: Any
+    *queues: Row,
+    exchanges: list[Row] | None = None,
+    bindings: list[Row] | None = None,
+    **more: Any,  # noqa: ANN401 - parts of an export
 ) -> Row:
     """An export of one vhost; of a queue its name and arguments, of a binding its source, key and queue."""
     topic = {"type": "topic", "vhost": "/", "arguments": {}}
@@ -67,7 +71,11 @@ def seen(handoffs: int = 100, received: int = 100, **more: Any) -> Row:  # noqa:
 
 
 def linted(
-    document: Row | pl.DataFrame, *flows: Row, traffic: list[Row] | None = None, owners: Row | None = None
+    document: Row | pl.DataFrame,
+    *flows: Row,
+    traffic: list[Row] | None = None,
+    owners: Row | None = None,
+    replayed: Replayed | None = None,
 ) -> list[Row]:
     """Rows of LINT."""
     facts = known(document)
@@ -80,6 +88,7 @@ def linted(
             untaken=untaken(None, None, facts, AT),
             flows=pl.DataFrame(list(flows), schema=FLOWS.schema),
             traffic=pl.DataFrame(traffic or [], schema=TRAFFIC),
+            replayed={} if replayed is None else {"q": replayed},
             queue_owners=(owners or {}).get("queues", {}),
             channel_owners=(owners or {}).get("channels", {}),
         )
@@ -89,7 +98,7 @@ def linted(
 
 
 def told(*arguments: Any, **more: Any) -> dict[str, str]:  # noqa: ANN401 - as of `linted`
-    """Rule -> severity of what is found of one queue."""
+    """What is found, rule -> severity."""
     return {row["rule"]: row["severity"] for row in linted(*arguments, **more)}
 
 
@@ -114,7 +123,7 @@ BOUNDED = definitions(q(max_length=40))
     ],
 )
 def test_a_shared_bound_is_as_grave_as_what_is_declared_of_its_flows(flows: list[Row], severity: str | None) -> None:
-    """An error where a declared critical flow can be crowded out, a warning where nobody said which is, else nothing."""
+    """An error where a declared critical flow can be crowded out, a warning where nobody said which one is."""
     assert told(BOUNDED, *flows).get("shared-bound") == severity
 
 
@@ -192,6 +201,22 @@ def test_a_bounded_queue_without_a_dead_letter_exchange(queue: Row, severity: st
     dlx = {"exchanges": [{"name": "dlx"}], "bindings": [{"source": "dlx", "routing_key": "#", "destination": "dead"}]}
     rows = [row for row in linted(definitions(queue, q("dead"), **dlx)) if row["queue"] != "dead"]
     assert {row["rule"]: row["severity"] for row in rows}.get("bounded-without-dead-letter") == severity
+
+
+def test_nothing_is_recommended_that_a_replay_contradicts() -> None:
+    """A replay that supports a queue of its own is quoted; where that saves nothing, it is not recommended."""
+    flows, lost = [flow("a", 10, "critical"), flow("b", 10, "low")], [seen(overflow=9)]
+
+    def change(told: Replayed) -> str:
+        (row, *_) = linted(BOUNDED, *flows, traffic=lost, replayed=told)
+        return str(row["change"])
+
+    supported = change(Replayed("a queue of its own", "it loses none", parting=True))
+    assert supported.startswith("give a over a.events a queue of its own")
+    assert supported.endswith("crowd it out; it loses none (`baton whatif`)")
+    contradicted = change(Replayed(None, "none of these saves all", parting=False))
+    assert "a queue of its own" not in contradicted
+    assert contradicted.endswith("no change to this queue alone saves all in time: serve faster or send less")
 
 
 def test_a_queue_that_parks_needs_no_dead_letter_exchange_of_its_own() -> None:
@@ -337,7 +362,7 @@ def counters(confirmed: int | None, *queues: Row, source: str = "management") ->
 
 
 def test_confirms_are_missed_only_where_none_was_seen() -> None:
-    """A counter that never rose says so; one that rose says nothing of any single sender, nor does another's document."""
+    """A counter that never rose says so; one that rose says nothing of any single sender."""
     assert told(counters(0)) == told(counters(None)) == {"no-confirms": "note"}
     assert told(counters(17)) == told(counters(None, source="neutral")) == {}
 
