@@ -51,7 +51,7 @@ def test_facts_are_what_a_rule_may_match() -> None:
     recording.receive("notify", 2, "sms-q", environment="prod")
     known = seen.traffic(mended(recording))
     queues = pl.DataFrame({"name": ["dlq"], "last_ns": [ns(9)]})
-    facts = seen.facts(known, seen.said(recording.frame().lazy(), [], None, None), queues)
+    facts = seen.facts(known, seen.said(recording.frame().lazy(), [], None, None), queues, {"entry", "namespace"})
     for kind in ("channel", "queue"):
         assert {name: at for (of, name, *_), at in facts.items() if of == kind} == {
             "orders": ns(1),
@@ -60,4 +60,4 @@ def test_facts_are_what_a_rule_may_match() -> None:
         }
     assert facts["deadline", "orders", "prod"] == ns(1)
     assert facts["entry", "notify", "process"] == ns(2)
-    assert ("namespace",) not in {fact[:1] for fact in facts}
+    assert {fact[0] for fact in facts} == {"channel", "queue", "deadline", "entry"}
