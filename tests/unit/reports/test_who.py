@@ -2,11 +2,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import incident
 from baton.reports.who import as_text
 from baton.reports.who_json import as_json
-from baton.reports.who_model import Who
+
+if TYPE_CHECKING:
+    from baton.reports.who_model import Who
 
 
 def text(who: Who, *, explain: bool = False) -> str:
