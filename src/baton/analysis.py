@@ -95,6 +95,7 @@ class Analysis:
         estimates: see `handoffs.estimates.estimated`.
         unnamed: `trace_id`, `span_id` (String, hex) of sends that share a correlation id with others and nothing finer,
             `missing` (Float64): each one's part of the receipts that are fewer than the sends.
+        expectations: EXPECTATIONS that it was judged by.
         version: of the expectations used; null where there were none.
         as_of_ns: event time of the judgement.
         owners: of services, channels and queues, and why.
@@ -108,6 +109,7 @@ class Analysis:
     facts: pl.DataFrame
     estimates: pl.DataFrame
     unnamed: pl.DataFrame
+    expectations: pl.DataFrame
     version: str | None
     as_of_ns: int
     owners: Owners
@@ -251,6 +253,7 @@ def analyze(  # noqa: PLR0913 - what it judges, and each thing it judges by
         facts=FACTS.empty() if facts is None else facts,
         estimates=estimates,
         unnamed=_unnamed(paired),
+        expectations=expectations,
         version=None if expectations.is_empty() else expectations["version"][0],
         as_of_ns=as_of_ns,
         owners=owners,

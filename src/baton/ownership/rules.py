@@ -231,6 +231,7 @@ class Rules:
 
     Attributes:
         attribute_keys: the attributes that some rule looks at.
+        every: each rule once.
         kinds: of facts that some rule looks at.
         cuts: when some rule begins or ends to hold, sorted: between two of them all is as it was.
     """
@@ -241,7 +242,8 @@ class Rules:
         self._globs: defaultdict[Fact, _Globs] = defaultdict(_Globs)
         keys, cuts = set(), set()
         # Each once, in an order that the file does not set.
-        for rule in sorted(set(rules), key=_order):
+        self.every = tuple(sorted(set(rules), key=_order))
+        for rule in self.every:
             self._add(rule)
             cuts |= {rule.from_ns, rule.until_ns}
             if rule.kind == "attribute":
