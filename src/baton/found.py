@@ -13,6 +13,7 @@ from baton.findings.episodes import digests
 from baton.findings.group import group
 from baton.findings.rows import ROW_ID
 from baton.ownership import declared
+from baton.ownership.escalation import escalation
 from baton.schema import FINDINGS
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ def repairs(lost: pl.DataFrame, analysis: Analysis, catalog: Catalog, journey_ke
         analysis.handoffs,
         _measured(lost, analysis, catalog),
         recover.business_keys(bearing, analysis.spans, analysis.journeys, journey_keys),
-        {team.name: team.escalation for team in catalog.teams if team.escalation is not None},
+        {name: how for name in catalog.owners if (how := escalation(name, catalog)) is not None},
     )
 
 

@@ -14,6 +14,7 @@ import polars as pl
 
 from baton.found import find
 from baton.looks import KEYS
+from baton.ownership.escalation import escalation
 from baton.reports.model import Finding, Journey, Report, SpanLine
 from baton.schema import SPANS, UNOWNED, VERDICTS
 
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
     from baton.analysis import Analysis
     from baton.ownership.catalog import Catalog
-    from baton.ownership.teams import Team
 
 BOUNDARY = ("tenant", "environment", "from_team", "from_service", "to_team", "to_service", "channel", "channel_team")
 """Columns of HANDOFFS that name a boundary, see `between`."""
@@ -71,17 +71,8 @@ def _finding(row: dict[str, Any], catalog: Catalog) -> Finding:
     row |= {name: tuple(row[name]) for name in lists}
     row |= {name: tuple(tuple(one.values()) for one in row[name]) for name in structs}
     row["dispositions"] = {one["disposition"]: one["count"] for one in row["dispositions"]}
-    row["escalation"] = _escalation(row["accountable_team"], catalog)
+    row["escalation"] = escalation(row["accountable_team"], catalog)
     return Finding(**{field.name: row[field.name] for field in fields(Finding)})
-
-
-def _team(name: str | None, catalog: Catalog) -> Team | None:
-    return catalog.owners.get(name or "")
-
-
-def _escalation(name: str | None, catalog: Catalog) -> str | None:
-    team = _team(name, catalog)
-    return None if team is None else team.escalation
 
 
 def _blind(rows: pl.DataFrame) -> Iterator[str]:

@@ -21,6 +21,8 @@ from baton.schema import GROUPING_KEYS, JOURNEY_KEYS, RESOURCE_ALIASES, SPANS, U
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from numpy.typing import NDArray
+
     from baton.looks import Spans
     from baton.ownership.rules import Rules
 
@@ -44,9 +46,7 @@ def claimed(spans: Spans, rules: Rules, resources: pl.DataFrame) -> Spans:
     """
     own, shared = _of_rows(spans, rules), _of_looks(spans, rules, resources)
     table, kinds = _claims(pl.concat([own.select(_FACT), shared.select(_FACT)]).unique(), rules)
-    best = _decided(own.join(table, on=_FACT).select(pl.col("row").alias("at"), "claim"), kinds)
-    numbers = np.zeros(spans.height, dtype=np.int64)
-    numbers[best["at"].to_numpy()] = best["claim"].to_numpy()
+    numbers = _numbered(own.join(table, on=_FACT).select(pl.col("row").alias("at"), "claim"), kinds, spans.height)
     split = spans.telling(pl.int_range(pl.len(), dtype=pl.UInt32).alias("_look")).split(CLAIM, numbers)
     looks = split.looks.with_row_index("at")
     alike = shared.join(table, on=_FACT).select(pl.col("look").alias("_look"), "claim")
@@ -116,6 +116,18 @@ def _claims(facts: pl.DataFrame, rules: Rules) -> tuple[pl.DataFrame, pl.DataFra
         pl.DataFrame(table, schema={**facts.schema, "claim": pl.UInt32}, orient="row"),
         pl.DataFrame(kinds, schema={"claim": pl.UInt32, "rank": pl.UInt32, "team": pl.String}, orient="row"),
     )
+
+
+def _numbered(said: pl.DataFrame, kinds: pl.DataFrame, height: int) -> NDArray[np.int64]:
+    """The claim that decides at each row, 0 where there is none."""
+    numbers, turns = np.zeros(height, dtype=np.int64), np.zeros(height, dtype=np.int64)
+    rows, turn = said["at"].to_numpy(), np.arange(len(said))
+    numbers[rows], turns[rows] = said["claim"].to_numpy(), turn
+    # Of most spans one claim is all there is: only the rest are grouped.
+    several = said.filter(pl.col("at").is_in(pl.Series(np.unique(rows[turns[rows] != turn])).implode()))
+    best = _decided(several, kinds)
+    numbers[best["at"].to_numpy()] = best["claim"].to_numpy()
+    return numbers
 
 
 def _decided(said: pl.DataFrame, kinds: pl.DataFrame) -> pl.DataFrame:

@@ -19,7 +19,12 @@ if TYPE_CHECKING:
 
 
 class Step(Part):
-    """A span of this service, with this name where one is given; both globs."""
+    """A span of this service, with this name where one is given.
+
+    Attributes:
+        service: exact, or a glob.
+        span: the span's name, exact or a glob; without it any.
+    """
 
     service: Text
     span: Text = "*"
@@ -30,7 +35,14 @@ class Entry(Step):
 
 
 class Impact(Part):
-    """The span attributes that say whom a lost journey hit, and how much money it moved."""
+    """The span attributes that say whom a lost journey hit, and how much money it moved.
+
+    Attributes:
+        customer: whom.
+        segment: of which kind of customers that one is.
+        amount: how much money.
+        currency: in which currency.
+    """
 
     customer: AttributeKey | None = None
     segment: AttributeKey | None = None
@@ -39,10 +51,16 @@ class Impact(Part):
 
 
 class JourneyType(Part):
-    """A declared kind of journey. `deadline_ns` runs from the journey's entry to its last handoff.
+    """A declared kind of journey.
 
-    What its `impact` leaves out, the file's own says. `steps` are what it passes after its entry, in this order, as far
-    as declared.
+    Attributes:
+        name: as questions and findings name it.
+        entry: where it begins.
+        steps: what it passes after its entry, in this order, as far as declared.
+        owner: the team that answers for it as a whole.
+        criticality: how much it matters.
+        deadline_ns: from its entry to its last handoff.
+        impact: what it names otherwise than the file's own impact.
     """
 
     name: Text
@@ -55,7 +73,13 @@ class JourneyType(Part):
 
 
 class Channel(Part):
-    """The declared deadline of a handoff over the channels of this name, in these environments; both globs."""
+    """The declared deadline of a handoff over the channels of this name.
+
+    Attributes:
+        name: exact, or a glob.
+        environment: where; exact, or a glob.
+        deadline_ns: from the send to the receipt.
+    """
 
     name: Text
     environment: Text = "*"
@@ -63,7 +87,12 @@ class Channel(Part):
 
 
 class Source(Part):
-    """What a queue takes: what is sent to this exchange (or topic) with a key that matches; null takes every key."""
+    """What a queue takes.
+
+    Attributes:
+        exchange: what is sent to this exchange, or topic,
+        key: with a key that matches; RabbitMQ's `*` and `#` may stand in it. Without it any.
+    """
 
     exchange: Text
     key: Text | None = None
@@ -73,8 +102,11 @@ class Queue(Part):
     """A queue as its owner declares it, where no broker is asked: its limits, and what is routed to it.
 
     Attributes:
-        limit: messages.
-        size: bytes.
+        name: exact.
+        environment: where; without it anywhere.
+        limit: messages that it holds.
+        size: bytes that it holds.
+        overflow: what happens beyond; without it its head is dropped.
         ttl_ns: a message that waits longer expires.
         priorities: the highest; without it the queue knows none.
         dead_letter: the exchange that what it evicts, expires or rejects goes to.
@@ -99,7 +131,13 @@ class Queue(Part):
 
 
 class Service(Part):
-    """How the telemetry of the services of this name is sampled, in these environments; both globs."""
+    """How the telemetry of the services of this name is sampled.
+
+    Attributes:
+        name: exact, or a glob.
+        environment: where; exact, or a glob.
+        sampling: by tail: a collector keeps or drops traces after it has seen them.
+    """
 
     name: Text
     environment: Text = "*"
@@ -107,7 +145,20 @@ class Service(Part):
 
 
 class OwnershipFile(Part):
-    """The whole of an ownership.yaml. Journey and grouping keys are null where it names none."""
+    """Who owns what, and what is expected of it.
+
+    Attributes:
+        version: of the format.
+        teams: owners inside.
+        external_parties: owners outside.
+        journey_types: the kinds of journeys that customers undertake.
+        channels: deadlines of handoffs.
+        queues: what queues hold, where no broker is asked.
+        services: how telemetry is sampled.
+        journey_keys: attributes that join traces into a journey; else those of baton.toml.
+        grouping_keys: attributes that group journeys, and never join them; else those of baton.toml.
+        impact: attributes that say what a lost journey cost.
+    """
 
     version: Literal["1"] = "1"
     teams: tuple[Team, ...] = ()

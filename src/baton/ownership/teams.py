@@ -4,14 +4,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationInfo, model_validator
-from pydantic.json_schema import SkipJsonSchema
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetJsonSchemaHandler,
+    TypeAdapter,
+    ValidationInfo,
+    model_validator,
+)
+from pydantic.json_schema import JsonSchemaValue, SkipJsonSchema
 
 from baton.documents import AttributeKey, Text
 from baton.values import Instant, Link
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from pydantic_core import CoreSchema
 
 Origin = Literal["ownership", "backstage", "telemetry"]
 """Where a rule comes from, the strongest first: what people signed, what they registered, what a span says itself."""
@@ -27,8 +38,8 @@ class Lasting(Part):
     """What holds for a time only.
 
     Attributes:
-        from_ns: the first instant at which it holds; null since ever.
-        until_ns: the first at which it no longer does; null for ever.
+        from_ns: the first instant at which it holds, a date (its midnight in UTC) or an RFC 3339 time; else since ever.
+        until_ns: the first at which it no longer does; else for ever.
     """
 
     from_ns: Instant | None = Field(default=None, alias="from")
@@ -69,6 +80,11 @@ class Claim(Lasting):
         raise NotImplementedError
 
 
+def _or_text(schema: JsonSchemaValue) -> JsonSchemaValue:
+    """The schema of what is a mapping, or only its name."""
+    return {"anyOf": [{"type": ["string", "number", "boolean"]}, schema]}
+
+
 class Owned(Claim):
     """A name that an owner claims.
 
@@ -77,6 +93,10 @@ class Owned(Claim):
     """
 
     name: Text
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        return _or_text(handler(schema))
 
     @model_validator(mode="before")
     @classmethod
@@ -108,10 +128,18 @@ class OwnedAttribute(Claim):
         return f"{self.key}={self.value}"
 
 
-class _Value(Claim):
-    """A value below its attribute's key."""
+class OwnedValue(Claim):
+    """A value below its attribute's key.
+
+    Attributes:
+        value: exact, or a glob.
+    """
 
     value: Text
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        return _or_text(handler(schema))
 
     @model_validator(mode="before")
     @classmethod
@@ -123,8 +151,8 @@ def _listed(value: object) -> object:
     return value if isinstance(value, list | tuple) else [value]
 
 
-_Values = Annotated[tuple[_Value, ...], BeforeValidator(_listed)]
-_BY_KEY: TypeAdapter[dict[str, tuple[_Value, ...]]] = TypeAdapter(dict[AttributeKey, _Values])
+OwnedValues = Annotated[tuple[OwnedValue, ...], BeforeValidator(_listed)]
+_BY_KEY: TypeAdapter[dict[str, tuple[OwnedValue, ...]]] = TypeAdapter(dict[AttributeKey, OwnedValues])
 
 
 def _attributes(value: object, info: ValidationInfo) -> object:
@@ -138,10 +166,16 @@ def _attributes(value: object, info: ValidationInfo) -> object:
 
 
 Names = tuple[Owned, ...]
+Attributes = Annotated[
+    tuple[OwnedAttribute, ...],
+    BeforeValidator(
+        _attributes, json_schema_input_type=dict[str, OwnedValue | tuple[OwnedValue, ...]] | tuple[OwnedAttribute, ...]
+    ),
+]
 
 
 class Owns(Part):
-    """What an owner claims: exact names or globs; of attributes, the exact key and a glob for the value.
+    """What an owner claims: exact names, or globs.
 
     Attributes:
         services: `service.name`.
@@ -150,7 +184,7 @@ class Owns(Part):
         queues: what receivers take from.
         rpc_services: `rpc.service`.
         http_routes: `http.route`.
-        attributes: any attribute of a span or its resource.
+        attributes: of a span or its resource: the exact key, and the value, exact or a glob.
     """
 
     services: Names = ()
@@ -159,7 +193,7 @@ class Owns(Part):
     queues: Names = ()
     rpc_services: Names = ()
     http_routes: Names = ()
-    attributes: Annotated[tuple[OwnedAttribute, ...], BeforeValidator(_attributes)] = ()
+    attributes: Attributes = ()
 
     def claims(self) -> Iterator[tuple[str, int, Claim]]:
         """Every claim with its section and its place there."""

@@ -47,7 +47,8 @@ def judged(question: Question) -> tuple[Answer, Paired]:
     """The answer, with the sends, receipts and pairs that it was judged from; arguments and errors as of `answer`."""
     store, catalog = Store(question.store), catalog_of(question.owners)
     as_of_ns = time.time_ns() if question.as_of_ns is None else question.as_of_ns
-    joining = keys(catalog, load_settings(question.store)).journey
+    settings = load_settings(question.store)
+    joining = keys(catalog, settings).journey
     expectations = store.expectations()
     spans = store.spans(*_margins(question, expectations, catalog)).with_row_index(PLACE)
     spans = spans.select(PLACE, *WANTED)
@@ -55,7 +56,7 @@ def judged(question: Question) -> tuple[Answer, Paired]:
         # Here, before anything is judged: nobody is to see what another tenant's spans did to a verdict.
         spans = _of_tenant(store, spans, question.tenant)
         expectations = None if expectations is None else expectations.filter(pl.col("tenant") == question.tenant)
-    paired = pair_up(spans, catalog, as_of_ns, store.outages())
+    paired = pair_up(spans, catalog, as_of_ns, store.outages(), settings.owner_attributes)
     # A store that has never learned is learned from on the spot.
     known = expect(paired, catalog, joining) if expectations is None else expectations
     facts = store.facts(as_of_ns)
