@@ -157,10 +157,9 @@ def _points(crossed: pl.DataFrame, whole: pl.DataFrame) -> Iterator[Point]:
         for kind, column in places
     ]
     told = (
-        pl.concat([part.unique() for part in passed])
-        .unique()
+        pl.concat(passed)
         .group_by(*_KIND, "kind", "name")
-        .len()
+        .agg(pl.col("journey").n_unique().alias("len"))
         .join(totals.lazy(), on=_KIND)
         .filter(pl.col("len") == pl.col("of"))
         .group_by(*HOME, "kind", "name")
