@@ -72,7 +72,8 @@ def quote(value: object) -> str:
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
     """The known word that somebody who wrote this may have meant; None where none is near."""
-    return next(iter(difflib.get_close_matches(word, list(known), n=1)), None)
+    # A hostile word may have a file's length, and is then near nothing.
+    return next(iter(difflib.get_close_matches(word[: limits.NAME_CHARS_MAX], list(known), n=1)), None)
 
 
 def fault(
@@ -107,7 +108,8 @@ def read_text(path: Path) -> str:
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}; name a file that can be read") from error
     if len(content) > limits.DOCUMENT_BYTES_MAX:
-        raise InputError(f"{path}: larger than {limits.DOCUMENT_BYTES_MAX} bytes; use globs to shorten it, or split it into several")
+        step = "use globs to shorten it, or split it into several"
+        raise InputError(f"{path}: larger than {limits.DOCUMENT_BYTES_MAX} bytes; {step}")
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:

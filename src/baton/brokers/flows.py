@@ -41,9 +41,13 @@ def flows(
     Returns:
         FLOWS, sorted by queue, the largest flow first.
     """
+    return laid(sent(judged, sends), facts, criticality)
+
+
+def laid(mix: pl.DataFrame, facts: pl.DataFrame, criticality: Mapping[str, str]) -> pl.DataFrame:
+    """FLOWS of a mix of traffic, the frame of `sent`; the others as of `flows`."""
     if facts.is_empty():
         return FLOWS.empty()
-    mix = sent(judged, sends)
     rows = [row for scope, part in mix.group_by(SCOPE, maintain_order=True) for row in _of_scope(scope, part, facts)]
     names = [*FLOWS.names[:5], *_LIMITS, *SENDERS, "handoffs"]
     schema = {name: FLOWS.schema.get(name, pl.String()) for name in names}
@@ -97,16 +101,18 @@ def sent(judged: pl.DataFrame, sends: pl.DataFrame) -> pl.DataFrame:
         .join(sends.lazy().select("send", *SCOPE, "channel", "routing_key", "service"), on="send")
         .collect()
     )
-    # A message has a row for every subscription: each counts once for each queue that a receiver named.
+    # A message has a row for every subscription: it counts once, and once for each queue that a receiver named.
+    first = rows["send"].is_first_distinct()
+    named = pl.struct("queue", pl.col("len").alias("count")).filter(pl.col("queue").is_not_null())
     return (
         kept_keys(rows)
         .lazy()
-        .group_by(*SCOPE, *SENDERS)
-        .agg(
-            pl.col("send").n_unique().alias("handoffs"),
-            pl.struct("queue", "send").unique().struct.field("queue").drop_nulls().value_counts().alias("named"),
-        )
-        .sort(*SCOPE, *SENDERS)
+        .with_columns(first.alias("first"))
+        .group_by(*SCOPE, *SENDERS, "queue")
+        .agg(pl.len(), pl.col("first").sum().cast(pl.Int64).alias("handoffs"))
+        .sort(*SCOPE, *SENDERS, "queue")
+        .group_by(*SCOPE, *SENDERS, maintain_order=True)
+        .agg(pl.col("handoffs").sum(), named.alias("named"))
         .collect()
     )
 

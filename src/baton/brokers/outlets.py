@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from baton.brokers.flows import newest, sent, standing
+from baton.brokers.flows import newest, standing
 from baton.brokers.history import SNAPSHOT, held
 from baton.brokers.places import SCOPE, of_scope
 
@@ -34,12 +34,11 @@ LETTERS = pl.Schema({**dict.fromkeys((*SCOPE, "vhost", "name"), TEXT), "parks": 
 """Of a queue: others' dead letters, or what no binding takes, come to rest in it; its own dead letters lead nowhere."""
 
 
-def untaken(judged: pl.DataFrame | None, sends: pl.DataFrame | None, facts: pl.DataFrame, at_ns: int) -> pl.DataFrame:
+def untaken(mix: pl.DataFrame, facts: pl.DataFrame, at_ns: int) -> pl.DataFrame:
     """UNTAKEN, as the routes stand at a time; only of vhosts of which a snapshot told all routes.
 
     Args:
-        judged: see `flows.flows`; None where no traffic is known.
-        sends: SENDS; None likewise.
+        mix: what was sent, the frame of `flows.sent`.
         facts: FACTS, as a history.
         at_ns: when.
     """
@@ -48,10 +47,9 @@ def untaken(judged: pl.DataFrame | None, sends: pl.DataFrame | None, facts: pl.D
     looked = dict(whole.group_by("vhost").agg(pl.col("at_ns").max()).iter_rows())
     known = held(told, at_ns)
     rows: list[tuple[object, ...]] = []
-    if judged is not None and sends is not None and not known.is_empty():
-        for scope, part in sent(judged, sends).group_by(SCOPE, maintain_order=True):
-            ways = standing(of_scope(known, *scope))
-            rows += [(*scope, *row) for row in _untaken(ways, part, looked)]
+    for scope, part in mix.group_by(SCOPE, maintain_order=True):
+        ways = standing(of_scope(known, *scope))
+        rows += [(*scope, *row) for row in _untaken(ways, part, looked)]
     seen = {(row[0], row[3], row[4]) for row in rows}
     rows += [row for row in _unbound(known, looked) if (row[0], row[3], row[4]) not in seen]
     return pl.DataFrame(rows, schema=UNTAKEN, orient="row").sort(*SCOPE, "vhost", "exchange")

@@ -11,6 +11,7 @@ import pytest
 from baton.brokers.flows import newest
 from baton.brokers.history import held
 from baton.brokers.outlets import UNTAKEN, letters, untaken
+from baton.brokers.places import SCOPE
 from baton.brokers.rabbitmq import facts as parsed
 from baton.brokers.rows import Where
 from baton.lint.lint import Known, lint
@@ -23,6 +24,7 @@ DOCS = Path(__file__).parents[3] / "docs" / "lint.md"
 AT = 1_790_000_000_000_000_000
 
 Row = dict[str, Any]
+NO_TRAFFIC = pl.DataFrame(schema=dict.fromkeys(SCOPE, pl.String))
 
 
 def definitions(
@@ -85,7 +87,7 @@ def linted(
             facts=now,
             queues=newest(now),
             letters=letters(facts, AT),
-            untaken=untaken(None, None, facts, AT),
+            untaken=untaken(NO_TRAFFIC, facts, AT),
             flows=pl.DataFrame(list(flows), schema=FLOWS.schema),
             traffic=pl.DataFrame(traffic or [], schema=TRAFFIC),
             replayed={} if replayed is None else {"q": replayed},
@@ -204,7 +206,7 @@ def test_a_bounded_queue_without_a_dead_letter_exchange(queue: Row, severity: st
 
 
 def test_nothing_is_recommended_that_a_replay_contradicts() -> None:
-    """A replay that supports a queue of its own is quoted; where it saves nothing, it is not what the change rests on."""
+    """A replay that supports a queue of its own is quoted; where that saves nothing, it is not recommended."""
     flows, lost = [flow("a", 10, "critical"), flow("b", 10, "low")], [seen(overflow=9)]
 
     def change(told: Replayed) -> str:
@@ -213,10 +215,10 @@ def test_nothing_is_recommended_that_a_replay_contradicts() -> None:
 
     supported = change(Replayed("a queue of its own", "it loses none", parting=True))
     assert supported.startswith("give a over a.events a queue of its own")
-    assert supported.endswith("what saves it is a queue of its own: it loses none")
+    assert supported.endswith("crowd it out; it loses none (`baton whatif`)")
     contradicted = change(Replayed(None, "none of these saves all", parting=False))
     assert "a queue of its own" not in contradicted
-    assert contradicted.endswith("no change to this queue alone saves all in time: serve it faster, send less")
+    assert contradicted.endswith("no change to this queue alone saves all in time: serve faster or send less")
 
 
 def test_a_queue_that_parks_needs_no_dead_letter_exchange_of_its_own() -> None:
