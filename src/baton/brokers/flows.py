@@ -18,7 +18,7 @@ from baton.schema import FLOWS
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from baton.brokers.routes import Routes
+    from baton.brokers.routes import Reach, Routes
 
 _QUEUE = ["tenant", "environment", "broker", "vhost", "name"]
 _LIMITS = ["kind", "messages_max", "bytes_max", "overflow", "ttl_ns"]
@@ -121,10 +121,10 @@ def _of_scope(scope: tuple[object, ...], mix: pl.DataFrame, facts: pl.DataFrame)
     known = of_scope(facts, *scope)
     if known.is_empty():
         return
-    ways = standing(known)
+    reaches = reached(standing(known), mix)
     limits = {(row["vhost"], row["name"]): tuple(row[key] for key in _LIMITS) for row in newest(known).to_dicts()}
     for row in mix.iter_rows(named=True):
-        for queue, handoffs in _taken(ways, row).items():
+        for queue, handoffs in _taken(reaches[row["channel"], row["route_key"]], row).items():
             if queue in limits:
                 yield (*scope, *queue, *limits[queue], *(row[name] for name in SENDERS), handoffs)
 
@@ -138,9 +138,14 @@ def standing(held: pl.DataFrame) -> Routes:
     return routes(held.with_columns(at_ns=pl.lit(0, pl.Int64)), 0)
 
 
-def _taken(ways: Routes, row: Mapping[str, Any]) -> dict[tuple[str, str], int]:
+def reached(ways: Routes, mix: pl.DataFrame) -> dict[tuple[str, str | None], Reach | None]:
+    """(channel, key) -> where it leads, of all that is in a mix: many senders send alike."""
+    ways_sent = mix.select("channel", "route_key").unique().iter_rows()
+    return {(channel, key): ways.reach(channel, key) for channel, key in ways_sent}
+
+
+def _taken(reach: Reach | None, row: Mapping[str, Any]) -> dict[tuple[str, str], int]:
     """(vhost, queue) -> messages: the queues that surely take them, and those that receivers name."""
-    reach = ways.reach(row["channel"], row["route_key"])
     if reach is None:
         return {}
     sure = reach.possible if reach.one_set else reach.always
