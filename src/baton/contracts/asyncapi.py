@@ -1,0 +1,289 @@
+"""AsyncAPI 3 documents as contracts (https://www.asyncapi.com/docs/reference/specification/v3.0.0).
+
+One document describes one application. What it sends makes contracts with it as the sender, what it receives makes it a
+receiver; documents over the same address speak of the same contract. `x-baton` says what AsyncAPI has no words for:
+the clauses, who owns it, who is on the other side. It may stand at the document, `info`, a channel, an operation or its
+traits; the nearer one wins. Nothing is fetched. What says nothing to Baton is listed, not dropped without a word.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from baton.contracts.contract import Clauses, Contract, Offer
+from baton.contracts.refs import REF, ExternalError, external, resolved, target
+from baton.documents import fault, quote, validate
+from baton.errors import InputError
+from baton.limits import ADDRESS_PARAMETERS_MAX, NAMES_MAX
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+
+EXTENSION = "x-baton"
+
+_VERSION = re.compile(r"3\.[0-9]{1,4}\.[0-9]{1,4}(?:-[0-9A-Za-z.-]{1,40})?")
+_PARAMETER = re.compile(r"\{[^{}/]{1,255}\}")
+_ACTIONS = ("send", "receive")
+
+_USED = (
+    "asyncapi", "info.title", "info.contact", "channels.*.address", "channels.*.bindings.amqp.is",
+    "channels.*.bindings.amqp.exchange.name", "channels.*.bindings.amqp.queue.name", "channels.*.bindings.kafka.topic",
+    "operations.*.action", "operations.*.channel", "operations.*.reply.channel", "operations.*.traits",
+)  # fmt: skip
+"""What of a document makes contracts; x-baton wherever it stands is validated by itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What one operation says of one contract.
+
+    Attributes:
+        service: the application.
+        sends: whether it sends, or else receives.
+        way: channel, routing key, environment: what the parts of one contract share.
+        offer: what its x-baton says.
+        source: file and operation, for notes.
+    """
+
+    service: str
+    sends: bool
+    way: tuple[str, str | None, str | None]
+    offer: Offer
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """What one document says, and what of it is not used."""
+
+    parts: tuple[Part, ...]
+    notes: tuple[str, ...]
+
+
+def read(document: dict[str, Any], path: Path) -> Document:
+    """What a document says.
+
+    Args:
+        document: it as parsed: mappings, lists, text.
+        path: where it was read.
+
+    Raises:
+        InputError: another version than 3, or it does not fit the specification where Baton reads it.
+    """
+    version = document["asyncapi"]
+    if not (isinstance(version, str) and _VERSION.fullmatch(version)):
+        step = "convert it to 3.0.0 first (AsyncAPI's own `asyncapi convert` does)"
+        raise fault(path, "asyncapi", version, f"is no version that Baton reads; {step}")
+    reader = _Reader(document, path)
+    parts = tuple(reader.parts())
+    return Document(parts, (*reader.notes, *_unused(document, path)))
+
+
+class _Reader:
+    """One document being read; `notes` grow with what it cannot use."""
+
+    def __init__(self, document: dict[str, Any], path: Path) -> None:
+        self.document, self.path, self.notes = document, path, list[str]()
+        info = self._mapping(document.get("info"), "info")
+        self.general = self._offer(document, "", self._offer(info, "info", Offer()))
+        self.service = self.general.service or _slug(info.get("title"), path)
+        contact = self._mapping(info.get("contact"), "info.contact")
+        self.contact = next(
+            (contact[key] for key in ("email", "url", "name") if isinstance(contact.get(key), str)), None
+        )
+
+    def parts(self) -> Iterator[Part]:
+        """What every operation says."""
+        operations = self._mapping(self.document.get("operations"), "operations")
+        for name, written in operations.items():
+            place = f"operations.{name}"
+            try:
+                yield from self._operation(name, resolved(written, self.document, self.path, place), place)
+            except ExternalError as error:
+                self.notes.append(f"{self.path}: {place} refers to {quote(str(error))}, which is not fetched: not used")
+
+    def _operation(self, name: str, written: Mapping[str, Any], place: str) -> Iterator[Part]:
+        operation = self._with_traits(written, place)
+        action = operation.get("action")
+        if action not in _ACTIONS:
+            raise fault(self.path, f"{place}.action", action, "is no action; write send or receive")
+        channel = operation.get("channel")
+        yield from self._part(name, action == "send", channel, operation, f"{place}.channel")
+        if "reply" in operation:
+            reply = resolved(operation["reply"], self.document, self.path, f"{place}.reply")
+            if "channel" in reply:
+                # Who sends a request receives its reply; what its x-baton promises is of the request.
+                bare = {key: value for key, value in operation.items() if key != EXTENSION}
+                yield from self._part(
+                    f"{name}.reply", action != "send", reply["channel"], bare, f"{place}.reply.channel"
+                )
+
+    def _part(
+        self,
+        name: str,
+        sends: bool,
+        channel: object,
+        operation: Mapping[str, Any],
+        place: str,
+    ) -> Iterator[Part]:
+        if target(channel) is None:
+            raise fault(self.path, place, channel, "is no reference; write {$ref: '#/channels/NAME'}")
+        found = resolved(channel, self.document, self.path, place)
+        offer = self._offer(operation, place, self._offer(found, place, self.general))
+        way = self._way(found, place, offer)
+        if way is None:
+            self.notes.append(f"{self.path}: {place} has no address, it is told at run time: not used")
+            return
+        if not offer.escalation and self.contact is not None and sends:
+            offer = offer.model_copy(update={"escalation": (self.contact,)})
+        yield Part(self.service, sends, way, offer, f"{self.path}: {name}")
+
+    def _way(self, channel: Mapping[str, Any], place: str, offer: Offer) -> tuple[str, str | None, str | None] | None:
+        """Channel, key and environment. Of AMQP an address is a routing key, unless its bindings name a queue."""
+        address = channel.get("address")
+        bindings = self._mapping(channel.get("bindings"), f"{place}.bindings")
+        topic = self._mapping(bindings.get("kafka"), f"{place}.bindings.kafka").get("topic")
+        amqp = self._mapping(bindings.get("amqp"), f"{place}.bindings.amqp")
+        exchange = self._mapping(amqp.get("exchange"), f"{place}.bindings.amqp.exchange").get("name")
+        queue = self._mapping(amqp.get("queue"), f"{place}.bindings.amqp.queue").get("name")
+        if isinstance(topic, str):
+            return _glob(topic, self.path, place), offer.key, offer.environment
+        if isinstance(queue, str) and amqp.get("is") == "queue":
+            return _glob(queue, self.path, place), offer.key, offer.environment
+        key = _glob(address, self.path, place) if isinstance(address, str) and address not in ("", "null") else None
+        if isinstance(exchange, str) and exchange and amqp.get("is") != "queue":
+            return _glob(exchange, self.path, place), offer.key or key, offer.environment
+        return None if key is None else (key, offer.key, offer.environment)
+
+    def _with_traits(self, operation: Mapping[str, Any], place: str) -> dict[str, Any]:
+        """The operation over its traits: what it says itself wins (specification, "Traits Merge Mechanism")."""
+        traits = operation.get("traits", [])
+        if not isinstance(traits, list):
+            raise fault(self.path, f"{place}.traits", traits, "is not a list; write [one, two]")
+        merged: dict[str, Any] = {}
+        for number, trait in enumerate(traits):
+            merged = _merged(merged, resolved(trait, self.document, self.path, f"{place}.traits[{number}]"))
+        return _merged(merged, operation)
+
+    def _offer(self, holder: Mapping[str, Any], place: str, around: Offer) -> Offer:
+        """What stands under x-baton here, over what stands around it."""
+        if EXTENSION not in holder:
+            return around
+        at = f"{self.path}: {place}.{EXTENSION}" if place else f"{self.path}: {EXTENSION}"
+        own = validate(Offer, holder[EXTENSION], at)
+        clauses = around.clauses.model_copy(update={name: getattr(own.clauses, name) for name in own.clauses.said})
+        said = {name: getattr(own, name) for name in own.model_fields_set if name != "clauses"}
+        return around.model_copy(update={**said, "clauses": clauses})
+
+    def _mapping(self, node: object, place: str) -> dict[str, Any]:
+        """A mapping, which may be left out or stand elsewhere in the document."""
+        return {} if node is None or node == "" else resolved(node, self.document, self.path, place)
+
+
+def merged(documents: Sequence[Document]) -> tuple[tuple[Contract, ...], tuple[str, ...]]:
+    """The contracts that these documents make together, by name, and the notes on them."""
+    notes = [note for document in documents for note in document.notes]
+    ways: defaultdict[tuple[str, str | None, str | None], list[Part]] = defaultdict(list)
+    for part in sorted((part for document in documents for part in document.parts), key=lambda part: part.source):
+        ways[part.way].append(part)
+    contracts: list[Contract] = []
+    for way, parts in sorted(ways.items(), key=lambda item: tuple(word or "" for word in item[0])):
+        takers = {part.service for part in parts if not part.sends}
+        takers |= {receiver for part in parts for receiver in part.offer.receivers}
+        senders = {part.service if part.offer.sender is None else part.offer.sender for part in parts if part.sends}
+        senders |= {part.offer.sender for part in parts if not part.sends and part.offer.sender is not None}
+        contracts += [_contract(sender, sorted(takers), way, parts, notes) for sender in sorted(senders or {"*"})]
+    return tuple(contracts), tuple(dict.fromkeys(notes))
+
+
+def _contract(
+    sender: str, takers: list[str], way: tuple[str, str | None, str | None], parts: list[Part], notes: list[str]
+) -> Contract:
+    """One contract; where documents differ, the sender's word stands."""
+    channel, key, environment = way
+    name = "/".join(word for word in (sender, channel, key, environment) if word)
+    of = sorted(
+        (p for p in parts if not p.sends or sender in (p.service, p.offer.sender)), key=lambda part: not part.sends
+    )
+    clauses = Clauses()
+    for part in of:
+        for clause in part.offer.clauses.said:
+            ours, theirs = getattr(clauses, clause), getattr(part.offer.clauses, clause)
+            if clause not in clauses.said:
+                clauses = clauses.model_copy(update={clause: theirs})
+            elif ours != theirs:
+                notes.append(f"{part.source}: its {clause} for {name} is another than the one before it: not used")
+    owner = next((part.offer.owner for part in of if part.offer.owner is not None), None)
+    escalation = next((part.offer.escalation for part in of if part.offer.escalation), ())
+    return Contract(
+        name=name,
+        sender=sender,
+        channel=channel,
+        key=key,
+        receivers=tuple(takers),
+        environment=environment,
+        owner=owner,
+        escalation=escalation,
+        clauses=clauses,
+    )
+
+
+def _merged(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """JSON Merge Patch (RFC 7396) of what stands over it."""
+    result = dict(under)
+    for key, value in over.items():
+        known = result.get(key)
+        both = isinstance(known, dict) and isinstance(value, dict)
+        result[key] = _merged(known, value) if both else value  # type: ignore[arg-type]  # both are mappings
+    return result
+
+
+def _slug(title: object, path: Path) -> str:
+    """A service's name as people make it of a title: `Account Service` is account-service."""
+    slug = re.sub(r"[^0-9a-z]+", "-", title.lower()).strip("-") if isinstance(title, str) else ""
+    if not slug:
+        raise InputError(f"{path}: info.title names no application; write one, or {EXTENSION}: {{service: NAME}}")
+    return slug
+
+
+def _glob(address: str, path: Path, place: str) -> str:
+    """An address template as a glob: a parameter is any text, all else is meant as it stands."""
+    literals = _PARAMETER.split(address)
+    if len(literals) > ADDRESS_PARAMETERS_MAX:
+        raise fault(path, place, address, f"has more than {ADDRESS_PARAMETERS_MAX} parameters; shorten it")
+    return "*".join(re.sub(r"([*?\[])", r"[\1]", literal) for literal in literals)
+
+
+def _unused(document: Mapping[str, Any], path: Path) -> Iterator[str]:
+    """One sentence on all that made no contract, by kind, and one on what lies elsewhere."""
+    counts = Counter(_left(document, ""))
+    if counts:
+        told = ", ".join(place + (f" ({count})" if count > 1 else "") for place, count in sorted(counts.items()))
+        yield f"{path}: not used: {told}"
+    elsewhere = sorted(set(external(document)))
+    if elsewhere:
+        more = f" and {len(elsewhere) - NAMES_MAX} more" if len(elsewhere) > NAMES_MAX else ""
+        shown = ", ".join(quote(one) for one in elsewhere[:NAMES_MAX])
+        yield f"{path}: refers to {shown}{more}: not fetched"
+
+
+_NAMED = ("channels", "operations", "servers")
+"""Sections whose keys are names that people chose."""
+_OPENED = (*_NAMED, "servers.*", "components")
+"""Places that are told part by part, though nothing below them may be used."""
+
+
+def _left(node: Mapping[str, Any], place: str) -> Iterator[str]:
+    """The highest places that hold nothing that is used, names replaced by *."""
+    for key, value in node.items():
+        at = f"{place}.*" if place in _NAMED else f"{place}.{key}" if place else str(key)
+        if key in (EXTENSION, REF) or at in _USED:
+            continue
+        if isinstance(value, dict) and (at in _OPENED or any(one.startswith(f"{at}.") for one in _USED)):
+            yield from _left(value, at)
+        else:
+            yield at
