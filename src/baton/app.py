@@ -28,12 +28,12 @@ if TYPE_CHECKING:
     from baton.wire.redaction import Redactor
 
 
-def serve(store: Path, owners: Path | None, options: Options) -> None:
+def serve(store: Path, owners: tuple[Path, ...], options: Options) -> None:
     """Takes spans by OTLP until SIGTERM or SIGINT; creates the store if there is none.
 
     Args:
         store: folder of the store.
-        owners: the ownership file that learning uses; None for the default one, or none.
+        owners: the ownership files that learning uses.
         options: where to listen, and who may come in.
 
     Raises:
@@ -67,7 +67,7 @@ def load(
     paths: Sequence[Path],
     store: Path,
     progress: Callable[[str, int, int], None] | None,
-    owners: Path | None,
+    owners: tuple[Path, ...],
 ) -> LoadResult:
     """Loads recorded spans into a store, each file whole or not at all, and learns from them.
 
@@ -76,7 +76,7 @@ def load(
             bad file; in folders such files are passed over.
         store: folder of the store; created if there is none.
         progress: told (file, files done, files) after each file.
-        owners: the ownership file that learning uses; None for the default one, or none.
+        owners: the ownership files that learning uses.
 
     Raises:
         StoreError: the store is in use (being served, say), of another format or damaged, or the disk refused.
@@ -165,7 +165,7 @@ def _decoded(path: Path, redactor: Redactor) -> list[pl.DataFrame]:
     return [*made, *frames(requests)]
 
 
-def _learn(writer: Writer, owners: Path | None) -> None:
+def _learn(writer: Writer, owners: tuple[Path, ...]) -> None:
     from baton.queries import learn
 
     writer.save_expectations(pl.read_ipc(io.BytesIO(learn(writer.path, owners))))
@@ -223,7 +223,7 @@ def compact(store: Path) -> CompactResult:
     )
 
 
-def forget(store: Path, key: str, value: str, tenant: str | None, owners: Path | None) -> Forgotten:
+def forget(store: Path, key: str, value: str, tenant: str | None, owners: tuple[Path, ...]) -> Forgotten:
     """Deletes every span that carries an attribute value, for good; learns anew where it stands in what was learned.
 
     Args:
@@ -231,7 +231,7 @@ def forget(store: Path, key: str, value: str, tenant: str | None, owners: Path |
         key: name of the attribute.
         value: its value, as text.
         tenant: only this tenant's spans; None for all.
-        owners: the ownership file that learning uses; None for the default one, or none.
+        owners: the ownership files that learning uses.
 
     Raises:
         NotFoundError: there is no store.

@@ -4,7 +4,7 @@
 
     journey_keys = ["trade.id"]       # attributes that join the traces of one undertaking
     grouping_keys = ["session.id"]    # attributes that group journeys and never join them
-    owners = "teams/ownership.yaml"   # relative to baton.toml
+    owners = "teams/ownership.yaml"   # relative to baton.toml; of several files a list
     retention_days = 30               # spans taken earlier are deleted; without it all are kept
 
     [redaction]                       # globs over attribute keys: * is any text, case is nothing, - and _ are alike
@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Protocol
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from baton.documents import AttributeKey, Text, quote, read_text, validate
 from baton.errors import InputError
@@ -41,6 +41,10 @@ def _key_glob(value: str) -> str:
     if any(wildcard in value for wildcard in "?["):
         raise ValueError("has a wildcard other than *, the only one here; write * or the whole name")
     return value
+
+
+def _listed(value: object) -> object:
+    return [value] if isinstance(value, str) else value
 
 
 KeyGlobs = Annotated[tuple[Annotated[Text, AfterValidator(_key_glob)], ...], Field(max_length=REDACTION_RULES_MAX)]
@@ -72,7 +76,7 @@ class Settings(BaseModel):
     Attributes:
         journey_keys: span attributes that join the traces of one undertaking.
         grouping_keys: span attributes that group journeys and never join them.
-        owners: the ownership file.
+        owners: the ownership files; in baton.toml one, or a list.
         retention_days: how long spans are kept, from when Baton took them: that clock is Baton's own, while a sender's
             may be years off and would have its spans deleted at once, or never. Null keeps all.
         redaction: which attributes are redacted.
@@ -82,7 +86,7 @@ class Settings(BaseModel):
 
     journey_keys: tuple[AttributeKey, ...] | None = None
     grouping_keys: tuple[AttributeKey, ...] | None = None
-    owners: Path | None = None
+    owners: Annotated[tuple[Path, ...], BeforeValidator(_listed)] = ()
     retention_days: Annotated[int, Field(strict=True, gt=0)] | None = None
     redaction: RedactionRules = RedactionRules()
 
@@ -133,7 +137,7 @@ def load_settings(store: Path) -> Settings:
     redaction = settings.redaction
     return settings.model_copy(
         update={
-            "owners": _beside(path, settings.owners),
+            "owners": tuple(path.parent / named for named in settings.owners),
             "redaction": redaction.model_copy(update={"key_file": _beside(path, redaction.key_file)}),
         }
     )
@@ -143,21 +147,25 @@ def _beside(path: Path, named: Path | None) -> Path | None:
     return None if named is None else path.parent / named
 
 
-def owners_path(option: Path | None, store: Path) -> Path | None:
-    """The ownership file: the option, else baton.toml's, else ownership.yaml in the store, else in the working folder.
+def owners_paths(options: tuple[Path, ...], store: Path) -> tuple[Path, ...]:
+    """The ownership files: the options', baton.toml's, or ownership.yaml in the store or else in the working folder.
 
     Returns:
-        an existing file; null where there is none, and then all is unowned.
+        existing files; none where there is none, and then all is unowned.
 
     Raises:
-        InputError: the option's or baton.toml's is no file, or baton.toml has a fault.
+        InputError: one of the options' or baton.toml's is no file, or baton.toml has a fault.
     """
-    named = option or load_settings(store).owners
-    if named is None:
-        return _first_file(store / OWNERS_FILE, Path(OWNERS_FILE))
-    if not named.is_file():
-        source = "--owners" if option else SETTINGS_FILE
-        raise InputError(f"{quote(str(named))}, the ownership file named by {source}, is no file; name one that exists")
+    named = options or load_settings(store).owners
+    if not named:
+        found = _first_file(store / OWNERS_FILE, Path(OWNERS_FILE))
+        return () if found is None else (found,)
+    for path in named:
+        if not path.is_file():
+            source = "--owners" if options else SETTINGS_FILE
+            raise InputError(
+                f"{quote(str(path))}, an ownership file named by {source}, is no file; name one that exists"
+            )
     return named
 
 

@@ -35,7 +35,7 @@ def names_in(store: Path) -> Counter[str]:
 
 def load(paths: Sequence[Path], store: Path) -> app.LoadResult:
     """Loads without progress and owners."""
-    return app.load(paths, store, None, None)
+    return app.load(paths, store, None, ())
 
 
 def test_a_folder_is_loaded_whatever_its_files_are(tmp_path: Path) -> None:
@@ -49,7 +49,7 @@ def test_a_folder_is_loaded_whatever_its_files_are(tmp_path: Path) -> None:
     (folder / "below" / "d.pbl.gz").write_bytes(gzip.compress((len(body).to_bytes(4, "big") + body) * 2))
     (folder / "README.md").write_text("not a recording")
     told: list[tuple[str, int, int]] = []
-    result = app.load([folder], tmp_path / "store", lambda *progress: told.append(progress), None)
+    result = app.load([folder], tmp_path / "store", lambda *progress: told.append(progress), ())
     assert (result.files, result.spans, result.bad) == (4, 6, [])
     assert names_in(tmp_path / "store") == {"a1": 1, "a2": 1, "b": 1, "c": 3}
     assert told == [("a.jsonl", 1, 4), ("b.json.gz", 2, 4), ("c.pb", 3, 4), ("d.pbl.gz", 4, 4)]

@@ -12,7 +12,8 @@ import pytest
 
 from baton import app
 from baton.ownership.catalog import Catalog
-from baton.queries import Question, _Answer, _answer
+from baton.queries import Question
+from baton.queries.answer import Answer, answer
 from baton.savings import savings
 
 if TYPE_CHECKING:
@@ -41,10 +42,10 @@ def stores(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @cache
-def answered(stores: Path, scenario: str) -> _Answer:
+def answered(stores: Path, scenario: str) -> Answer:
     """The analysis of one recording."""
-    app.load([RECORDINGS / scenario / "traces.jsonl.gz"], stores / scenario, None, None)
-    return _answer(Question(stores / scenario))
+    app.load([RECORDINGS / scenario / "traces.jsonl.gz"], stores / scenario, None, ())
+    return answer(Question(stores / scenario))
 
 
 def found(stores: Path, scenario: str) -> list[Found]:
@@ -122,9 +123,9 @@ def saved(stores: Path, scenario: str) -> dict[str, int]:
     """Alternative -> critical messages lost, and of the one recommended the name under `best`."""
     path = stores / "owners.yaml"
     path.write_text(CRITICAL.model_dump_json(exclude_defaults=True))
-    answer = _answer(Question(stores / scenario, owners=path)) if answered(stores, scenario) else None
-    assert answer is not None
-    (told,) = savings(answer.analysis, answer.catalog, answer.analysis.handoffs, None, None)
+    assert answered(stores, scenario).as_of_ns
+    given = answer(Question(stores / scenario, owners=(path,)))
+    (told,) = savings(given.analysis, given.catalog, given.analysis.handoffs, None, None)
     assert told.agreement > 0.9
     lost = {one.alternative: one.lost_critical or 0 for one in told.savings}
     assert abs(lost["as it was"] - told.lost_critical) <= 2
@@ -150,8 +151,8 @@ def test_priorities_made_it_worse(stores: Path) -> None:
 
 def test_a_separate_queue_needs_no_further_one(stores: Path) -> None:
     """Where the flows are apart already, no queue of its own is offered for what is not in it."""
-    answer = answered(stores, "i_separate")
-    (told,) = savings(answer.analysis, answer.catalog, answer.analysis.handoffs, None, None)
+    given = answered(stores, "i_separate")
+    (told,) = savings(given.analysis, given.catalog, given.analysis.handoffs, None, None)
     assert told.critical == told.lost_critical == 0
     assert not any("of its own" in one.alternative for one in told.savings)
     assert told.best is None

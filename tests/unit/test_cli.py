@@ -17,6 +17,7 @@ import pytest
 import baton
 import incident
 from baton import cli
+from baton.cli import brokers, output
 from baton.errors import NotFoundError, StoreError
 from baton.limits import TEXT_WIDTH_DEFAULT, TEXT_WIDTH_MAX, TEXT_WIDTH_MIN
 from baton.reports.times import parse
@@ -35,7 +36,7 @@ class Question:
     """The question as the command line puts it."""
 
     store: Path
-    owners: Path | None = None
+    owners: tuple[Path, ...] = ()
     since_ns: int | None = None
     until_ns: int | None = None
     as_of_ns: int | None = None
@@ -106,7 +107,7 @@ def raising(error: BaseException) -> Callable[..., object]:
 
 def parameters() -> Iterator[tuple[str, click.Option]]:
     """Every option of every command, and of the groups."""
-    of_broker = {f"broker {name}": command for name, command in cli.broker.commands.items()}
+    of_broker = {f"broker {name}": command for name, command in brokers.broker.commands.items()}
     for name, command in {"baton": cli.cli, **cli.cli.commands, **of_broker}.items():
         yield from ((name, option) for option in command.params if isinstance(option, click.Option))
 
@@ -183,7 +184,7 @@ def test_every_option_reaches_the_question(asked: list[Question], tmp_path: Path
     assert asked == [
         Question(
             store=Path("s"),
-            owners=owners,
+            owners=(owners,),
             since_ns=1_741_944_413_589_793_238,
             until_ns=parse("2025-03-15", 0),
             as_of_ns=parse("2025-03-16", 0),
@@ -386,7 +387,7 @@ def test_width(columns: str, width: int, monkeypatch: pytest.MonkeyPatch) -> Non
     """Text is as wide as the terminal within bounds that can be read, and of a fixed width without one."""
     monkeypatch.setenv("COLUMNS", columns)
     monkeypatch.setattr("sys.__stdout__", Terminal(terminal=False))
-    assert cli._screen()["width"] == width
+    assert output.screen()["width"] == width
 
 
 @pytest.mark.usefixtures("asked")
@@ -439,7 +440,7 @@ def loading(monkeypatch: pytest.MonkeyPatch, bad: list[tuple[Path, str]]) -> lis
     """Stand in for `baton.app.load`; returns what it is called with."""
     calls: list[Any] = []
 
-    def load(paths: list[Path], store: Path, progress: object, owners: Path | None) -> object:
+    def load(paths: list[Path], store: Path, progress: object, owners: tuple[Path, ...]) -> object:
         calls.extend([paths, store, progress, owners])
         if progress:
             progress("[red]a\x1b.json", 1, 2)
@@ -454,7 +455,7 @@ def test_load(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str
     """Loading says how much it loaded, and shows no bar where there is no terminal."""
     calls = loading(monkeypatch, [])
     assert cli.main(["load", "a.json", "folder", "--store", "s"]) == 0
-    assert calls == [[Path("a.json"), Path("folder")], Path("s"), None, None]
+    assert calls == [[Path("a.json"), Path("folder")], Path("s"), None, ()]
     assert capsys.readouterr().out == "Loaded 2 files with 1,234 spans into s.\n"
 
 
@@ -503,8 +504,8 @@ def test_forget(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[s
     Path("none.yaml").touch()
     assert cli.main(["forget", "x=1", "--tenant", "retail", "--owners", "none.yaml"]) == 0
     assert calls == [
-        (Path("s"), "customer.id", "a=b", None, None),
-        (Path("baton-store"), "x", "1", "retail", Path("none.yaml")),
+        (Path("s"), "customer.id", "a=b", None, ()),
+        (Path("baton-store"), "x", "1", "retail", (Path("none.yaml"),)),
     ]
     assert capsys.readouterr().out == (
         "Forgot 3 spans of 1 trace in s.\nForgot 3 spans of 1 trace in baton-store for tenant retail.\n"
@@ -536,7 +537,7 @@ def test_serve(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     guarded = ["--tls-cert", "c", "--tls-key", "k", "--tls-client-ca", "a", "--tokens", "t", "--insecure"]
     assert cli.main(["serve", *guarded]) == 0
     guards = {"tls_cert": Path("c"), "tls_key": Path("k"), "tls_client_ca": Path("a"), "tokens": Path("t")}
-    owners = Path("ownership.yaml")
+    owners = (Path("ownership.yaml"),)
     assert calls == [
         (Path("baton-store"), owners, Options()),
         (Path("s"), owners, Options(grpc="0.0.0.0:0", http="[::1]:1")),

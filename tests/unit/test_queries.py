@@ -10,6 +10,7 @@ import pytest
 from baton import queries
 from baton.errors import InputError, NotFoundError, UsageError
 from baton.queries import Question
+from baton.queries.findings import id_of
 from baton.schema import EXPECTATIONS, HANDOFFS, RECOVERY
 from baton.store.writer import Writer
 from recording import LATER, Recording, Span, ns
@@ -53,7 +54,7 @@ def question(tmp_path_factory: pytest.TempPathFactory) -> Question:
     folder = tmp_path_factory.mktemp("bank")
     owners = folder / "owners.yaml"
     owners.write_text(OWNERS)
-    return Question(_stored(folder / "store", bank()), owners, as_of_ns=ns(LATER))
+    return Question(_stored(folder / "store", bank()), (owners,), as_of_ns=ns(LATER))
 
 
 def _stored(store: Path, recording: Recording, expectations: pl.DataFrame | None = None) -> Path:
@@ -139,9 +140,9 @@ def test_a_finding_that_is_none_is_told(question: Question, ask: Callable[[Quest
 def test_digits_that_begin_several_ids_name_none() -> None:
     """Whoever asks is told which."""
     rows = pl.DataFrame({"finding_id": ["aaaaaa1", None, "aaaaaa2", "aaaaaa2", "bbbbbb1"]})
-    assert queries._finding_id(rows, "bbbbbb") == "bbbbbb1"
+    assert id_of(rows, "bbbbbb") == "bbbbbb1"
     with pytest.raises(UsageError, match="2 findings; give more digits of one: aaaaaa1, aaaaaa2"):
-        queries._finding_id(rows, "aaaaaa")
+        id_of(rows, "aaaaaa")
 
 
 def test_a_findings_work_list_has_a_row_a_message(question: Question) -> None:
@@ -189,7 +190,7 @@ def test_the_past_can_be_asked(question: Question) -> None:
 
 def test_now_is_the_default(question: Question, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without `as_of` it is judged as of the clock: spans that end later are unseen."""
-    monkeypatch.setattr("baton.queries.time.time_ns", lambda: ns(4.5))
+    monkeypatch.setattr("baton.queries.answer.time.time_ns", lambda: ns(4.5))
     past = queries.handoffs(replace(question, as_of_ns=ns(4.5)))
     assert queries.handoffs(replace(question, as_of_ns=None)).equals(past)
 
@@ -199,7 +200,7 @@ def test_what_was_learned_last_is_used(question: Question, tmp_path: Path) -> No
     store = _stored(tmp_path / "store", bank(), EXPECTATIONS.empty())
     rows = queries.handoffs(replace(question, store=store))
     assert rows.filter(verdict="unobserved").height == 2
-    learned = pl.read_ipc(io.BytesIO(queries.learn(store, None)))
+    learned = pl.read_ipc(io.BytesIO(queries.learn(store, ())))
     assert learned.schema == EXPECTATIONS.schema
     with Writer(store) as writer:
         writer.save_expectations(learned)
@@ -213,8 +214,8 @@ def test_learning_reads_the_newest_spans_only(tmp_path: Path, monkeypatch: pytes
     for hour in range(3):
         recording.flow([3600 * hour + at for at in range(10)])
     store = _stored(tmp_path / "store", recording)
-    monkeypatch.setattr(queries, "LEARN_SPANS_MAX", 20)
-    learned = pl.read_ipc(io.BytesIO(queries.learn(store, None)))
+    monkeypatch.setattr("baton.queries.learning.LEARN_SPANS_MAX", 20)
+    learned = pl.read_ipc(io.BytesIO(queries.learn(store, ())))
     assert learned["from_ns"].to_list() == [ns(7200)]
 
 
@@ -230,7 +231,7 @@ def test_the_journey_keys_are_a_setting(tmp_path: Path) -> None:
     one, two, three, four = queries.handoffs(Question(store, as_of_ns=ns(LATER)))["journey_id"]
     assert one == two
     assert three != four
-    one, two, three, four = queries.handoffs(Question(store, owners, as_of_ns=ns(LATER)))["journey_id"]
+    one, two, three, four = queries.handoffs(Question(store, (owners,), as_of_ns=ns(LATER)))["journey_id"]
     assert one != two
     assert three == four
 
@@ -298,7 +299,7 @@ def test_a_faulty_ownership_file(question: Question, tmp_path: Path) -> None:
     bad = tmp_path / "bad.yaml"
     bad.write_text("teams: 7")
     with pytest.raises(InputError, match=r"bad\.yaml"):
-        queries.handoffs(replace(question, owners=bad))
+        queries.handoffs(replace(question, owners=(bad,)))
 
 
 def test_an_empty_store_has_no_handoffs(tmp_path: Path) -> None:
@@ -325,7 +326,7 @@ def test_a_window_is_answered_as_all_would_be_and_shown_in_part(tmp_path: Path) 
     recording.flow(times, lost=lost)
     store = _stored(tmp_path / "store", recording)
     with Writer(store) as writer:
-        writer.save_expectations(pl.read_ipc(io.BytesIO(queries.learn(store, None))))
+        writer.save_expectations(pl.read_ipc(io.BytesIO(queries.learn(store, ()))))
     asked = Question(store, as_of_ns=ns(10 * 3600))
     window = replace(asked, since_ns=ns(3600), until_ns=ns(7200))
     rows = queries.handoffs(window)

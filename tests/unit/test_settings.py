@@ -7,7 +7,7 @@ import pytest
 from baton.errors import InputError
 from baton.ownership.catalog import EMPTY, Catalog
 from baton.schema import GROUPING_KEYS, JOURNEY_KEYS
-from baton.settings import Keys, RedactionRules, Settings, keys, load_settings, owners_path, store_path
+from baton.settings import Keys, RedactionRules, Settings, keys, load_settings, owners_paths, store_path
 
 
 @pytest.fixture
@@ -73,25 +73,29 @@ def test_retention_is_in_days() -> None:
 
 def test_the_ownership_file_is_looked_for_in_order(store: Path) -> None:
     """Option, baton.toml's, the store's ownership.yaml, the working folder's, none."""
-    assert owners_path(None, store) is None
+    assert owners_paths((), store) == ()
     here = Path("ownership.yaml")
     here.touch()
-    assert owners_path(None, store) == here
+    assert owners_paths((), store) == (here,)
     (store / "ownership.yaml").touch()
-    assert owners_path(None, store) == store / "ownership.yaml"
+    assert owners_paths((), store) == (store / "ownership.yaml",)
     (store / "teams.yaml").touch()
     (store / "baton.toml").write_text('owners = "teams.yaml"')
-    assert owners_path(None, store) == store / "teams.yaml"
-    assert owners_path(here, store) == here
+    assert owners_paths((), store) == (store / "teams.yaml",)
+    assert owners_paths((here,), store) == (here,)
+    (store / "baton.toml").write_text('owners = ["teams.yaml", "ownership.yaml"]')
+    assert owners_paths((), store) == (store / "teams.yaml", store / "ownership.yaml")
 
 
 def test_a_named_ownership_file_must_exist(store: Path) -> None:
     """A missing file is an error where somebody named it, and the message says who."""
-    with pytest.raises(InputError, match=r"'none\.yaml', the ownership file named by --owners"):
-        owners_path(Path("none.yaml"), store)
+    here = store / "teams.yaml"
+    here.touch()
+    with pytest.raises(InputError, match=r"'none\.yaml', an ownership file named by --owners"):
+        owners_paths((here, Path("none.yaml")), store)
     (store / "baton.toml").write_text('owners = "none.yaml"')
-    with pytest.raises(InputError, match=r"none\.yaml', the ownership file named by baton\.toml"):
-        owners_path(None, store)
+    with pytest.raises(InputError, match=r"none\.yaml', an ownership file named by baton\.toml"):
+        owners_paths((), store)
 
 
 def test_keys_come_from_the_first_that_names_them() -> None:

@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 
-def run(store: Path, owners: Path | None, options: Options) -> None:
+def run(store: Path, owners: tuple[Path, ...], options: Options) -> None:
     """Serves until SIGTERM or SIGINT; returns when everything acknowledged is in the table.
 
     Prints the store, the addresses, what guards them, and `ready`, a line each. SIGHUP reads certificates and tokens
@@ -82,7 +82,7 @@ class _House(NamedTuple):
     """What stands behind the doors."""
 
     writer: Writer
-    owners: Path | None
+    owners: tuple[Path, ...]
     redactor: Redactor
     watch: Watch | None = None
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 
-async def learn(store: Path, owners: Path | None) -> pl.DataFrame:
+async def learn(store: Path, owners: tuple[Path, ...]) -> pl.DataFrame:
     """What the store teaches, EXPECTATIONS's columns.
 
     Raises:
@@ -26,7 +26,7 @@ async def learn(store: Path, owners: Path | None) -> pl.DataFrame:
     """
     import polars as pl  # noqa: PLC0415 - imported where it is used
 
-    arguments = [str(store)] if owners is None else [str(store), str(owners)]
+    arguments = [str(store), *map(str, owners)]
     return pl.read_ipc(io.BytesIO(await run_child(__name__, arguments, LEARN_S_MAX)))
 
 
@@ -36,7 +36,7 @@ def main(arguments: list[str]) -> None:
 
     give_way()
     store, *owners = (Path(argument) for argument in arguments)
-    sys.stdout.buffer.write(learned(store, owners[0] if owners else None))
+    sys.stdout.buffer.write(learned(store, tuple(owners)))
 
 
 if __name__ == "__main__":

@@ -43,7 +43,7 @@ _log = logging.getLogger(__name__)
 class Upkeep:
     """Drains, learns, compacts, and keeps the record of outages, on time and at the end."""
 
-    def __init__(self, writer: Writer, journal: Journal, owners: Path | None, refusals: Refusals) -> None:
+    def __init__(self, writer: Writer, journal: Journal, owners: tuple[Path, ...], refusals: Refusals) -> None:
         self._refusals = refusals
         self._writer = writer
         self._journal = journal

@@ -18,7 +18,7 @@ from baton.schema import EXPECTATIONS
 def learn(store, owners):
     {body}
     out = io.BytesIO()
-    EXPECTATIONS.empty().clear(n=2 if owners is None else 3).write_ipc(out)
+    EXPECTATIONS.empty().clear(n=2 if not owners else 3).write_ipc(out)
     return out.getvalue()
 """
 
@@ -36,9 +36,9 @@ def child(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_what_the_child_learned_comes_back(child: Path, tmp_path: Path) -> None:
     """The frame arrives whole, and the child is told store and owners."""
     child.write_text(QUERIES.format(body="assert store.name == 'store'"))
-    learned = asyncio.run(learn(tmp_path / "store", None))
+    learned = asyncio.run(learn(tmp_path / "store", ()))
     assert (learned.schema, len(learned)) == (EXPECTATIONS.schema, 2)
-    assert len(asyncio.run(learn(tmp_path / "store", tmp_path / "ownership.yaml"))) == 3
+    assert len(asyncio.run(learn(tmp_path / "store", (tmp_path / "ownership.yaml",)))) == 3
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_a_child_that_fails_or_dies_is_an_error_in_one_line(child: Path, tmp_pat
     """Its last words are quoted, whatever they hold."""
     child.write_text(QUERIES.format(body=body))
     with pytest.raises(UnavailableError, match=told) as caught:
-        asyncio.run(learn(tmp_path, None))
+        asyncio.run(learn(tmp_path, ()))
     assert "\n" not in str(caught.value)
 
 
@@ -63,6 +63,6 @@ def test_a_child_that_does_not_end_is_killed(child: Path, tmp_path: Path, monkey
     )
     monkeypatch.setattr(learner, "LEARN_S_MAX", 3.0)
     with pytest.raises(UnavailableError, match="took longer than 3 s"):
-        asyncio.run(learn(tmp_path, None))
+        asyncio.run(learn(tmp_path, ()))
     pid = (tmp_path / "pid").read_text()
     assert not (Path("/proc") / pid).exists()

@@ -66,7 +66,7 @@ def test_learning_happens_when_there_is_something_new(
     outcomes: list[pl.DataFrame | UnavailableError] = [UnavailableError("no"), EXPECTATIONS.empty().clear(n=1)]
     asked: list[Path] = []
 
-    async def learn(store: Path, _owners: Path | None) -> pl.DataFrame:
+    async def learn(store: Path, _owners: tuple[Path, ...]) -> pl.DataFrame:
         await asyncio.sleep(0)
         asked.append(store)
         outcome = outcomes.pop(0)
