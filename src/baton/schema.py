@@ -547,6 +547,30 @@ missed). What did not change is not repeated; rows with fact `snapshot` say when
 gives the state at a time.
 """
 
+FLOWS = Frame(
+    "flows",
+    (
+        Column("tenant", STRING, "Tenant."),
+        Column("environment", STRING, "Environment; empty where none is stated."),
+        Column("broker", STRING, "Broker address as the senders' spans say it; empty where none is stated."),
+        Column("vhost", STRING, "The queue's namespace within the broker."),
+        Column("queue", STRING, "A queue that surely takes what is sent so."),
+        Column("bounded", BOOL, "It has a limit of messages or bytes; a TTL alone is none of these."),
+        Column("messages_max", I64, "Queue: at most so many messages; null is without a limit, or unknown."),
+        Column("bytes_max", I64, "Queue: at most so many bytes."),
+        Column("overflow", STRING, "Queue at its limit: drop-head, reject-publish or reject-publish-dlx."),
+        Column("ttl_ns", I64, "Queue: a message that waits longer expires."),
+        Column("channel", STRING, "Where the sender sends."),
+        Column("routing_key", STRING, "Under which key; null where unknown, or where a channel has too many to tell."),
+        Column("service", STRING, "Sender."),
+        Column("team", STRING, "Its owner; unowned where nobody owns it."),
+        Column("journey_type", STRING, "Declared type of the journeys; null where none fits."),
+        Column("criticality", STRING, "Of that type: critical, high, normal or low; null without a type."),
+        Column("handoffs", I64, "Messages sent so."),
+    ),
+)
+"""Who sends what into each queue, one row a queue and flow: what shares its limits."""
+
 HANDOFFS = Frame(
     "handoffs",
     (

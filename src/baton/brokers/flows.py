@@ -1,0 +1,137 @@
+"""Flows: who sends what into which queue, by the broker's routes.
+
+Spans name an exchange and often no key, so a flow is laid to a queue only where the routes leave no doubt
+(`routes.Reach`), or where the receiver names a queue that they allow. What may reach one queue or another reaches none
+here: a flow in doubt accuses nobody.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from baton.brokers.places import SCOPE, kept_keys, of_scope
+from baton.brokers.routes import routes
+from baton.schema import FLOWS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from baton.brokers.routes import Routes
+
+_QUEUE = ["tenant", "environment", "broker", "vhost", "name"]
+_LIMITS = ["messages_max", "bytes_max", "overflow", "ttl_ns"]
+_ORDER = [*FLOWS.names[:5], "handoffs", "service", "channel", "routing_key", "journey_type"]
+_FLOW = ["channel", "route_key", "service", "team", "journey_type"]
+
+
+def flows(
+    judged: pl.DataFrame, sends: pl.DataFrame, facts: pl.DataFrame, criticality: Mapping[str, str]
+) -> pl.DataFrame:
+    """FLOWS: the messages of an analysis, by the queues that take them.
+
+    Args:
+        judged: judged rows with `kind, send, relation, queue, from_team, journey_type` (`analysis.Analysis.judged`).
+        sends: SENDS.
+        facts: FACTS that hold at one time (`history.held`), declared ones among them.
+        criticality: of each declared journey type.
+
+    Returns:
+        FLOWS, sorted by queue, the largest flow first.
+    """
+    if facts.is_empty():
+        return FLOWS.empty()
+    mix = _mix(judged, sends)
+    rows = [row for scope, part in mix.group_by(SCOPE, maintain_order=True) for row in _of_scope(scope, part, facts)]
+    names = [*FLOWS.names[:5], *_LIMITS, *_FLOW, "handoffs"]
+    schema = {name: FLOWS.schema[name if name != "route_key" else "routing_key"] for name in names}
+    urgency = pl.col("journey_type").replace_strict(dict(criticality), default=None, return_dtype=pl.String)
+    bounded = pl.col("messages_max").is_not_null() | pl.col("bytes_max").is_not_null()
+    return (
+        pl.DataFrame(rows, schema=schema, orient="row")
+        .with_columns(urgency.alias("criticality"), bounded.alias("bounded"))
+        .rename({"route_key": "routing_key"})
+        .select(FLOWS.names)
+        .sort(*_ORDER, descending=[name == "handoffs" for name in _ORDER])
+    )
+
+
+def newest(facts: pl.DataFrame) -> pl.DataFrame:
+    """One row a queue: of several words on it that of who counts its messages, else the newest.
+
+    What people declare of a queue counts only where no broker knows that name.
+
+    Args:
+        facts: FACTS that hold at one time.
+
+    Returns:
+        FACTS, its rows of queues, sorted by name.
+    """
+    told = facts.filter(pl.col("fact") == "queue")
+    broker = told.filter(pl.col("source") != "declared")
+    declared = told.filter(pl.col("source") == "declared").join(broker, on=["tenant", "name"], how="anti")
+    return (
+        pl.concat([broker, declared])
+        .sort(pl.col("waiting").is_not_null(), "at_ns", maintain_order=True)
+        .unique(_QUEUE, keep="last", maintain_order=True)
+        .sort(_QUEUE)
+    )
+
+
+def _mix(judged: pl.DataFrame, sends: pl.DataFrame) -> pl.DataFrame:
+    """SCOPE, `queue` (as receivers say it), _FLOW columns and `handoffs`: how many messages were sent so."""
+    onward = (pl.col("relation") == "onward").fill_null(value=False)
+    rows = (
+        judged.lazy()
+        .filter((pl.col("kind") == "message") & ~onward)
+        .select("send", "queue", "journey_type", pl.col("from_team").alias("team"))
+        .join(sends.lazy().select("send", *SCOPE, "channel", "routing_key", "service"), on="send")
+        .collect()
+    )
+    # A message has a row for every subscription: each counts once for each queue that a receiver named.
+    return (
+        kept_keys(rows)
+        .lazy()
+        .group_by(*SCOPE, *_FLOW)
+        .agg(
+            pl.col("send").n_unique().alias("handoffs"),
+            pl.struct("queue", "send").unique().struct.field("queue").drop_nulls().value_counts().alias("named"),
+        )
+        .sort(*SCOPE, *_FLOW)
+        .collect()
+    )
+
+
+def _of_scope(scope: tuple[object, ...], mix: pl.DataFrame, facts: pl.DataFrame) -> Iterator[tuple[object, ...]]:
+    known = of_scope(facts, *scope)
+    if known.is_empty():
+        return
+    ways = standing(known)
+    limits = {(row["vhost"], row["name"]): tuple(row[key] for key in _LIMITS) for row in newest(known).to_dicts()}
+    for row in mix.iter_rows(named=True):
+        for queue, handoffs in _taken(ways, row).items():
+            if queue in limits:
+                yield (*scope, *queue, *limits[queue], *(row[name] for name in _FLOW), handoffs)
+
+
+def standing(held: pl.DataFrame) -> Routes:
+    """The routes of one scope as they stand: none of them changes, whenever it was told.
+
+    Args:
+        held: FACTS of one tenant, environment and broker that hold at one time.
+    """
+    return routes(held.with_columns(at_ns=pl.lit(0, pl.Int64)), 0)
+
+
+def _taken(ways: Routes, row: Mapping[str, Any]) -> dict[tuple[str, str], int]:
+    """(vhost, queue) -> messages: the queues that surely take them, and those that receivers name."""
+    reach = ways.reach(row["channel"], row["route_key"])
+    if reach is None:
+        return {}
+    sure = reach.possible if reach.one_set else reach.always
+    named = {one["queue"]: one["count"] for one in row["named"] if one["queue"] in reach.possible}
+    return {
+        (reach.vhost, queue): row["handoffs"] if queue in sure else named[queue]
+        for queue in sorted(sure | named.keys())
+    }
