@@ -111,7 +111,9 @@ def refuse_if_open(path: Path) -> None:
         raise InputError(f"{path}: holds secrets, and others may use it (mode {mode & 0o777:o}); `chmod o= {path}`")
 
 
-def validate(model: type[Model], data: object, path: Path | str, *, secret: bool = False) -> Model:
+def validate(
+    model: type[Model], data: object, path: Path | str, *, secret: bool = False, context: dict[str, str] | None = None
+) -> Model:
     """The file's parsed content as a model.
 
     Args:
@@ -119,12 +121,13 @@ def validate(model: type[Model], data: object, path: Path | str, *, secret: bool
         data: what was parsed.
         path: where it was read, a file or an address, for messages.
         secret: whether values are secrets, which no message may repeat.
+        context: what the model's validators are told of the file.
 
     Raises:
         InputError: it does not fit the model; tells the first fault and how many more there are.
     """
     try:
-        return model.model_validate(data)
+        return model.model_validate(data, context=context, by_alias=True, by_name=False)
     except ValidationError as error:
         faults = error.errors(include_url=False)
     first, more = faults[0], len(faults) - 1

@@ -465,6 +465,8 @@ ALIGN_NS_MIN = SECOND_NS // 20
 DOCUMENT_BYTES_MAX = 1024 * 1024
 # Names and patterns in them: AMQP's short strings (exchanges, queues, keys) hold 255 bytes, Kafka's topics 249.
 NAME_CHARS_MAX = 255
+# Links in them: what browsers and proxies take without a word.
+LINK_CHARS_MAX = 2048
 # A declared deadline: statements go out monthly; anything longer is a slip of the unit.
 DECLARED_DEADLINE_NS_MAX = 31 * 24 * 3600 * SECOND_NS
 # Parameters in one address of an AsyncAPI document: its own examples have one or two.

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     import networkx as nx
 
     from baton.analysis import Analysis
-    from baton.ownership.catalog import Catalog, Team
+    from baton.ownership.catalog import Catalog
+    from baton.ownership.teams import Team
 
 _BOUNDARY = ("tenant", "environment", "from_team", "from_service", "to_team", "to_service", "channel", "channel_team")
 CROSSED = ("kind", *_BOUNDARY, "sent_at", "received_at", "verdict", "late")
@@ -79,7 +80,7 @@ def _finding(row: dict[str, Any], catalog: Catalog) -> Finding:
 
 
 def _team(name: str | None, catalog: Catalog) -> Team | None:
-    return next((team for team in catalog.teams if team.name == name), None)
+    return catalog.owners.get(name or "")
 
 
 def _escalation(name: str | None, catalog: Catalog) -> str | None:

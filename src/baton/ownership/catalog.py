@@ -2,81 +2,34 @@
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING, Annotated, Literal
+from functools import cached_property
+from typing import TYPE_CHECKING, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-from baton import limits
 from baton.documents import AttributeKey, Text, fault, quote, read_text, validate
 from baton.ownership import strict_yaml
-from baton.schema import UNOWNED
+from baton.ownership.teams import ExternalParty, Part, Team
+from baton.schema import SEVERAL, UNOWNED
+from baton.values import Duration, Number
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-_UNITS_NS = {
-    "ms": limits.SECOND_NS // 1000,
-    "s": limits.SECOND_NS,
-    "m": 60 * limits.SECOND_NS,
-    "h": 3600 * limits.SECOND_NS,
-}
-_DURATION = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?) ?(ms|s|m|h)?")
 
-
-def duration_ns(value: object) -> int:
-    """A duration as written, in nanoseconds: "500ms", "2s", "5m", "1h", or a number of seconds.
-
-    Raises:
-        ValueError: not a duration, zero, or longer than `limits.DECLARED_DEADLINE_NS_MAX`.
-    """
-    written = _DURATION.fullmatch(value) if isinstance(value, str) else None
-    if written is None:
-        raise ValueError('is no duration; write "500ms", "2s", "5m", "1h" or a number of seconds')
-    duration = round(float(written[1]) * _UNITS_NS[written[2] or "s"])
-    if not 0 < duration <= limits.DECLARED_DEADLINE_NS_MAX:
-        raise ValueError(f"is not between 0 and {limits.DECLARED_DEADLINE_NS_MAX // _UNITS_NS['h']}h; check its unit")
-    return duration
-
-
-Duration = Annotated[int, BeforeValidator(duration_ns)]
-Patterns = tuple[Text, ...]
-
-
-class _Part(BaseModel):
-    """A part of the file: immutable, and a key it does not know is an error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Owns(_Part):
-    """What a team owns: exact names or globs; of attributes, the exact name and a glob for the value."""
-
-    services: Patterns = ()
-    namespaces: Patterns = ()
-    channels: Patterns = ()
-    queues: Patterns = ()
-    attributes: dict[AttributeKey, Text] = {}
-
-
-class Team(_Part):
-    """A team: whom to wake (`escalation`), how else to reach it (`contact`), what it owns."""
-
-    name: Text
-    escalation: Text | None = None
-    contact: Text | None = None
-    owns: Owns = Owns()
-
-
-class Entry(_Part):
-    """Where a journey begins: a span of this service, with this name where one is given; both globs."""
+class Step(Part):
+    """A span of this service, with this name where one is given; both globs."""
 
     service: Text
     span: Text = "*"
 
 
-class Impact(_Part):
+class Entry(Step):
+    """Where a journey begins."""
+
+
+class Impact(Part):
     """The span attributes that say whom a lost journey hit, and how much money it moved."""
 
     customer: AttributeKey | None = None
@@ -85,21 +38,23 @@ class Impact(_Part):
     currency: AttributeKey | None = None
 
 
-class JourneyType(_Part):
+class JourneyType(Part):
     """A declared kind of journey. `deadline_ns` runs from the journey's entry to its last handoff.
 
-    What its `impact` leaves out, the file's own says.
+    What its `impact` leaves out, the file's own says. `steps` are what it passes after its entry, in this order, as far
+    as declared.
     """
 
     name: Text
     entry: Entry
+    steps: tuple[Step, ...] = ()
     owner: Text
     criticality: Literal["critical", "high", "normal", "low"] = "normal"
     deadline_ns: Duration | None = Field(default=None, alias="deadline")
     impact: Impact = Impact()
 
 
-class Channel(_Part):
+class Channel(Part):
     """The declared deadline of a handoff over the channels of this name, in these environments; both globs."""
 
     name: Text
@@ -107,24 +62,14 @@ class Channel(_Part):
     deadline_ns: Duration = Field(alias="deadline")
 
 
-def _number(value: object) -> object:
-    """The file's scalars are text: a number as written, `50` or `1_000`."""
-    if not (isinstance(value, str) and re.fullmatch(r"[0-9_]{1,19}", value)):
-        raise ValueError("is no whole number; write 50, or leave its key out where there is no limit")
-    return value
-
-
-Number = Annotated[int, BeforeValidator(_number), Field(le=limits.TIME_NS_MAX)]
-
-
-class Source(_Part):
+class Source(Part):
     """What a queue takes: what is sent to this exchange (or topic) with a key that matches; null takes every key."""
 
     exchange: Text
     key: Text | None = None
 
 
-class Queue(_Part):
+class Queue(Part):
     """A queue as its owner declares it, where no broker is asked: its limits, and what is routed to it.
 
     Attributes:
@@ -153,7 +98,7 @@ class Queue(_Part):
         return self
 
 
-class Service(_Part):
+class Service(Part):
     """How the telemetry of the services of this name is sampled, in these environments; both globs."""
 
     name: Text
@@ -161,11 +106,12 @@ class Service(_Part):
     sampling: Literal["tail"]
 
 
-class Catalog(_Part):
-    """The whole file. Journey and grouping keys are null where it names none."""
+class OwnershipFile(Part):
+    """The whole of an ownership.yaml. Journey and grouping keys are null where it names none."""
 
     version: Literal["1"] = "1"
     teams: tuple[Team, ...] = ()
+    external_parties: tuple[ExternalParty, ...] = ()
     journey_types: tuple[JourneyType, ...] = ()
     channels: tuple[Channel, ...] = ()
     queues: tuple[Queue, ...] = ()
@@ -175,17 +121,53 @@ class Catalog(_Part):
     impact: Impact = Impact()
 
 
+class Dependency(Part):
+    """What a catalog declares to depend on what; names as spans have them.
+
+    Attributes:
+        component: a service.
+        on: a service, channel or API.
+        relation: dependsOn, consumesApi, providesApi, subcomponentOf, as the file puts it.
+        source: the file that says so.
+    """
+
+    component: Text
+    on: Text
+    relation: str
+    source: str = ""
+
+
+class Catalog(OwnershipFile):
+    """Who owns what, of one file or of several merged.
+
+    Attributes:
+        dependencies: what Backstage files declare to depend on what.
+        notes: what was not used of the files, and where they differ; sentences for people.
+    """
+
+    dependencies: tuple[Dependency, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @cached_property
+    def owners(self) -> dict[str, Team]:
+        """Teams and external parties, by name."""
+        return {owner.name: owner for owner in (*self.teams, *self.external_parties)}
+
+
 EMPTY = Catalog()
 """No ownership.yaml: all is unowned, and the verdicts stand."""
 
 
-def load_catalog(path: Path) -> Catalog:
-    """Read and check an ownership.yaml.
+def load_catalog(*paths: Path) -> Catalog:
+    """Read and check ownership files.
 
     Raises:
         InputError: it cannot be read or has a fault; the message names the file, the place, the value, the next step.
     """
-    catalog = validate(Catalog, strict_yaml.parse(read_text(path), path), path)
+    (path,) = paths
+    context = {"source": str(path), "origin": "ownership"}
+    written = validate(OwnershipFile, strict_yaml.parse(read_text(path), path), path, context=context)
+    catalog = Catalog(**dict(written))
     found = next(_faults(catalog), None)
     if found is not None:
         raise fault(path, *found)
@@ -195,18 +177,36 @@ def load_catalog(path: Path) -> Catalog:
 def _faults(catalog: Catalog) -> Iterator[tuple[str, object, str]]:
     """What no part can see on its own: (place, value, problem and next step)."""
     teams = [team.name for team in catalog.teams]
-    for number, name in enumerate(teams):
-        if name == UNOWNED:
-            yield f"teams[{number}].name", name, "is what Baton calls a thing without an owner; name the team otherwise"
-    yield from _twins("teams", [(name,) for name in teams], ".name")
+    for section, owners in (("teams", catalog.teams), ("external_parties", catalog.external_parties)):
+        for number, owner in enumerate(owners):
+            if problem := _misnamed(owner.name):
+                yield f"{section}[{number}].name", owner.name, problem
+        yield from _twins(section, [(owner.name,) for owner in owners], ".name")
+    for number, party in enumerate(catalog.external_parties):
+        place = f"external_parties[{number}]"
+        if party.name in teams:
+            yield f"{place}.name", party.name, f"is already a team, teams[{teams.index(party.name)}]; rename one"
+        if party.contract_owner not in teams:
+            yield f"{place}.contract_owner", party.contract_owner, _no_team(teams)
     yield from _twins("journey_types", [(declared.name,) for declared in catalog.journey_types], ".name")
     yield from _twins("channels", [(channel.name, channel.environment) for channel in catalog.channels], "")
     yield from _twins("queues", [(queue.name, queue.environment or "any") for queue in catalog.queues], "")
     yield from _twins("services", [(service.name, service.environment) for service in catalog.services], "")
     for number, declared in enumerate(catalog.journey_types):
         if declared.owner not in teams:
-            problem = f"is no declared team; add it to teams, or name one of {quote(teams)}"
-            yield f"journey_types[{number}].owner", declared.owner, problem
+            yield f"journey_types[{number}].owner", declared.owner, _no_team(teams)
+
+
+def _misnamed(name: str) -> str | None:
+    if name == UNOWNED:
+        return "is what Baton calls a thing without an owner; name the team otherwise"
+    if SEVERAL in name:
+        return f"holds {SEVERAL!r}, with which Baton joins several possible teams; name the team otherwise"
+    return None
+
+
+def _no_team(teams: list[str]) -> str:
+    return f"is no declared team; add it to teams, or name one of {quote(teams)}"
 
 
 def _twins(section: str, names: list[tuple[str, ...]], key: str) -> Iterator[tuple[str, object, str]]:

@@ -160,17 +160,17 @@ def gray_areas(rules: Rules, things: Iterable[tuple[Fact, ...]]) -> list[Decisio
 
 
 def _owning(catalog: Catalog) -> Iterator[Rule]:
-    for team in catalog.teams:
-        owns = team.owns
+    for owner in catalog.owners.values():
+        owns = owner.owns
         named = {
             "service": owns.services,
             "namespace": owns.namespaces,
             "channel": owns.channels,
             "queue": owns.queues,
         }
-        for kind, patterns in named.items():
-            yield from (Rule(kind, (pattern,), team.name) for pattern in patterns)
-        yield from (Rule("attribute", (key, value), team.name) for key, value in owns.attributes.items())
+        for kind, claims in named.items():
+            yield from (Rule(kind, (claim.name,), owner.name) for claim in claims)
+        yield from (Rule("attribute", (claim.key, claim.value), owner.name) for claim in owns.attributes)
 
 
 def _entries(catalog: Catalog) -> Iterator[Rule]:

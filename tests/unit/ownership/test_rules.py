@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from baton.ownership.catalog import EMPTY, Catalog, Owns, Team
+from baton.ownership.catalog import EMPTY, Catalog
 from baton.ownership.rules import Decision, Rule, Rules, compile_rules, gray_areas, specificity
+from baton.ownership.teams import Owned, Owns, Team
 from baton.schema import UNOWNED
 
 if TYPE_CHECKING:
@@ -141,18 +142,23 @@ def test_the_order_of_rules_decides_nothing(
 def test_the_order_of_the_file_decides_nothing(data: st.DataObject, service: str, namespace: str) -> None:
     """Teams, and each team's patterns, may stand in any order: every decision stays the same."""
     patterns = st.lists(PATTERNS, max_size=3)
-    owned = data.draw(st.fixed_dictionaries({name: st.tuples(patterns, patterns) for name in ("red", "green", "blue")}))
+    claimed = data.draw(
+        st.fixed_dictionaries({name: st.tuples(patterns, patterns) for name in ("red", "green", "blue")})
+    )
+
+    def owned(names: list[str]) -> tuple[Owned, ...]:
+        return tuple(Owned(name=name) for name in names)
 
     def decide(teams: list[str], shuffle: Callable[[list[str]], list[str]]) -> Decision:
         parts = [
-            Team(name=name, owns=Owns(services=tuple(shuffle(services)), namespaces=tuple(shuffle(namespaces))))
+            Team(name=name, owns=Owns(services=owned(shuffle(services)), namespaces=owned(shuffle(namespaces))))
             for name in teams
-            for services, namespaces in [owned[name]]
+            for services, namespaces in [claimed[name]]
         ]
         return compile_rules(Catalog(teams=tuple(parts))).explain(("service", service), ("namespace", namespace))
 
-    written = decide(list(owned), list)
-    shuffled = decide(data.draw(st.permutations(list(owned))), lambda names: data.draw(st.permutations(names)))
+    written = decide(list(claimed), list)
+    shuffled = decide(data.draw(st.permutations(list(claimed))), lambda names: data.draw(st.permutations(names)))
     assert shuffled == written
 
 
