@@ -27,7 +27,8 @@ EXTENSION = "x-baton"
 
 _VERSION = re.compile(r"3\.[0-9]{1,4}\.[0-9]{1,4}(?:-[0-9A-Za-z.-]{1,40})?")
 _PARAMETER = re.compile(r"\{[^{}/]{1,255}\}")
-_ACTIONS = ("send", "receive")
+_OTHER = {"send": "receive", "receive": "send"}
+"""What an application does, and what the other side of it does."""
 
 _USED = (
     "asyncapi", "info.title", "info.contact", "channels.*.address", "channels.*.bindings.amqp.is",
@@ -109,23 +110,21 @@ class _Reader:
     def _operation(self, name: str, written: Mapping[str, Any], place: str) -> Iterator[Part]:
         operation = self._with_traits(written, place)
         action = operation.get("action")
-        if action not in _ACTIONS:
+        if action not in _OTHER:
             raise fault(self.path, f"{place}.action", action, "is no action; write send or receive")
         channel = operation.get("channel")
-        yield from self._part(name, action == "send", channel, operation, f"{place}.channel")
+        yield from self._part(name, action, channel, operation, f"{place}.channel")
         if "reply" in operation:
             reply = resolved(operation["reply"], self.document, self.path, f"{place}.reply")
             if "channel" in reply:
                 # Who sends a request receives its reply; what its x-baton promises is of the request.
                 bare = {key: value for key, value in operation.items() if key != EXTENSION}
-                yield from self._part(
-                    f"{name}.reply", action != "send", reply["channel"], bare, f"{place}.reply.channel"
-                )
+                yield from self._part(f"{name}.reply", _OTHER[action], reply["channel"], bare, f"{place}.reply.channel")
 
     def _part(
         self,
         name: str,
-        sends: bool,
+        action: str,
         channel: object,
         operation: Mapping[str, Any],
         place: str,
@@ -138,9 +137,9 @@ class _Reader:
         if way is None:
             self.notes.append(f"{self.path}: {place} has no address, it is told at run time: not used")
             return
-        if not offer.escalation and self.contact is not None and sends:
+        if not offer.escalation and self.contact is not None and action == "send":
             offer = offer.model_copy(update={"escalation": (self.contact,)})
-        yield Part(self.service, sends, way, offer, f"{self.path}: {name}")
+        yield Part(self.service, action == "send", way, offer, f"{self.path}: {name}")
 
     def _way(self, channel: Mapping[str, Any], place: str, offer: Offer) -> tuple[str, str | None, str | None] | None:
         """Channel, key and environment. Of AMQP an address is a routing key, unless its bindings name a queue."""

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from baton.documents import Text
-from baton.ownership.catalog import Duration
+from baton.values import Duration
 
 _SHARE = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,9})?) ?(%)?")
 _COUNT = re.compile(r"[0-9]{1,9}")
@@ -55,10 +55,10 @@ def _path(value: object) -> object:
     return [value] if isinstance(value, str) else value
 
 
-Share = Annotated[Decimal, BeforeValidator(_share)]
-Count = Annotated[int, BeforeValidator(_count)]
-Percentile = Annotated[str, BeforeValidator(_percentile)]
-Required = Annotated[str, BeforeValidator(_required)]
+Share = Annotated[Decimal, BeforeValidator(_share, json_schema_input_type=str | float)]
+Count = Annotated[int, BeforeValidator(_count, json_schema_input_type=int | str)]
+Percentile = Annotated[str, BeforeValidator(_percentile, json_schema_input_type=str)]
+Required = Annotated[str | bool, BeforeValidator(_required, json_schema_input_type=Literal["required", True])]
 Escalation = Annotated[tuple[Text, ...], BeforeValidator(_path)]
 
 

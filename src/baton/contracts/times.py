@@ -92,7 +92,7 @@ def latency(contract: Contract, rows: pl.DataFrame, percentile: str) -> Outcome:
     if not count:
         return Outcome("unproven", "nothing was received", "receiver", unseen=left)
     behind_ns = max(0, -int(took["took_ns"][0]))
-    doubt_ns = max(behind_ns, int(took["skew_ns"].max() or 0))  # type: ignore[call-overload]  # of Int64
+    doubt_ns = max(behind_ns, took.select(pl.col("skew_ns").max()).item())
     value_ns = int(took["took_ns"][math.ceil(share * count) - 1])
     slow = took.filter(pl.col("took_ns") - doubt_ns > limit_ns)
     measured = f"{percentile} {in_words(value_ns)}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from baton.queries.answer import margins
 from baton.queries.brokers import broker_queues
+from baton.queries.contracts import contracts
 from baton.queries.findings import finding, findings, recovery, told
 from baton.queries.handoffs import boundaries, handoffs, report, what_if
 from baton.queries.journeys import journey, who
@@ -14,6 +15,7 @@ __all__ = [
     "Question",
     "boundaries",
     "broker_queues",
+    "contracts",
     "finding",
     "findings",
     "handoffs",
