@@ -496,6 +496,10 @@ PERCENTILE_CHANCE_MAX = 0.01
 PROBES_MAX = 1
 # Trace ids told of one breach.
 EXEMPLARS_MAX = 5
+# A share of loss is drafted from so many handoffs on: of fewer its upper bound at 95 % says next to nothing (14 %).
+DRAFT_SAMPLES_MIN = 20
+# The upper bound of a drafted share of loss is exceeded by chance this seldom (Clopper and Pearson, one-sided).
+DRAFT_CHANCE = 0.05
 # A drafted figure stands so far above what was measured: what comes tomorrow is not what came today.
 DRAFT_MARGIN = 1.5
 

@@ -727,6 +727,7 @@ TRAFFIC = Frame(
         Column("sent_ns", I64, "Start of the send, sender's clock."),
         Column("sent_end_ns", I64, "End of the send, sender's clock."),
         Column("received_ns", I64, "Start of the receipt, receiver's clock; null without one."),
+        Column("deadline_at_ns", I64, "When it should have been received; of a call the end of its send."),
         Column("failed", BOOL, "The sender saw it fail."),
         Column("duplicates", I64, "As in HANDOFFS."),
         Column("attempt", STRING, "What attempts of it share: of a message its id, of a call its parent and name."),

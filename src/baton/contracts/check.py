@@ -87,9 +87,7 @@ def _rows(  # noqa: PLR0913, PLR0917 - one contract at one place, and what it is
     trace_ids: Callable[[pl.Series], pl.Series],
 ) -> Iterator[dict[str, object]]:
     """One row a clause."""
-    for clause, promised, judge in _clauses(contract):
-        kind = clause.split()[0]
-        outcome = _judged(contract, kind, judge, rows, known)
+    for clause, promised, outcome in outcomes(contract, rows, known):
         team, why = accountable(outcome, rows)
         if contract.owner is not None and team == UNOWNED:
             team, why = contract.owner, f"{why}, and they own the contract"
@@ -115,6 +113,18 @@ def _rows(  # noqa: PLR0913, PLR0917 - one contract at one place, and what it is
             "exemplars": exemplars(outcome, trace_ids) if outcome.verdict == "breached" else [],
             "as_of": known.as_of_ns,
         }
+
+
+def outcomes(contract: Contract, rows: pl.DataFrame, known: Known) -> Iterator[tuple[str, str, Outcome]]:
+    """Of each clause its name, the promise in words, and what became of it.
+
+    Args:
+        contract: whose clauses.
+        rows: TRAFFIC that it speaks of, in one tenant and environment; without rows nothing was sent.
+        known: what is known beside it.
+    """
+    for clause, promised, judge in _clauses(contract):
+        yield clause, promised, _judged(contract, clause.split()[0], judge, rows, known)
 
 
 def way(contract: Contract) -> str:

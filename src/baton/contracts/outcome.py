@@ -60,9 +60,9 @@ class Outcome:
     teams: str | None = None
 
 
-def unseen(rows: pl.DataFrame) -> int:
-    """How many nobody saw the end of."""
-    return rows.filter(pl.col("verdict") == "unobserved").height
+def open_ended(rows: pl.DataFrame) -> int:
+    """Of how many nobody knows yet, or could see, what became of them."""
+    return rows.filter(pl.col("verdict").is_in(["pending", "stuck", "unobserved"])).height
 
 
 def reserved(outcome: Outcome, rows: pl.DataFrame) -> Outcome:

@@ -33,17 +33,7 @@ def retries(contract: Contract, rows: pl.DataFrame, known: Known) -> Outcome:
     sends = rows.unique("send", keep="any")
     tried = sends.filter(pl.col("attempt").is_not_null())
     nameless = sends.filter("failed", pl.col("attempt").is_null()).height
-    since_ns = pl.col("sent_ns").filter("failed").min()
-    groups = tried.group_by(_SENDER).agg(
-        pl.col("failed").any().alias("hit"),
-        pl.col("failed").last().alias("gave_up"),
-        since_ns.alias("failed_ns"),
-        pl.col("sent_ns").filter(pl.col("sent_ns") >= since_ns).len().alias("attempts"),
-        pl.col("sent_ns").max().alias("last_ns"),
-        (~pl.col("failed")).any().alias("taken"),
-        (pl.col("verdict") == "pending").any().alias("open"),
-    )
-    groups = groups.filter("hit")
+    groups = failed_sends(rows)
     allowed_ns = promised.within_ns
     within = pl.lit(value=False) if allowed_ns is None else pl.col("last_ns") - pl.col("failed_ns") > allowed_ns
     over = pl.lit(value=True) if allowed_ns is None else pl.col("failed_ns") + allowed_ns <= known.as_of_ns
@@ -65,6 +55,32 @@ def retries(contract: Contract, rows: pl.DataFrame, known: Known) -> Outcome:
         why = f"{nameless:,} failed and bear no id that an attempt shares" if nameless else "no send failed"
         return Outcome("unproven", f"{why}: it was not put to the test", "sender", unseen=left)
     return Outcome("holds", f"each of {judged:,} failed sends was tried as promised", "sender", judged, 0, left)
+
+
+def failed_sends(rows: pl.DataFrame) -> pl.DataFrame:
+    """What became of the sends that failed and can be told apart: one row for all attempts of one.
+
+    Args:
+        rows: TRAFFIC.
+
+    Returns:
+        What attempts share; `failed_ns` (the first that failed began), `attempts` (from it on), `last_ns` (the last of
+        them), `taken` (Boolean: one did not fail), `open` (Boolean: one more may come).
+    """
+    since_ns = pl.col("sent_ns").filter("failed").min()
+    tried = rows.filter(pl.col("attempt").is_not_null()).unique("send", keep="any")
+    return (
+        tried.group_by(_SENDER)
+        .agg(
+            since_ns.alias("failed_ns"),
+            (pl.col("sent_ns") >= since_ns).sum().alias("attempts"),
+            pl.col("sent_ns").max().alias("last_ns"),
+            (~pl.col("failed")).any().alias("taken"),
+            (pl.col("verdict") == "pending").any().alias("open"),
+        )
+        .filter(pl.col("failed_ns").is_not_null())
+        .sort("failed_ns", *_SENDER)
+    )
 
 
 def circuit_breaking(contract: Contract, rows: pl.DataFrame, _known: Known) -> Outcome:

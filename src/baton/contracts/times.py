@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from baton.contracts.outcome import Outcome
+from baton.contracts.outcome import Outcome, open_ended
 from baton.limits import PERCENTILE_CHANCE_MAX, PERCENTILE_CONFIDENCE, SECOND_NS
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def latency(contract: Contract, rows: pl.DataFrame, percentile: str) -> Outcome:
     share = float(percentile.removeprefix("p")) / 100
     rows = rows.with_columns(took_ns().alias("took_ns"))
     took = rows.filter(pl.col("took_ns").is_not_null()).sort("took_ns")
-    count, left = took.height, rows.height - took.height
+    count, left = took.height, open_ended(rows)
     if not count:
         return Outcome("unproven", "nothing was received", "receiver", unseen=left)
     behind_ns = max(0, -int(took["took_ns"][0]))

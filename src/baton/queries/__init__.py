@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from baton.queries.answer import margins
 from baton.queries.brokers import broker_queues
-from baton.queries.contracts import contracts
+from baton.queries.contracts import contracts, draft
 from baton.queries.findings import finding, findings, recovery, told
 from baton.queries.handoffs import boundaries, handoffs, report, what_if
 from baton.queries.journeys import journey, who
@@ -16,6 +16,7 @@ __all__ = [
     "boundaries",
     "broker_queues",
     "contracts",
+    "draft",
     "finding",
     "findings",
     "handoffs",

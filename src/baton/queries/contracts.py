@@ -42,6 +42,14 @@ def contracts(question: Question) -> tuple[pl.DataFrame, tuple[str, ...]]:
     return found, (*agreed.notes, *_notes(agreed, answer))
 
 
+def draft(question: Question) -> tuple[str, int]:
+    """A contracts.yaml for the boundaries that have no contract, and how many they are; raises as `contracts`."""
+    from baton.contracts.draft import draft as drafted  # noqa: PLC0415 - only this question needs it
+
+    answer, paired = judged(question)
+    return drafted(traffic(answer.analysis, paired, question), answer.contracts.all, _known(answer, paired))
+
+
 def _known(answer: Answer, paired: Paired) -> Known:
     facts = held(answer.analysis.facts, answer.as_of_ns)
     criticality = {kind.name: kind.criticality for kind in answer.catalog.journey_types}
