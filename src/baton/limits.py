@@ -495,7 +495,7 @@ PERCENTILE_CHANCE_MAX = 0.01
 # Calls that a circuit breaker may let through while it stops: a half-open probe.
 PROBES_MAX = 1
 # Trace ids told of one breach.
-EXEMPLARS_MAX = 5
+BREACH_EXEMPLARS_MAX = 5
 # A share of loss is drafted from so many handoffs on: of fewer its upper bound at 95 % says next to nothing (14 %).
 DRAFT_SAMPLES_MIN = 20
 # The upper bound of a drafted share of loss is exceeded by chance this seldom (Clopper and Pearson, one-sided).

@@ -729,6 +729,7 @@ TRAFFIC = Frame(
         Column("received_ns", I64, "Start of the receipt, receiver's clock; null without one."),
         Column("deadline_at_ns", I64, "When it should have been received; of a call the end of its send."),
         Column("failed", BOOL, "The sender saw it fail."),
+        Column("nacked", BOOL, "What the sender saw was the broker's no to a publish."),
         Column("duplicates", I64, "As in HANDOFFS."),
         Column("attempt", STRING, "What attempts of it share: of a message its id, of a call its parent and name."),
         Column("skew_ns", I64, "How far the two clocks were seen to differ at most; 0 where nothing tells."),

@@ -163,7 +163,7 @@ def _clauses(contract: Contract) -> Iterator[tuple[str, str, Callable[[Contract,
             for percentile, limit_ns in promised.latency_ns.items():
                 yield (
                     f"latency {percentile}",
-                    f"{percentile} at most {in_words(limit_ns)}",
+                    f"{percentile} at most {_exactly(limit_ns)}",
                     partial(_latency, percentile),
                 )
         else:
@@ -179,15 +179,20 @@ def _promised(contract: Contract, clause: str) -> str:
     """A promise in words."""
     promised = contract.clauses
     if clause == "deadline":
-        return f"within {in_words(promised.deadline_ns or 0)}"
+        return f"within {_exactly(promised.deadline_ns or 0)}"
     if clause == "loss":
-        return f"at most {percent(promised.loss or 0)}"
+        return f"at most {percent(promised.loss or 0, 12)}"
     if clause == "retries" and promised.retries is not None:
         within = promised.retries.within_ns
-        return f"{promised.retries.attempts} attempts" + ("" if within is None else f" within {in_words(within)}")
+        return f"{promised.retries.attempts} attempts" + ("" if within is None else f" within {_exactly(within)}")
     if clause == "circuit_breaking" and (said := promised.circuit_breaking) is not None:
-        return f"{in_words(said.pause_ns)} of pause after {said.failures} failures in {in_words(said.window_ns)}"
+        return f"{_exactly(said.pause_ns)} of pause after {said.failures} failures in {_exactly(said.window_ns)}"
     return "no duplicate" if clause == "idempotent" else "required"
+
+
+def _exactly(duration_ns: int) -> str:
+    """A duration with all of its figures."""
+    return in_words(duration_ns, 12)
 
 
 def _sender(rows: pl.DataFrame) -> str:

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 _DELIVERED = ("delivered", "retried")
 
 
-def percent(share: Decimal | float) -> str:
-    """A share as contracts write it: `0.1%`, three figures."""
-    return f"{float(share) * 100:.3g}%"
+def percent(share: Decimal | float, figures: int = 3) -> str:
+    """A share as contracts write it: `0.1%`."""
+    return f"{float(share) * 100:.{figures}g}%"
 
 
 def loss(contract: Contract, rows: pl.DataFrame, _known: Known) -> Outcome:

@@ -38,7 +38,7 @@ _ONLY_IF_SEEN = ("confirms", "idempotent", "dead_letter", "isolation")
 
 @dataclass(slots=True)
 class _Draft:
-    """One contract in the making: what the file says of it, and of each clause the figure and what it was measured on."""
+    """A contract in the making: what the file says of it, of each clause the promise and what it was measured on."""
 
     contract: dict[str, Any]
     clauses: dict[str, Any] = field(default_factory=dict)
@@ -113,7 +113,7 @@ def _drafted(
 
 
 def _deadline(made: _Draft, parts: list[pl.DataFrame]) -> None:
-    """The longest that anything took, with a margin, and no shorter than the deadline in force: that decided verdicts."""
+    """The longest that anything took, with a margin; no shorter than the deadline in force, which decided verdicts."""
     took = [_longest(part, took_ns()) for part in parts]
     in_force = pl.when(pl.col("kind") == "message").then(pl.col("deadline_at_ns") - pl.col("sent_ns"))
     due = [_longest(part, in_force) for part in parts]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 import polars as pl
 
-from baton.limits import EXEMPLARS_MAX, UNSEEN_SHARE_MAX
+from baton.limits import BREACH_EXEMPLARS_MAX, UNSEEN_SHARE_MAX
 from baton.schema import SEVERAL, UNOWNED
 
 if TYPE_CHECKING:
@@ -80,8 +80,8 @@ def exemplars(outcome: Outcome, trace_ids: Callable[[pl.Series], pl.Series]) -> 
     if outcome.breaking.is_empty():
         return []
     first = outcome.breaking.sort("sent_ns", "send").unique("send", keep="first", maintain_order=True)
-    ids = trace_ids(first["send"].head(EXEMPLARS_MAX * 4))
-    return ids.unique(maintain_order=True).head(EXEMPLARS_MAX).to_list()
+    ids = trace_ids(first["send"].head(BREACH_EXEMPLARS_MAX * 4))
+    return ids.unique(maintain_order=True).head(BREACH_EXEMPLARS_MAX).to_list()
 
 
 def accountable(outcome: Outcome, rows: pl.DataFrame) -> tuple[str, str]:

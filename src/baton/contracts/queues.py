@@ -76,11 +76,12 @@ def isolation(contract: Contract, rows: pl.DataFrame, known: Known) -> Outcome:
 def confirms(_contract: Contract, rows: pl.DataFrame, _known: Known) -> Outcome:
     """The sender waits for the broker's word: told where that word was once no.
 
-    Spans seldom say whether a publish waits for its confirm. One that failed, or came back, shows that it does.
+    Spans do not say whether a publish waits for its confirm. One that knows of a nack shows that it does; that none
+    does is shown by nothing here, so this is never breached.
     """
-    told = rows.unique("send", keep="any").filter("failed")
+    told = rows.unique("send", keep="any").filter("nacked")
     if told.height:
-        reason = f"the sender knew of {told.height:,} sends that failed"
+        reason = f"the sender heard the broker's no to {told.height:,} sends"
         return Outcome("holds", reason, "sender", told.height)
     return Outcome("unproven", "no span says whether the sender waits for the broker's word", "sender")
 

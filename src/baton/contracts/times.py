@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from baton.contracts.contract import Contract
     from baton.contracts.outcome import Known
 
-_MINUTE_NS = 60 * SECOND_NS
+_UNITS = ((SECOND_NS // 1000, SECOND_NS, "ms"), (SECOND_NS, 60 * SECOND_NS, "s"), (60 * SECOND_NS, None, "m"))
+"""A unit, and the duration from which on the next one is told."""
 
 
 def took_ns() -> pl.Expr:
@@ -31,13 +32,10 @@ def took_ns() -> pl.Expr:
     )
 
 
-def in_words(duration_ns: float) -> str:
-    """A duration as contracts write it: `812 ms`, `2.5 s`, `5 m`."""
-    if duration_ns < SECOND_NS:
-        return f"{duration_ns / 1_000_000:.3g} ms"
-    if duration_ns < _MINUTE_NS:
-        return f"{duration_ns / SECOND_NS:.3g} s"
-    return f"{duration_ns / _MINUTE_NS:.3g} m"
+def in_words(duration_ns: float, figures: int = 3) -> str:
+    """A duration as contracts write it: `812 ms`, `2.5 s`, `5 m`; what was promised takes all of its figures."""
+    unit_ns, unit = next((unit_ns, unit) for unit_ns, next_ns, unit in _UNITS if not next_ns or duration_ns < next_ns)
+    return f"{duration_ns / unit_ns:.{figures}g} {unit}"
 
 
 def deadline(contract: Contract, rows: pl.DataFrame, known: Known) -> Outcome:

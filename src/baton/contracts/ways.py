@@ -22,7 +22,7 @@ WAY = ["kind", "tenant", "environment", "service", "channel", "routing_key", "op
 _BARE = r"^(HTTP )?[A-Z]+$"
 """A client span that names its method and no more, as OpenTelemetry's HTTP conventions have it."""
 
-_WILDCARD = re.compile(r"\[(!?)(\]?[^\]]*)\]|[*?]")
+_WILDCARD = re.compile(r"\[(?>(!?))(.[^\]]*)\]|[*?]", re.DOTALL)
 
 
 def covered(traffic: pl.DataFrame, contracts: Sequence[Contract]) -> pl.DataFrame:
@@ -64,11 +64,23 @@ def regex(glob: str) -> str:
         if found.group() in ("*", "?"):
             parts.append(f"[^{SEPARATOR}]{'*' if found.group() == '*' else ''}")
         else:
-            # Of a class only a range's hyphen means something.
-            within = re.sub(r"([\[\]\\^&~|])", r"\\\1", found[2])
-            parts.append(f"[{'^' if found[1] else ''}{within}]")
+            parts.append(_class(found[2], negated=bool(found[1])))
         end = found.end()
     return "".join((*parts, re.escape(glob[end:])))
+
+
+def _class(within: str, *, negated: bool) -> str:
+    """A class of characters; a range that runs backwards is empty, as fnmatch has it."""
+    told, at = "", 0
+    while at < len(within):
+        ranged = within[at + 1 : at + 2] == "-" and at + 2 < len(within)
+        first, last = within[at], within[at + 2] if ranged else within[at]
+        if first <= last:
+            told += f"\\x{{{ord(first):x}}}-\\x{{{ord(last):x}}}"
+        at += 3 if ranged else 1
+    if negated:
+        return f"[^{SEPARATOR}{told}]"
+    return f"[{told}]" if told else r"[^\s\S]"
 
 
 def key_glob(key: str) -> str:

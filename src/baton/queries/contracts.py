@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from baton.queries.question import Question
 
 
+_NACK = r"(?i)nack"
+"""How clients say that the broker refused a publish: pika's NackError, AMQP's basic.nack, Spring's nack."""
+
+
 def contracts(question: Question) -> tuple[pl.DataFrame, tuple[str, ...]]:
     """Every clause of every contract, and notes on what of the files is not used.
 
@@ -84,7 +88,8 @@ def traffic(analysis: Analysis, paired: Paired, question: Question) -> pl.DataFr
         .filter(about(question))
         .collect()
     )
-    keys = paired.sends.select("send", "routing_key")
+    nacked = pl.col("failure").str.contains(_NACK).fill_null(value=False).alias("nacked")
+    keys = paired.sends.select("send", "routing_key", nacked)
     rows = rows.join(keys, on="send", how="left", maintain_order="left")
     looks = spans.rows["look"]
     told = {name: spans.looks[name] for name in ("name", "rpc_service", "rpc_method", "http_route", "service_instance")}
@@ -142,6 +147,7 @@ def _columns() -> list[pl.Expr]:
         ),
         "queue": pl.coalesce("queue", elsewhere),
         "failed": pl.col("failed").fill_null(value=False),
+        "nacked": pl.col("nacked").fill_null(value=False),
         "attempt": pl.when(call).then(pl.concat_str("parent", pl.lit(" "), "client")).otherwise(pl.col("message_id")),
     }
     return [
