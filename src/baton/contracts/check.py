@@ -38,8 +38,8 @@ _SIMPLE: dict[str, Callable[[Contract, pl.DataFrame, Known], Outcome]] = {
 _OF_RECEIVERS = ("deadline", "loss", "latency", "idempotent")
 """Clauses that each receiver has to keep: one that was never seen has not."""
 
-_OF_MESSAGES = ("confirms", "dead_letter", "isolation")
-"""Clauses that mean something of messages only."""
+_OF_MESSAGES = ("confirms", "idempotent", "dead_letter", "isolation")
+"""Clauses that are told of messages only: no two calls are known to be one, and no queue is between them."""
 
 _SIDES = {
     "retries": "sender",
@@ -145,7 +145,7 @@ def _judged(
     if rows.is_empty():
         return Outcome("unproven", "no traffic: nothing that it speaks of was sent", _SIDES.get(kind, "receiver"))
     if contract.kind == "call" and kind in _OF_MESSAGES:
-        return Outcome("unproven", "it speaks of a call, and says something of queues", _SIDES[kind])
+        return Outcome("unproven", "of a call no span tells this", _SIDES.get(kind, "receiver"), unseen=rows.height)
     outcome = judge(contract, rows, known)
     if kind not in _OF_RECEIVERS or outcome.verdict != "holds":
         return outcome

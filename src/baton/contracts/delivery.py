@@ -52,7 +52,7 @@ def idempotent(_contract: Contract, rows: pl.DataFrame, _known: Known) -> Outcom
     left = open_ended(rows)
     if doubled.height:
         times = int(doubled["duplicates"].sum())
-        reason = f"of {received.height:,} {doubled.height:,} were handled well again, {times:,} times in all"
+        reason = f"of {received.height:,}, {doubled.height:,} were handled well again, {times:,} times in all"
         return Outcome("breached", reason, "receiver", received.height, doubled.height, left, None, doubled)
     if not received.height:
         return Outcome("unproven", "nothing was seen to be received", "receiver", unseen=left)

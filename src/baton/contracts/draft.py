@@ -106,7 +106,7 @@ def _drafted(
     made = _Draft(said)
     for one in (_deadline, _loss, _latency, _retries):
         one(made, parts)
-    for clause in _ONLY_IF_SEEN if bare.kind == "message" else ("idempotent",):
+    for clause in _ONLY_IF_SEEN if bare.kind == "message" else ():
         made.say(clause, "true" if clause == "idempotent" else "required", "")
     _prune(made, parts, known)
     return "".join(_text(made, own))

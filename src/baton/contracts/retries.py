@@ -47,7 +47,7 @@ def retries(contract: Contract, rows: pl.DataFrame, known: Known) -> Outcome:
         said += [f"{tardy:,} were tried again later than {in_words(allowed_ns or 0)}"] * (tardy > 0)
         first = tried.filter("failed").join(breaking.select(_SENDER), on=_SENDER, how="semi", nulls_equal=True)
         first = first.sort("sent_ns", "send").unique(_SENDER, keep="first", maintain_order=True)
-        reason = f"of {judged:,} failed sends {' and '.join(said)}"
+        reason = f"of {judged:,} failed sends, {' and '.join(said)}"
         if first["sampled"].any() and not tardy:
             return Outcome("unproven", f"{reason}, as far as sampled spans tell", "sender", judged, 0, left)
         return Outcome("breached", reason, "sender", judged, breaking.height, left, None, first)
@@ -110,11 +110,11 @@ def circuit_breaking(contract: Contract, rows: pl.DataFrame, _known: Known) -> O
         calls = pl.concat(breaking)
         reason = (
             f"{ignored:,} of {trips:,} times {promised.failures} failed within {in_words(promised.window_ns)}, and "
-            f"{calls.height:,} were sent all the same within {in_words(promised.pause_ns)}"
+            f"{calls.height:,} were sent all the same in the pauses of {in_words(promised.pause_ns)}"
         )
         return Outcome("breached", reason, "sender", trips, ignored, 0, f"{calls.height:,} sent in a pause", calls)
     if trips and not named["sampled"].any():
-        return Outcome("holds", f"it stopped each of {trips:,} times", "sender", trips)
+        return Outcome("holds", f"{trips:,} times it was to stop, and did", "sender", trips)
     if trips:
         return Outcome("unproven", "spans are sampled: not each send is seen", "sender", trips)
     if named.height < sends.height:

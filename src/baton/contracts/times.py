@@ -62,7 +62,7 @@ def deadline(contract: Contract, rows: pl.DataFrame, known: Known) -> Outcome:
         said = [f"{breaking.height - lost:,} came late"] * (breaking.height > lost) + [f"{lost:,} never came"] * (
             lost > 0
         )
-        reason = f"of {judged:,} {' and '.join(said)}"
+        reason = f"of {judged:,}, {' and '.join(said)}"
         return Outcome(
             "breached", reason, "receiver", judged, breaking.height, left, measured, breaking, "accountable_team"
         )

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
 _STYLES = {"holds": "green", "breached": "bold red", "unproven": "magenta"}
+_EXEMPLARS_SHOWN = 2
+"""Trace ids of one breach in a table; every other form has them all."""
 _SHOWN = (
     "contract", "clause", "verdict", "promised", "measured", "judged", "breaches", "unseen", "reason",
     "accountable_team", "escalation", "exemplars",
@@ -77,7 +79,7 @@ def _cells(row: Mapping[str, Any], *, several: bool) -> Iterator[RenderableType]
         line(row["verdict"], _STYLES[row["verdict"]]),
         *_said(row["measured"]),
         line(row["reason"], "dim"),
-        *_said(names(row["exemplars"])),
+        *(line(trace_id, "dim") for trace_id in row["exemplars"][:_EXEMPLARS_SHOWN]),
     )
     yield lines(line(owner(row["accountable_team"])), *_said(names(row["escalation"])))
 

@@ -266,9 +266,11 @@ def test_tenants_and_environments_apart() -> None:
     ]
 
 
-def test_queues_say_nothing_of_calls() -> None:
-    """A clause on queues of a call is unproven, and says why."""
-    assert "call" in only(traffic(call()), {"dead_letter": "required"}, callee="settlement")["reason"]
+@pytest.mark.parametrize("clause", ["dead_letter", "isolation", "confirms", "idempotent"])
+def test_what_nothing_tells_of_calls(clause: str) -> None:
+    """A clause on queues or messages of a call is unproven, and says why."""
+    row = only(traffic(call()), {clause: "true"}, callee="settlement")
+    assert (row["verdict"], row["reason"]) == ("unproven", "of a call no span tells this")
 
 
 def test_the_frame_is_what_the_schema_says() -> None:
