@@ -59,8 +59,9 @@ soak: $(STAMP) ## Kill the endpoint 50 times, feed and attack it for minutes, fu
 lock: ## Pin every dependency, with hashes, for all supported Pythons (needs uv).
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --extra dev pyproject.toml --output-file requirements.lock
 
-fixtures: $(STAMP) ## Record the fixtures anew with the demo bank (15 s).
+fixtures: $(STAMP) ## Record the fixtures anew: the demo bank (15 s) and the simulated one.
 	$(BIN)/python -m baton.gameday.record fixtures
+	PYTHONPATH=tests $(BIN)/python -m gray.record fixtures/gray-areas
 
 golden: $(STAMP) ## Write the golden files anew; read the difference before you commit it.
 	$(BIN)/pytest tests/golden --golden-update --quiet

@@ -36,15 +36,16 @@ from baton.handoffs.unlisted import unlisted
 from baton.journeys import steps
 from baton.journeys.stitch import stitch
 from baton.ownership import declared
-from baton.ownership.assign import assign, by_attribute, owners
+from baton.ownership.assign import assign
 from baton.ownership.catalog import EMPTY
+from baton.ownership.named import owners_of
 from baton.pairs.calls import calls
 from baton.pairs.learn import learn, versioned
 from baton.pairs.pair import pair
 from baton.pairs.pressure import pressed, pressure
 from baton.pairs.receipts import receipts
 from baton.pairs.sends import sends
-from baton.schema import FACTS, JOURNEY_KEYS, OUTAGES, SPANS, SUBSCRIPTION
+from baton.schema import FACTS, JOURNEY_KEYS, OUTAGES, OWNER_ATTRIBUTES, SPANS, SUBSCRIPTION
 from baton.spans.conventions import normalise
 from baton.spans.repair import repair
 
@@ -52,6 +53,12 @@ if TYPE_CHECKING:
     from baton.contracts.contract import Agreed
     from baton.looks import Spans
     from baton.ownership.catalog import Catalog
+    from baton.ownership.named import Owners
+
+
+_UNREAD = {"scope", "scope_name", "scope_version", "schema_url", "events", "parent_span_id"}
+WANTED = tuple(name for name in SPANS.names if name not in _UNREAD)
+"""Columns of SPANS that a judgement needs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +98,10 @@ class Analysis:
         estimates: see `handoffs.estimates.estimated`.
         unnamed: `trace_id`, `span_id` (String, hex) of sends that share a correlation id with others and nothing finer,
             `missing` (Float64): each one's part of the receipts that are fewer than the sends.
+        expectations: EXPECTATIONS that it was judged by.
         version: of the expectations used; null where there were none.
         as_of_ns: event time of the judgement.
+        owners: of services, channels and queues, and why.
     """
 
     judged: pl.DataFrame
@@ -103,8 +112,10 @@ class Analysis:
     facts: pl.DataFrame
     estimates: pl.DataFrame
     unnamed: pl.DataFrame
+    expectations: pl.DataFrame
     version: str | None
     as_of_ns: int
+    owners: Owners
 
     @property
     def told(self) -> pl.LazyFrame:
@@ -125,37 +136,29 @@ class Analysis:
         return self.told.collect().sort("sent_at", "handoff_id")
 
 
-def pair_up(spans: pl.LazyFrame, catalog: Catalog, as_of_ns: int, outages: pl.DataFrame | None = None) -> Paired:
+def pair_up(
+    spans: pl.LazyFrame,
+    catalog: Catalog,
+    as_of_ns: int,
+    outages: pl.DataFrame | None = None,
+    owner_attributes: tuple[str, ...] = OWNER_ATTRIBUTES,
+) -> Paired:
     """Repairs, normalises, assigns and pairs.
 
     Args:
-        spans: SPANS, or those of its columns that are wanted, see `wanted`.
-        catalog: the ownership file.
+        spans: SPANS, or WANTED of its columns.
+        catalog: the ownership files.
         as_of_ns: spans that end later are unseen.
         outages: OUTAGES; None if Baton could always take spans.
+        owner_attributes: resource attributes in which telemetry names an owner.
     """
-    mended = _mended(spans, catalog, as_of_ns)
+    mended = repair(spans, as_of_ns)
+    mended = replace(mended, looks=normalise(mended.looks.lazy()).collect())
+    mended = assign(mended, catalog, owner_attributes)
     sent = sends(mended)
     pairs, unnamed = pair(mended, sent)
     outages = OUTAGES.empty() if outages is None else outages
     return Paired(mended, sent, pairs, unnamed, receipts(mended, pairs), calls(mended), outages)
-
-
-def wanted(catalog: Catalog) -> list[str]:
-    """Columns of SPANS that a judgement needs, by the ownership file."""
-    unread = {"resource", "scope", "scope_name", "scope_version", "schema_url", "events", "parent_span_id"}
-    if by_attribute(catalog):
-        unread -= {"resource"}
-    return [name for name in SPANS.names if name not in unread]
-
-
-def _mended(spans: pl.LazyFrame, catalog: Catalog, as_of_ns: int) -> Spans:
-    """Repaired spans whose looks are in one vocabulary and owned; what a rule on attributes owns is part of a look."""
-    if by_attribute(catalog):
-        mended = repair(assign(spans, catalog), as_of_ns, "team")
-        return replace(mended, looks=normalise(mended.looks.lazy()).collect())
-    mended = repair(spans, as_of_ns)
-    return replace(mended, looks=assign(normalise(mended.looks.lazy()), catalog).collect())
 
 
 def expect(paired: Paired, catalog: Catalog = EMPTY, journey_keys: tuple[str, ...] = JOURNEY_KEYS) -> pl.DataFrame:
@@ -238,16 +241,16 @@ def analyze(  # noqa: PLR0913 - what it judges, and each thing it judges by
     stopped = step_law.judge(passed, handed, paired.spans, journeys, watched)
 
     critical = {kind.name for kind in catalog.journey_types if kind.criticality == "critical"}
-    names, parts = _owners(rows, answered, stopped, catalog), (rows, answered, stopped)
+    owners, parts = owners_of(paired.spans, catalog), (rows, answered, stopped)
     slim = [part.select(name for name in OF_ROWS if name in part.columns) for part in parts]
-    judged = told(pl.concat(slim, how="diagonal"), paired.spans["team"], *names)
+    judged = told(pl.concat(slim, how="diagonal"), paired.spans["team"], owners)
     is_lost = pl.col("verdict").is_in(LOST)
     lost = pl.concat([part.filter(is_lost) for part in parts], how="diagonal")
     lost = lost.hstack(judged.with_row_index("at").filter(is_lost).select("at", *TOLD))
     return Analysis(
         judged=judged,
         losses=Losses(
-            lost, rows.select(name for name in OF_QUEUES if name in rows.columns), pressures, names[0], critical
+            lost, rows.select(name for name in OF_QUEUES if name in rows.columns), pressures, owners, critical
         ),
         spans=paired.spans,
         journeys=journeys.select("row", "journey_id"),
@@ -255,8 +258,10 @@ def analyze(  # noqa: PLR0913 - what it judges, and each thing it judges by
         facts=FACTS.empty() if facts is None else facts,
         estimates=estimates,
         unnamed=_unnamed(paired),
+        expectations=expectations,
         version=None if expectations.is_empty() else expectations["version"][0],
         as_of_ns=as_of_ns,
+        owners=owners,
     )
 
 
@@ -346,18 +351,3 @@ def _tails(spans: Spans, catalog: Catalog) -> pl.DataFrame:
         return pl.DataFrame(schema={"environment": pl.String, "service": pl.String})
     services = spans.lazy().select("environment", "service").unique()
     return declared.tail_sampled(services, catalog).filter("tail").drop("tail").collect()
-
-
-def _owners(
-    rows: pl.DataFrame, answered: pl.DataFrame, stopped: pl.DataFrame, catalog: Catalog
-) -> tuple[dict[str, str], dict[str, str], dict[str, str]]:
-    """Team by service, by channel, by queue or place, of every name that occurs."""
-    services = pl.concat(
-        [rows["service"], *(frame["services"].explode() for frame in (rows, answered, stopped))]
-    ).drop_nulls()
-    channels, queues = rows["channel"], pl.concat([rows["place"], rows["queue"]]).drop_nulls()
-    return (
-        owners(services.unique().to_list(), "service", catalog),
-        owners(channels.unique().to_list(), "channel", catalog),
-        owners(queues.unique().to_list(), "queue", catalog),
-    )

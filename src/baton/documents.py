@@ -6,8 +6,9 @@ quoted with escapes and cut: a file may come from anywhere, and the message goes
 
 from __future__ import annotations
 
+import difflib
 import reprlib
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ValidationError
 
@@ -15,11 +16,15 @@ from baton import limits
 from baton.errors import InputError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from pydantic_core import ErrorDetails
 
 Model = TypeVar("Model", bound=BaseModel)
+
+Place = tuple[int | str, ...]
+"""A place in a document: keys and positions from its root."""
 
 _REPR = reprlib.Repr()
 _REPR.maxstring = _REPR.maxother = limits.TEXT_WIDTH_MAX
@@ -29,7 +34,6 @@ _OTHERS = 0o007
 
 # What Pydantic finds -> what to tell the person who wrote it.
 _PROBLEMS: dict[str, str] = {
-    "extra_forbidden": "is no key that Baton knows; correct its spelling or remove it",
     "missing": "is required; write it",
     "string_type": "is not text; put it in quotes",
     "tuple_type": "is not a list; write [one, two]",
@@ -66,16 +70,29 @@ def quote(value: object) -> str:
     return _REPR.repr(value)[: limits.TEXT_WIDTH_MAX]
 
 
-def fault(path: Path | str, place: str, value: object, problem: str) -> InputError:
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """The known word that somebody who wrote this may have meant; None where none is near."""
+    return next(iter(difflib.get_close_matches(word, list(known), n=1)), None)
+
+
+def fault(
+    path: Path | str, place: Place, value: object, problem: str, lines: Callable[[Place], int] | None = None
+) -> InputError:
     """The error that says where in a file which value is wrong, and what to do.
 
     Args:
         path: the file.
-        place: where in it, such as `teams[2].owns.services[0]`; empty for the whole file.
+        place: where in it; empty for the whole file.
         value: what stands there.
         problem: what is wrong with it, then the next step: "is empty; write a name".
+        lines: tells the line of a place, where the file has lines.
     """
-    return InputError(f"{path}: {place}: {quote(value)} {problem}" if place else f"{path}: {quote(value)} {problem}")
+    where = f"{_head(path, place, lines)}{spelled(place)}"
+    return InputError(f"{where}: {quote(value)} {problem}" if place else f"{where}{quote(value)} {problem}")
+
+
+def _head(path: Path | str, place: Place, lines: Callable[[Place], int] | None) -> str:
+    return f"{path}: line {lines(place)}: " if lines and place else f"{path}: "
 
 
 def read_text(path: Path) -> str:
@@ -111,8 +128,14 @@ def refuse_if_open(path: Path) -> None:
         raise InputError(f"{path}: holds secrets, and others may use it (mode {mode & 0o777:o}); `chmod o= {path}`")
 
 
-def validate(
-    model: type[Model], data: object, path: Path | str, *, secret: bool = False, context: dict[str, str] | None = None
+def validate(  # noqa: PLR0913 - what is optional is named
+    model: type[Model],
+    data: object,
+    path: Path | str,
+    *,
+    secret: bool = False,
+    lines: Callable[[Place], int] | None = None,
+    context: dict[str, str] | None = None,
 ) -> Model:
     """The file's parsed content as a model.
 
@@ -121,6 +144,7 @@ def validate(
         data: what was parsed.
         path: where it was read, a file or an address, for messages.
         secret: whether values are secrets, which no message may repeat.
+        lines: tells the line of a place, where the file has lines; asked only about a fault.
         context: what the model's validators are told of the file.
 
     Raises:
@@ -131,24 +155,74 @@ def validate(
     except ValidationError as error:
         faults = error.errors(include_url=False)
     first, more = faults[0], len(faults) - 1
-    problem = _problem(first) + (f" (and {more} more faults)" if more else "")
-    place = _place(first["loc"])
+    problem = _problem(first, model) + (f" (and {more} more faults)" if more else "")
+    place = _place(first, data)
     # Of a missing key, the input is the whole mapping around it: the place says it all.
     if secret or first["type"] == "missing":
-        raise InputError(f"{path}: {place or 'the file'} {problem}")
-    raise fault(path, place, first["input"], problem)
+        raise InputError(f"{_head(path, place, lines)}{spelled(place) or 'the file'} {problem}")
+    raise fault(path, place, first["input"], problem, lines)
 
 
-def _problem(detail: ErrorDetails) -> str:
+def _problem(detail: ErrorDetails, model: type[BaseModel]) -> str:
     if detail["type"] == "value_error":
         return str(detail["ctx"]["error"])
+    if detail["type"] == "extra_forbidden":
+        return _unknown_key(str(detail["loc"][-1]), _keys(model, detail["loc"][:-1]))
     return _PROBLEMS.get(detail["type"], f"does not fit: {detail['msg']}; correct it")
 
 
-def _place(location: tuple[int | str, ...]) -> str:
-    """`("teams", 2, "owns", "services", 0)` -> `teams[2].owns.services[0]`."""
-    place = ""
+def _unknown_key(key: str, known: list[str]) -> str:
+    meant = nearest(key, known)
+    step = f"did you mean {meant}?" if meant else f"write one of {', '.join(known)}" if known else "take it out"
+    return f"is no key that Baton knows; {step}"
+
+
+def _keys(model: type[BaseModel], location: Place) -> list[str]:
+    """The keys that the model takes at a place, by its JSON Schema."""
+    schema = model.model_json_schema()
+    parts = [schema]
     for step in location:
+        parts = [below for part in _spread(parts, schema) for below in _below(part, step)] or parts
+    return sorted({key for part in _spread(parts, schema) for key in part.get("properties", ())})
+
+
+def _spread(parts: list[dict[str, Any]], schema: dict[str, Any]) -> list[dict[str, Any]]:
+    """Schemas with references and alternatives resolved."""
+    spread: list[dict[str, Any]] = []
+    for part in parts:
+        found = schema["$defs"][part["$ref"].rpartition("/")[2]] if "$ref" in part else part
+        spread += _spread(found["anyOf"], schema) if "anyOf" in found else [found]
+    return spread
+
+
+def _below(part: dict[str, Any], step: int | str) -> list[dict[str, Any]]:
+    """What a schema says of what stands at one step below it; nothing where it says nothing."""
+    found = part.get("items") if isinstance(step, int) else part.get("properties", {}).get(step)
+    found = found or (part.get("additionalProperties") if isinstance(step, str) else None)
+    return [found] if isinstance(found, dict) else []
+
+
+def _place(detail: ErrorDetails, data: Any) -> Place:  # noqa: ANN401 - a tree
+    """Where in the data a fault lies.
+
+    A step that is not in the data is the model's own (a name in place of `{name: ...}`) and left out, but for a key
+    that is missing.
+    """
+    place: list[int | str] = []
+    for number, step in enumerate(detail["loc"], 1):
+        keyed = isinstance(data, dict) and step in data
+        if keyed or (isinstance(data, list | tuple) and isinstance(step, int) and step < len(data)):
+            data = data[step]
+        elif not (isinstance(data, dict) and detail["type"] == "missing" and number == len(detail["loc"])):
+            continue
+        place.append(step)
+    return tuple(place)
+
+
+def spelled(place: Place) -> str:
+    """`("teams", 2, "owns", "services", 0)` -> `teams[2].owns.services[0]`."""
+    words = ""
+    for step in place:
         plain = isinstance(step, str) and step.isidentifier()
-        place += f".{step}" if plain else f"[{quote(step)}]"
-    return place.removeprefix(".")
+        words += f".{step}" if plain else f"[{quote(step)}]"
+    return words.removeprefix(".")

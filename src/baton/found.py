@@ -13,6 +13,7 @@ from baton.findings.episodes import digests
 from baton.findings.group import group
 from baton.findings.rows import ROW_ID
 from baton.ownership import declared
+from baton.ownership.escalation import escalation
 from baton.schema import FINDINGS
 
 if TYPE_CHECKING:
@@ -37,8 +38,7 @@ def find(rows: pl.DataFrame, analysis: Analysis, catalog: Catalog) -> pl.DataFra
         schema=dict.fromkeys(("journey_type", "owner", "criticality"), pl.String()),
         orient="row",
     )
-    teams = dict(analysis.spans.looks.select("service", "team").unique().sort(pl.all()).iter_rows())
-    crowds = crowding(_held(lost, analysis), lost, analysis.losses.replayed.crowding, teams, kinds)
+    crowds = crowding(_held(lost, analysis), lost, analysis.losses.replayed.crowding, analysis.owners, kinds)
     found = group(rows, impact.cost(lost, measured), crowds, kinds)
     return changes(found, rows, analysis.spans, analysis.facts)
 
@@ -64,7 +64,7 @@ def repairs(lost: pl.DataFrame, analysis: Analysis, catalog: Catalog, journey_ke
         analysis.handoffs,
         _measured(lost, analysis, catalog),
         recover.business_keys(bearing, analysis.spans, analysis.journeys, journey_keys),
-        {team.name: team.escalation for team in catalog.teams if team.escalation is not None},
+        {name: how for name in catalog.owners if (how := escalation(name, catalog)) is not None},
     )
 
 

@@ -362,6 +362,20 @@ ROUTE_CHANGES_MAX = 1000
 STATISTICS_LAG_NS = 5 * SECOND_NS
 # A limit or TTL read this long before or after a message may have been another one then: its age is said.
 FACT_AGE_NS_FRESH = 3600 * SECOND_NS
+# --- trust ---------------------------------------------------------------------------------------------------------
+
+# Of a boundary's handoffs so many may be blind, or weakly proven, and it is trusted all the same: one in a hundred is
+# what restarts and lost batches of spans make of a healthy service.
+TRUST_SHARE_MAX = 0.01
+
+# --- lint ----------------------------------------------------------------------------------------------------------
+
+# Fewer receipts have no tail: the slowest of 20 is the 95th of 100.
+LINT_TAIL_MESSAGES_MIN = 20
+# Receipts before their own send: of more than one in a hundred the two clocks are apart, and waits between them say
+# nothing of a TTL.
+LINT_BACKWARDS_SHARE_MAX = 0.01
+
 # --- steps ---------------------------------------------------------------------------------------------------------
 
 # A step says something of its next one once this many journeys took it: with fewer, three standard deviations of no
@@ -461,12 +475,20 @@ ALIGN_NS_MIN = SECOND_NS // 20
 
 # --- files that people write -----------------------------------------------------------------------------------------
 
-# ownership.yaml and baton.toml: 500 teams with three rules each take 64 KB, a bank has some thousand.
-DOCUMENT_BYTES_MAX = 1024 * 1024
+# ownership.yaml, baton.toml, a file of Backstage's: 500 teams with three rules each take 64 KB, and a bank has some
+# thousand; 7,500 of Backstage's entities take this much, and 1.3 s to read.
+DOCUMENT_BYTES_MAX = 4 * 1024 * 1024
 # Names and patterns in them: AMQP's short strings (exchanges, queues, keys) hold 255 bytes, Kafka's topics 249.
 NAME_CHARS_MAX = 255
+# Globs whose compiled form is kept: those of a catalog of some thousand rules.
+GLOBS_KEPT_MAX = 10_000
 # Links in them: what browsers and proxies take without a word.
 LINK_CHARS_MAX = 2048
+# Remarks about imported files that are told, and what each concerns: a screen of them; the rest is counted.
+REMARKS_MAX = 100
+REMARK_EXAMPLES_MAX = 3
+# Claims on one name that are compared with each other: a name has two or three, and a hostile file any number.
+CLAIMS_COMPARED_MAX = 1000
 # A declared deadline: statements go out monthly; anything longer is a slip of the unit.
 DECLARED_DEADLINE_NS_MAX = 31 * 24 * 3600 * SECOND_NS
 # Parameters in one address of an AsyncAPI document: its own examples have one or two.
@@ -542,6 +564,17 @@ AMOUNT_PLACES_MAX = 18
 CURRENCY_CHARS_MIN = 3
 CURRENCY_CHARS_MAX = 8
 
+# --- coverage --------------------------------------------------------------------------------------------------------
+
+# A month: whatever runs at month's end has run by then.
+STALE_DAYS = 30
+# Ten years; nobody keeps spans longer.
+STALE_DAYS_MAX = 3650
+# A store reaches back to where so many spans had begun: one clock that is years off must not make it old.
+REACH_SPANS_MIN = 10
+# Parties named of one channel, and rules of one tie: as many as anybody asks.
+PARTIES_SHOWN_MAX = 3
+
 # --- reports -------------------------------------------------------------------------------------------------------
 
 # Traces named in a finding: enough to see whether they are alike, and as many as anybody opens.
@@ -568,6 +601,25 @@ JOURNEY_LINES_MAX = 200
 LANES_MAX = 12
 # Columns by which a timeline indents a span under its parents: the nesting that matters, not the whole stack.
 INDENT_MAX = 8
+
+# --- maps ------------------------------------------------------------------------------------------------------------
+
+# Handoffs by which a journey's way back to a team is followed: the longest that journeys are built of have some ten.
+MAP_RETURN_HOPS_MAX = 16
+# Teams in a cycle that is told: a longer one is found among the teams that all reach each other, which are told whole.
+MAP_CYCLE_TEAMS_MAX = 6
+# Cycles told, the shortest first: n teams that all hand to each other make more than n! of them.
+MAP_CYCLES_MAX = 20
+# Rows of each part of a review on a terminal; JSON has them all.
+MAP_LINES_MAX = 10
+# Mermaid's own `maxEdges`: it draws no diagram of more.
+MERMAID_EDGES_MAX = 500
+# Mermaid's own `maxTextSize`, in characters: likewise.
+MERMAID_CHARS_MAX = 50_000
+# Operations of a service that `baton who` tells: services have tens, and names that hold ids are without end.
+WHO_OPERATIONS_MAX = 100
+# Names that `baton who` proposes for one that nobody knows.
+NEAREST_NAMES_MAX = 5
 
 # --- game days -------------------------------------------------------------------------------------------------------
 

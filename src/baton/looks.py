@@ -19,6 +19,9 @@ from baton.errors import StoreError
 from baton.limits import TIME_NS_MAX
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from numpy.typing import NDArray
     from polars._typing import IntoExpr
 
 LOOK: tuple[str, ...] = (
@@ -55,12 +58,25 @@ LOOK: tuple[str, ...] = (
 )
 """Columns of SPANS that make a look."""
 
-LISTS: tuple[str, ...] = ("keys", "attributes", "links")
-"""Columns of SPANS that hold a list of a span's own, see `Spans.held`."""
+LISTS: tuple[str, ...] = ("keys", "attributes", "links", "resource")
+"""Columns of SPANS that hold a list, see `Spans.held`."""
+PROCESS: tuple[str, ...] = (
+    "tenant",
+    "environment",
+    "service",
+    "service_namespace",
+    "service_version",
+    "service_instance",
+)
+"""Columns of LOOK that tell one process from another: their resource attributes are the same."""
 _IDS = ("trace_id", "span_id", "parent_span_id")
 KEYS = ("trace_high", "trace_key", "span_key")
 """What a span's ids are made of: 16 bytes of the trace's, 8 of its own."""
 PLACE = "place"
+_FLAGS_MIN = 1 << 20
+"""So many flags cost nothing, however few spans there are."""
+_NOWHERE = 2**32 - 1
+"""The row of a place whose span is not among them."""
 _STRETCHES = 16
 """So many ranges of time tell which parts of files to pass over."""
 
@@ -136,6 +152,48 @@ class Spans:
         )
         return numbers["place"], values
 
+    def split(self, name: str, numbers: NDArray[np.int64]) -> Spans:
+        """Spans of one look that differ in a further number are of several looks then.
+
+        Args:
+            name: of the column that looks gain (Int64).
+            numbers: a small whole number a span, from 0, at its place of `rows`.
+        """
+        count = int(numbers.max(initial=0)) + 1
+        both = self.rows["look"].to_numpy().astype(np.int64) * count + numbers
+        if len(self.looks) * count <= max(len(both), _FLAGS_MIN):
+            there = np.zeros(len(self.looks) * count, dtype=np.bool_)
+            there[both] = True
+            known, placed = np.flatnonzero(there), (np.cumsum(there, dtype=np.uint32) - 1)[both]
+        else:
+            # As many flags as looks times numbers would be more than there are spans.
+            known, placed = np.unique(both, return_inverse=True)
+        look = pl.Series("look", placed.astype(np.uint32, copy=False))
+        looks = self.looks[known // count].with_columns(pl.Series(name, known % count))
+        return replace(self, rows=self.rows.with_columns(look), looks=looks)
+
+    def newest(self, columns: tuple[str, ...]) -> tuple[pl.Series, pl.Series]:
+        """Of spans that say the same in these columns, which are the look's, the one that began last.
+
+        Returns:
+            For each look the number (UInt32) of what it says, and for each number a span's place in `rows` (UInt32).
+        """
+        numbers, _ = self.numbered(list(columns))
+        by_look = self.rows.lazy().group_by("look").agg(pl.col("start_ns").max()).collect()
+        last = (
+            by_look.with_columns(numbers.gather(by_look["look"]).alias("number"))
+            .sort("start_ns", "look", descending=[True, False])
+            .unique("number", keep="first", maintain_order=True)
+        )
+        # One column first: few spans begin at these instants.
+        near = (
+            self.rows.lazy()
+            .select("row", "look", "start_ns")
+            .filter(pl.col("start_ns").is_in(last["start_ns"].implode()))
+        )
+        found = near.join(last.lazy(), on=["look", "start_ns"]).group_by("number").agg(pl.col("row").min())
+        return numbers, found.sort("number").collect()["row"]
+
     def held(self, name: str, rows: pl.Series | None = None) -> pl.DataFrame:
         """What spans hold in one of LISTS, read now.
 
@@ -157,6 +215,28 @@ class Spans:
         items = lists.filter(pl.col(name).list.len() > 0).explode(name).unnest(name)
         placed = items.join(own.lazy().select("row", PLACE), on=PLACE).sort("row", maintain_order=True)
         return placed.select("row", pl.exclude("row", PLACE)).collect(engine="streaming")
+
+    def bearing(self, name: str, keys: Collection[str]) -> pl.DataFrame:
+        """What spans hold under some keys in one of LISTS that has keys and values, read now.
+
+        Args:
+            name: the column.
+            keys: only these; of the rest nothing is kept, however many spans there are.
+
+        Returns:
+            `row` (UInt32), `key`, `value` (String), one row an item, in no order.
+
+        Raises:
+            StoreError: a file that the spans were read from is gone.
+        """
+        items = self.source.select(PLACE, name).filter(pl.col(name).list.len() > 0).explode(name).unnest(name)
+        found = _reread(items.filter(pl.col("key").is_in(list(keys))).select(PLACE, "key", "value"))
+        # By place and not by a join: it may be an item of every span.
+        places, asked = self.rows[PLACE].to_numpy(), found[PLACE].to_numpy()
+        rows = np.full(int(max(places.max(initial=0), asked.max(initial=0))) + 1, _NOWHERE, dtype=np.uint32)
+        rows[places] = self.rows["row"].to_numpy()
+        placed = found.with_columns(pl.Series("row", rows[asked]))
+        return placed.select("row", "key", "value").filter(pl.col("row") != _NOWHERE)
 
     def whole(self) -> pl.DataFrame:
         """All columns of all spans, lists too: of few."""
@@ -204,7 +284,7 @@ def _reread(lists: pl.LazyFrame) -> pl.DataFrame:
         ) from error
 
 
-def read(spans: pl.LazyFrame, *further: str, as_of_ns: int = TIME_NS_MAX) -> Spans:
+def read(spans: pl.LazyFrame, as_of_ns: int = TIME_NS_MAX) -> Spans:
     """Reads spans from wherever they lie, a part at a time.
 
     A look is known by a hash of 64 bits, from a seed drawn anew each time, so that nobody can choose two that meet. Of
@@ -216,10 +296,9 @@ def read(spans: pl.LazyFrame, *further: str, as_of_ns: int = TIME_NS_MAX) -> Spa
         spans: SPANS, or those of its columns that are wanted, LOOK's among them. A query over files is best given its
             `place` by `with_row_index` before all else: then only those parts of files are opened again that hold
             what is asked for.
-        further: further columns that belong to the look.
         as_of_ns: spans that end later are not there yet.
     """
-    look = [*LOOK, *further]
+    look = list(LOOK)
     names = spans.collect_schema()
     source = (spans if PLACE in names else spans.with_row_index(PLACE)).filter(pl.col("end_ns") <= as_of_ns)
     linked = [pl.col("links").list.len().fill_null(0).alias("linked")] if "links" in names else []

@@ -15,6 +15,7 @@ from baton.findings.pools import REJECT_PUBLISH
 from baton.findings.replayed import described
 from baton.limits import NAMES_MAX, REPLAY_FIT_MIN, REPLAY_LOST_MIN, REPLAY_MESSAGES_MAX
 from baton.ownership.assign import owners
+from baton.ownership.escalation import escalation
 from baton.reports.model import Saving, WhatIf
 from baton.schema import UNOWNED
 
@@ -66,6 +67,14 @@ def savings(
         raise NotFoundError(f"no replay explains the losses of the finding {finding!r}: {silence(lost, analysis)}")
     told = [_told(name, found, analysis, catalog, sends if finding else None) for name, found in about.items()]
     return sorted(told, key=lambda one: (-one.lost_critical, -one.lost, one.queue))
+
+
+def parting(one: WhatIf) -> bool | None:
+    """Whether a queue of its own saves some of the critical flow; None where there is none, or it was not tried."""
+    lost = {saving.alternative: saving.lost_critical for saving in one.savings}
+    parted = [lost[name] for name in (whatif.SEPARATE, whatif.HALVES) if lost.get(name) is not None]
+    was = one.savings[0].lost_critical
+    return None if was is None or not parted else min(parted) < was
 
 
 def silence(rows: pl.DataFrame, analysis: Analysis) -> str:
@@ -142,16 +151,15 @@ def _told(name: str, found: Found, analysis: Analysis, catalog: Catalog, sends: 
     critical = mask.to_numpy()
     tried = whatif.tried(found, critical)
     crowd = tuple(_crowd(found, analysis, catalog, mask))
-    team = _team(rows, catalog)
+    team = _team(rows, catalog, analysis.as_of_ns)
     owner = team if team != UNOWNED else next((its for _, its, _ in crowd if its != UNOWNED), None)
     if tried.best == whatif.RETRY and found.best.hypothesis.policy == REJECT_PUBLISH:
-        owner = _senders(found, catalog) or owner
+        owner = _senders(found, catalog, analysis.as_of_ns) or owner
     saved = tuple(_saving(row) for row in tried.outcomes.iter_rows(named=True))
-    escalations = {one.name: one.escalation for one in catalog.teams}
     return WhatIf(
         queue=name,
         team=team,
-        escalation=escalations.get(owner or ""),
+        escalation=escalation(owner, catalog),
         described=described(found.best.hypothesis),
         fit=found.best.fit,
         messages=tried.messages,
@@ -204,24 +212,24 @@ def _crowd(found: Found, analysis: Analysis, catalog: Catalog, critical: pl.Seri
     chosen = found.pool.rows.filter(lost & critical) if (lost & critical).any() else found.pool.rows.filter(lost)
     held = analysis.losses.replayed.occupants.filter(pl.col("send").is_in(chosen["send"].implode()))
     shares = held.group_by("sender").agg(pl.col("held").sum()).sort("held", "sender", descending=[True, False])
-    teams = owners(shares["sender"].to_list(), "service", catalog)
+    teams = owners(shares["sender"].to_list(), "service", catalog, analysis.as_of_ns)
     total = shares["held"].sum()
     for sender, count in shares.iter_rows():
         yield sender, teams.get(sender, UNOWNED), count / total
 
 
-def _senders(found: Found, catalog: Catalog) -> str | None:
+def _senders(found: Found, catalog: Catalog, at_ns: int) -> str | None:
     """Whoever owns the sender that was refused the most."""
     refused = found.pool.rows.filter(pl.Series(found.pool.lost))["service"].value_counts(sort=True)["service"].to_list()
-    teams = owners(refused, "service", catalog)
+    teams = owners(refused, "service", catalog, at_ns)
     return next((teams[one] for one in refused if teams[one] != UNOWNED), None)
 
 
-def _team(rows: pl.DataFrame, catalog: Catalog) -> str:
+def _team(rows: pl.DataFrame, catalog: Catalog, at_ns: int) -> str:
     """The one owner of the queue, else of those of its channels, or queues of their names, that anybody owns."""
     queue, channels = (rows[name].drop_nulls().unique().sort().to_list() for name in ("queue", "channel"))
-    known = set(owners(queue, "queue", catalog).values()) - {UNOWNED}
+    known = set(owners(queue, "queue", catalog, at_ns).values()) - {UNOWNED}
     if not known:
-        queues, named = owners(channels, "queue", catalog), owners(channels, "channel", catalog)
+        queues, named = (owners(channels, kind, catalog, at_ns) for kind in ("queue", "channel"))
         known = {queues[one] if queues[one] != UNOWNED else named[one] for one in channels} - {UNOWNED}
     return known.pop() if len(known) == 1 else UNOWNED

@@ -123,6 +123,9 @@ JOURNEY_KEYS: tuple[str, ...] = (
 GROUPING_KEYS: tuple[str, ...] = ("session.id", "enduser.id", "user.id", "customer.id", "customer_id", "app.user.id")
 """Span attributes that group journeys (a session, a customer) and never join them."""
 
+OWNER_ATTRIBUTES: tuple[str, ...] = ("service.owner",)
+"""Resource attributes in which telemetry names its owner, unless settings name others."""
+
 RESOURCE_ALIASES: dict[str, tuple[str, ...]] = {
     "service": ("service.name",),
     "service_namespace": ("service.namespace",),
@@ -571,6 +574,68 @@ FLOWS = Frame(
 )
 """Who sends what into each queue, one row a queue and flow: what shares its limits."""
 
+FIGURES = pl.Struct(
+    {
+        "messages_max": pl.Int64(),
+        "bytes_max": pl.Int64(),
+        "overflow": pl.String(),
+        "policy": pl.String(),
+        "ttl_ms": pl.Float64(),
+        "priorities": pl.Int64(),
+        "deliveries_max": pl.Int64(),
+        "dead_letter": pl.String(),
+        "dead_letter_routing": pl.String(),
+        "waiting": pl.Int64(),
+        "consumers": pl.Int64(),
+        "redelivered": pl.Int64(),
+        "flows": pl.List(
+            pl.Struct(
+                {
+                    **dict.fromkeys(("service", "team", "channel", "routing_key", "journey_type"), pl.String()),
+                    "criticality": pl.String(),
+                    "handoffs": pl.Int64(),
+                }
+            )
+        ),
+        "bindings": pl.List(pl.Struct({"exchange": pl.String(), "routing_key": pl.String()})),
+        "services": STRINGS,
+        "routing_keys": STRINGS,
+        "handoffs": pl.Int64(),
+        "lost": pl.Int64(),
+        "over_ttl": pl.Int64(),
+        "p50_ms": pl.Float64(),
+        "p99_ms": pl.Float64(),
+        "max_ms": pl.Float64(),
+        "published": pl.Int64(),
+        "confirmed": pl.Int64(),
+    }
+)
+"""What a row of LINT was told by: limits as the broker holds them, and what was seen; null is of no matter to the rule.
+
+`handoffs` were sent in the window; of them `lost` were lost in the way that the rule is about; `over_ttl` waited longer
+than the TTL; `published` and `confirmed` are the node's counters.
+"""
+
+LINT = Frame(
+    "lint",
+    (
+        Column("rule", STRING, "Name of the rule, see docs/lint.md."),
+        Column("severity", STRING, "error, warning or note."),
+        Column("queue", STRING, "Queue; null where the rule is about an exchange or the broker."),
+        Column("owner", STRING, "The queue's team, else the one that owns what is sent to it; unowned else."),
+        Column("message", STRING, "What is wrong, with its figures."),
+        Column("change", STRING, "The change to make."),
+        Column("figures", FIGURES, "The figures."),
+        Column("tenant", STRING, "Tenant."),
+        Column("environment", STRING, "Environment; null is any."),
+        Column("broker", STRING, "Broker address; empty is any."),
+        Column("vhost", STRING, "Namespace within the broker."),
+        Column("exchange", STRING, "Exchange, where the rule is about one."),
+        Column("at", TIME, "When the broker said so last that anything of it changed; null of what people declared."),
+    ),
+)
+"""One row a danger: what a broker's set-up and the traffic over it will lose. The worst first."""
+
 HANDOFFS = Frame(
     "handoffs",
     (
@@ -703,6 +768,87 @@ RECOVERY = Frame(
 )
 """One row a message to replay or repair, by the time it was sent."""
 
+BLINDS = pl.List(pl.Struct({"blind": pl.String(), "handoffs": pl.Int64()}))
+
+TRUST = Frame(
+    "trust",
+    (
+        Column("kind", STRING, "message or call."),
+        Column("tenant", STRING, "Tenant."),
+        Column("environment", STRING, "Environment; empty where none is stated."),
+        Column("from_team", STRING, "Owner of the senders; unowned where nobody is."),
+        Column("from_service", STRING, "Sender, where nobody owns it; null where its owner stands for it."),
+        Column("to_team", STRING, "Owner of the receivers; null where none is known."),
+        Column("to_service", STRING, "Receiver, where nobody owns it; null where its owner stands for it."),
+        Column("channel", STRING, "Channel; null for calls, and where the sends name none."),
+        Column("channel_team", STRING, "The queue's owner if known and owned, else the channel's; null for calls."),
+        Column("may_accuse", STRING, "yes, limited, no or unknown: whether Baton may call a handoff dropped here."),
+        Column("reasons", STRINGS, "Why not, or not always: sentences with figures, the weightiest first."),
+        Column("mend", STRING, "The one change that would help most; null where none is needed."),
+        Column("mend_team", STRING, "Whose change it is; null where it is the operators' of Baton or a broker."),
+        Column("handoffs", I64, "All handoffs of the boundary."),
+        Column("accusable", I64, "Of them those whose loss would show, or was told by the broker."),
+        Column("received", I64, "Of them those that were received."),
+        Column("context", F64, "Share of the handoffs received under the send's own context."),
+        Column("links", F64, "Share received by a link to the send."),
+        Column("message_ids", F64, "Share received by the same message id."),
+        Column("correlation_ids", F64, "Share received by the same correlation id."),
+        Column("send_message_ids", F64, "Share whose send bears a message id; null for calls."),
+        Column("send_correlation_ids", F64, "Share whose send bears a correlation id; null for calls."),
+        Column("facts_at", TIME, "When the broker was last asked of its queue; null where it never was."),
+        Column("counters", BOOL, "The broker counts what came into the queue and what was acknowledged."),
+        Column("deadline", STRING, "declared, learned or default: the weakest; null where no receipt is waited for."),
+        Column("learned_from", I64, "Receipts, or answers, that what is usual was learned from."),
+        Column("blinds", BLINDS, "Handoffs by what hides, or would hide, their loss; most first."),
+        Column("as_of", TIME, "Event time at which it was judged."),
+    ),
+)
+"""One row a boundary and kind: what an accusation there would rest on. Those with the most blind handoffs first."""
+
+COVERED = Frame(
+    "covered",
+    (
+        Column("what", STRING, "spans, services, channels or journeys."),
+        Column("owned", I64, "How many of them have an owner."),
+        Column("total", I64, "How many there are."),
+        Column("share", F64, "Owned of all; null where there are none."),
+        Column("traffic", F64, "The same by their spans or messages; null for spans and journeys, which are traffic."),
+    ),
+)
+"""What of the traffic is owned, one row a kind of thing; `ownership.coverage` says what counts."""
+
+COVERAGE = Frame(
+    "coverage",
+    (
+        Column("section", STRING, "What is amiss: one of COVERAGE_SECTIONS."),
+        Column("kind", STRING, "What it is: service, channel, queue, journey, team, a kind of rule, ..."),
+        Column("tenant", STRING, "Tenant; null for what is declared, which is every tenant's."),
+        Column("environment", STRING, "Environment; empty where none is stated, null for what is declared."),
+        Column("name", STRING, "Its name, or a rule's pattern."),
+        Column("owner", STRING, "Who owns it, or would; null where nobody does."),
+        Column("count", I64, "Its spans, messages or journeys in the window; of what is not seen 0."),
+        Column("last_seen", TIME, "Start of the newest span of it; null where it was never seen."),
+        Column("detail", STRING, "Why it is told, in a sentence."),
+    ),
+)
+"""What ownership leaves open, one row a thing, by section and then the most traffic first."""
+
+COVERAGE_SECTIONS: tuple[str, ...] = (
+    "unowned",
+    "gray_area",
+    "orphan",
+    "journey",
+    "unsent",
+    "unreachable",
+    "stale",
+    "unseen",
+    "conflict",
+    "note",
+)
+"""Services and channels without an owner; ties; channels between owners; journeys without an owner; receives that
+nothing sent; teams with no escalation; rules that match nothing any more; rules that the store is too young to call so;
+sources that disagree; what was read and not used."""
+
 TRAFFIC = Frame(
     "traffic",
     (
@@ -769,6 +915,35 @@ CONTRACTS = Frame(
 """One row a contract's clause, in each tenant and environment where it was put to use."""
 
 VERDICTS: tuple[str, ...] = ("delivered", "retried", "dropped", "unobserved", "pending", "stuck")
+
+MAP_NODES = Frame(
+    "map_nodes",
+    (
+        Column("id", I64, "1, 2, 3 ... in this map only."),
+        Column("tenant", STRING, "Tenant."),
+        Column("environment", STRING, "Environment; empty where none is stated."),
+        Column("kind", STRING, "team, service, channel, queue, several (one of them, nobody can tell which), unknown."),
+        Column("name", STRING, "Its name; of several those that it may be; of unknown what is known of it."),
+        Column("team", STRING, "Its owner; unowned where nobody is; null of what is several or unknown."),
+    ),
+)
+"""A node of `baton map`: its attributes in every format."""
+
+MAP_EDGES = Frame(
+    "map_edges",
+    (
+        Column("source", I64, "Node that hands over."),
+        Column("target", I64, "Node that is handed to."),
+        Column("kind", STRING, "message or call."),
+        Column("handoffs", I64, "Handoffs that go this way."),
+        *(Column(verdict, I64, f"Of them {verdict}.") for verdict in VERDICTS),
+        Column("late", I64, "Of them delivered after their deadline."),
+        Column("p50_ms", F64, "Median from sent to received, raw clocks; null where nothing was, and into a channel."),
+        Column("p99_ms", F64, "Likewise of 99 %."),
+        Column("channels", STRINGS, "Channels of the messages; empty for calls."),
+    ),
+)
+"""An edge of `baton map`, likewise."""
 
 DEFAULT_TENANT = "default"
 """Whose telemetry it is where the sender names nobody."""

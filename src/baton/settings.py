@@ -6,6 +6,7 @@
     grouping_keys = ["session.id"]    # attributes that group journeys and never join them
     owners = "teams/ownership.yaml"   # relative to baton.toml; of several files a list
     contracts = "contracts.yaml"      # the same: contracts.yaml files and AsyncAPI documents
+    owner_attributes = ["service.owner"]  # resource attributes by which a process says whose it is
     retention_days = 30               # spans taken earlier are deleted; without it all are kept
 
     [redaction]                       # globs over attribute keys: * is any text, case is nothing, - and _ are alike
@@ -29,7 +30,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from baton.documents import AttributeKey, Text, quote, read_text, validate
 from baton.errors import InputError
 from baton.limits import DAY_NS, REDACTION_RULES_MAX
-from baton.schema import GROUPING_KEYS, JOURNEY_KEYS
+from baton.schema import GROUPING_KEYS, JOURNEY_KEYS, OWNER_ATTRIBUTES
 
 STORE_VARIABLE = "BATON_STORE"
 STORE_DEFAULT = Path("baton-store")
@@ -80,6 +81,7 @@ class Settings(BaseModel):
         grouping_keys: span attributes that group journeys and never join them.
         owners: the ownership files; in baton.toml one, or a list.
         contracts: the files of contracts, likewise.
+        owner_attributes: resource attributes by which a process says whose it is; what ownership files say comes first.
         retention_days: how long spans are kept, from when Baton took them: that clock is Baton's own, while a sender's
             may be years off and would have its spans deleted at once, or never. Null keeps all.
         redaction: which attributes are redacted.
@@ -91,6 +93,7 @@ class Settings(BaseModel):
     grouping_keys: tuple[AttributeKey, ...] | None = None
     owners: Annotated[tuple[Path, ...], BeforeValidator(_listed)] = ()
     contracts: Annotated[tuple[Path, ...], BeforeValidator(_listed)] = ()
+    owner_attributes: tuple[AttributeKey, ...] = OWNER_ATTRIBUTES
     retention_days: Annotated[int, Field(strict=True, gt=0)] | None = None
     redaction: RedactionRules = RedactionRules()
 

@@ -1,4 +1,4 @@
-"""Frames -> what reports print: rows grouped into findings, a journey's spans, a name's owner.
+"""Frames -> what reports print: rows grouped into findings, a journey's spans.
 
 All functions are pure; `queries` gives them an analysis.
 """
@@ -12,26 +12,22 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from baton.errors import NotFoundError
 from baton.found import find
 from baton.looks import KEYS
-from baton.ownership.assign import service_facts
-from baton.ownership.rules import compile_rules
-from baton.reports.model import Finding, Journey, Report, SpanLine, Who
+from baton.ownership.escalation import escalation
+from baton.reports.model import Finding, Journey, Report, SpanLine
 from baton.schema import SPANS, UNOWNED, VERDICTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    import networkx as nx
-
     from baton.analysis import Analysis
     from baton.ownership.catalog import Catalog
-    from baton.ownership.teams import Team
 
-_BOUNDARY = ("tenant", "environment", "from_team", "from_service", "to_team", "to_service", "channel", "channel_team")
-CROSSED = ("kind", *_BOUNDARY, "sent_at", "received_at", "verdict", "late")
+BOUNDARY = ("tenant", "environment", "from_team", "from_service", "to_team", "to_service", "channel", "channel_team")
+"""Columns of HANDOFFS that name a boundary, see `between`."""
+CROSSED = ("kind", *BOUNDARY, "sent_at", "received_at", "verdict", "late")
 """Columns of HANDOFFS that `boundaries` reads."""
 _STATUS = {0: "unset", 1: "ok", 2: "error"}
 
@@ -75,17 +71,8 @@ def _finding(row: dict[str, Any], catalog: Catalog) -> Finding:
     row |= {name: tuple(row[name]) for name in lists}
     row |= {name: tuple(tuple(one.values()) for one in row[name]) for name in structs}
     row["dispositions"] = {one["disposition"]: one["count"] for one in row["dispositions"]}
-    row["escalation"] = _escalation(row["accountable_team"], catalog)
+    row["escalation"] = escalation(row["accountable_team"], catalog)
     return Finding(**{field.name: row[field.name] for field in fields(Finding)})
-
-
-def _team(name: str | None, catalog: Catalog) -> Team | None:
-    return catalog.owners.get(name or "")
-
-
-def _escalation(name: str | None, catalog: Catalog) -> str | None:
-    team = _team(name, catalog)
-    return None if team is None else team.escalation
 
 
 def _blind(rows: pl.DataFrame) -> Iterator[str]:
@@ -143,7 +130,7 @@ def _unowned(rows: pl.DataFrame) -> Iterator[tuple[str, str, int]]:
     yield from named.sort("len", "kind", "name", descending=[True, False, False]).iter_rows()
 
 
-def _between(rows: pl.DataFrame) -> pl.DataFrame:
+def between(rows: pl.DataFrame) -> pl.DataFrame:
     """The rows with the services of owned sides left out (`sender` and `receiver` keep them).
 
     A boundary lies between two owners; where a side is unowned, the service itself stands for it.
@@ -159,10 +146,10 @@ def boundaries(rows: pl.DataFrame) -> pl.DataFrame:
     latency_ms = (pl.col("received_at") - pl.col("sent_at")).dt.total_nanoseconds() / 1_000_000
     verdicts = [(pl.col("verdict") == verdict).sum().alias(verdict) for verdict in VERDICTS]
     return (
-        _between(rows.filter(pl.col("kind") != "step"))
+        between(rows.filter(pl.col("kind") != "step"))
         .lazy()
         .with_columns(latency_ms.alias("latency_ms"))
-        .group_by(_BOUNDARY)
+        .group_by(BOUNDARY)
         .agg(
             pl.len().alias("handoffs"),
             *verdicts,
@@ -171,7 +158,7 @@ def boundaries(rows: pl.DataFrame) -> pl.DataFrame:
             pl.col("latency_ms").quantile(0.5).alias("p50_ms"),
             pl.col("latency_ms").quantile(0.99).alias("p99_ms"),
         )
-        .sort("dropped", "stuck", "handoffs", *_BOUNDARY, descending=[True, True, True] + [False] * len(_BOUNDARY))
+        .sort("dropped", "stuck", "handoffs", *BOUNDARY, descending=[True, True, True] + [False] * len(BOUNDARY))
         .collect()
     )
 
@@ -272,66 +259,3 @@ def _stop(row: dict[str, Any]) -> str:
     if row["kind"] == "step":
         return f"after {row['from_service']}, {row['to_service']} never began: {row['verdict']}{cause}"
     return f"{row['from_service']} to {row['to_service'] or 'an unknown receiver'}{way}: {row['verdict']}{cause}"
-
-
-def who(rows: pl.DataFrame, analysis: Analysis, catalog: Catalog, name: str) -> Who:
-    """The owner of a name, the journeys that depend on it, and what it depends on."""
-    rules = compile_rules(catalog)
-    declared = next((kind for kind in catalog.journey_types if kind.name == name), None)
-    spans = analysis.spans.filter(pl.col("service") == name)
-    if declared is not None:
-        kind, decision, touching = "journey type", None, rows.filter(pl.col("journey_type") == name)
-    elif spans.height:
-        kind, decision = "service", rules.explain(*service_facts(name, spans["service_namespace"][0]))
-        touching = rows.filter((pl.col("from_service") == name) | (pl.col("to_service") == name))
-    elif rows.filter((pl.col("channel") == name) | (pl.col("queue") == name)).height:
-        kind, decision = "channel", rules.explain(("channel", name), ("queue", name))
-        touching = rows.filter((pl.col("channel") == name) | (pl.col("queue") == name))
-    else:
-        raise NotFoundError(
-            f"{name!r} is no service, channel or journey type that the spans or the ownership file know: "
-            f"`baton boundaries` shows the names in use"
-        )
-    team = declared.owner if declared else decision.owner if decision else UNOWNED
-    owner = _team(team, catalog)
-    return Who(
-        name=name,
-        kind=kind,
-        team=team,
-        escalation=owner.escalation if owner else None,
-        contact=owner.contact if owner else None,
-        journeys=tuple(
-            touching.drop_nulls("journey_type")
-            .group_by("journey_type")
-            .agg(pl.col("journey_id").n_unique().alias("count"))
-            .sort("count", "journey_type", descending=[True, False])
-            .iter_rows()
-        ),
-        upstream=tuple(_upstream(rows, kind, name)),
-        rules=() if decision is None else tuple(map(str, decision.matched)),
-    )
-
-
-def _upstream(rows: pl.DataFrame, kind: str, name: str) -> Iterator[tuple[str, str, str | None, int]]:
-    """What a service receives from, directly; of a channel its senders; of a journey type every sender in it."""
-    graph = _graph(rows.filter(pl.col("journey_type") == name) if kind == "journey type" else rows)
-    if kind == "service":
-        edges = list(graph.in_edges(name, data=True)) if name in graph else []
-    else:
-        edges = [edge for edge in graph.edges(data=True) if kind == "journey type" or edge[2]["channel"] == name]
-    found: dict[tuple[str, str, str | None], int] = {}
-    for sender, _, data in edges:
-        key = (sender, data["team"], data["channel"])
-        found[key] = found.get(key, 0) + data["count"]
-    yield from ((*key, count) for key, count in sorted(found.items(), key=lambda item: (-item[1], item[0][0])))
-
-
-def _graph(rows: pl.DataFrame) -> nx.MultiDiGraph[str]:
-    """Services, and an edge a channel (or calls) between two of them."""
-    from networkx import MultiDiGraph  # noqa: PLC0415 - only `who` needs it, and it takes a fifth of a second
-
-    graph: nx.MultiDiGraph[str] = MultiDiGraph()
-    edges = rows.drop_nulls("to_service").group_by("from_service", "from_team", "to_service", "channel").len()
-    for sender, team, receiver, channel, count in edges.sort(pl.all()).iter_rows():
-        graph.add_edge(sender, receiver, channel=channel, team=team, count=count)
-    return graph

@@ -10,7 +10,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from baton import limits
 
@@ -99,14 +99,27 @@ def _link(value: str) -> str:
     return value
 
 
-Duration = Annotated[int, BeforeValidator(duration_ns, json_schema_input_type=str | float)]
+Duration = Annotated[
+    int,
+    BeforeValidator(duration_ns),
+    WithJsonSchema({"type": ["string", "number"], "pattern": f"^{_DURATION.pattern}$", "exclusiveMinimum": 0}),
+]
 """Nanoseconds, written as `duration_ns` reads them."""
 
-Instant = Annotated[int, BeforeValidator(instant_ns, json_schema_input_type=str)]
+Instant = Annotated[
+    int,
+    BeforeValidator(instant_ns),
+    WithJsonSchema({"type": "string", "pattern": f"^({_DATE.pattern}|{_TIME.pattern})$"}),
+]
 """Nanoseconds since 1970, written as `instant_ns` reads them."""
 
-Number = Annotated[int, Field(le=limits.TIME_NS_MAX), BeforeValidator(_number, json_schema_input_type=int | str)]
+Number = Annotated[
+    int,
+    Field(le=limits.TIME_NS_MAX),
+    BeforeValidator(_number),
+    WithJsonSchema({"type": ["integer", "string"], "minimum": 0, "pattern": "^[0-9_]{1,19}$"}),
+]
 """A whole number, `50` or `1_000`."""
 
-Link = Annotated[str, AfterValidator(_link)]
+Link = Annotated[str, AfterValidator(_link), WithJsonSchema({"type": "string", "pattern": f"^{_LINK.pattern}$"})]
 """An address that a browser opens, http or https."""

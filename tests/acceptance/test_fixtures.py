@@ -14,7 +14,9 @@ from typing import Any
 
 import pytest
 
-_FIXTURES = sorted(path.parent for path in Path(__file__).parents[2].glob("fixtures/*/expected.json"))
+_FIXTURES = [Path(__file__).parents[2] / "fixtures" / name for name in ("calm-day", "lost-confirmations")]
+"""Recorded by the demo bank; `gray-areas` is another kind, and test_ownership_fixture.py's."""
+
 _SIZE_BYTES_MAX = 300_000
 
 
@@ -40,11 +42,6 @@ def fixture(
     _baton("load", folder / "traces.jsonl.gz", "--store", store, "--owners", folder / "ownership.yaml")
     rows = _baton("handoffs", *_asked(folder, store), "--format", "ndjson")
     return folder, store, [json.loads(line) for line in rows.splitlines()]
-
-
-def test_both_scenarios_are_there() -> None:
-    """A scenario with losses, and one in which there is nothing to find."""
-    assert [folder.name for folder in _FIXTURES] == ["calm-day", "lost-confirmations"]
 
 
 def test_every_sender_has_the_verdicts_of_the_ledger(fixture: tuple[Path, Path, list[dict[str, Any]]]) -> None:

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from bank.shapes import Shape
     from bank.telemetry import Process, Span, Telemetry
 
-ACK, REJECT, REQUEUE = "ack", "reject", "requeue"
+ACK, REJECT, REQUEUE, UNHEARD = "ack", "reject", "requeue", "unheard"
+"""UNHEARD: handled well, but the broker never heard of it and delivers it once more."""
 
 
 class Consumer:
@@ -26,7 +27,8 @@ class Consumer:
 
     Args:
         takes: how long the next message takes it, seconds.
-        outcome: of a message's n-th delivery: ACK, REJECT, REQUEUE, or the seconds after which it is to come again.
+        outcome: of a message's n-th delivery: ACK, REJECT, REQUEUE, UNHEARD, or the seconds after which it is to come
+            again.
         then: what it does with a message it took, given the receiving span.
     """
 
@@ -108,7 +110,7 @@ class Consumer:
             return
         self.busy = None
         outcome = self.outcome(copy.message, copy.deliveries)
-        failed = None if outcome == ACK else f"{outcome}: cannot be handled"
+        failed = None if outcome in {ACK, UNHEARD} else f"{outcome}: cannot be handled"
         shapes.received(self.telemetry, self.shape, span, self.clock.now, failed)
         copy.fate.receipts.append(span)
         if outcome == ACK:
@@ -117,7 +119,7 @@ class Consumer:
                 self.then(copy.message, span)
         elif outcome == REJECT:
             self.queue.leave(copy, "rejected")
-        elif outcome == REQUEUE:
+        elif outcome in {REQUEUE, UNHEARD}:
             self.queue.put(copy, back=True)
         else:
             self.clock.after(float(outcome), lambda: self.queue.put(copy))

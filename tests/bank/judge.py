@@ -14,6 +14,7 @@ from bank.telemetry import SECOND, START
 from baton.analysis import analyze, expect, pair_up
 from baton.journal.record import Record
 from baton.ownership import catalog as ownership
+from baton.ownership.sources import load_catalog
 from baton.schema import JOURNEY_KEYS
 from baton.wire.decode import decode
 from baton.wire.otlp_json import to_protobuf
@@ -62,7 +63,7 @@ def _catalog(text: str) -> Any:  # noqa: ANN401
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "ownership.yaml"
         file.write_text(text)
-        return ownership.load_catalog(file)
+        return load_catalog(file)
 
 
 @dataclass(slots=True)

@@ -97,6 +97,7 @@ class Bank:
         *,
         members: int = 1,
         shape: Shape = shapes.KAFKA,
+        begin: float = 0.0,
         **more: Any,  # noqa: ANN401
     ) -> list[Poller]:
         """A consumer group with its partitions dealt out."""
@@ -118,7 +119,7 @@ class Bank:
         ]
         self.rebalance(pollers)
         for poller in pollers:
-            self.clock.at(0.0, poller.start)
+            self.clock.at(begin, poller.start)
         return pollers
 
     def rebalance(self, pollers: list[Poller]) -> None:

@@ -62,8 +62,8 @@ def test_quotes_are_printable_and_short() -> None:
 
 def test_faults_without_a_place_concern_the_file(tmp_path: Path) -> None:
     """The whole file's fault has no empty place in its message."""
-    assert str(fault(tmp_path, "", 1, "is wrong; write 2")) == f"{tmp_path}: 1 is wrong; write 2"
-    assert str(fault(tmp_path, "a[0]", 1, "is wrong; write 2")) == f"{tmp_path}: a[0]: 1 is wrong; write 2"
+    assert str(fault(tmp_path, (), 1, "is wrong; write 2")) == f"{tmp_path}: 1 is wrong; write 2"
+    assert str(fault(tmp_path, ("a", 0), 1, "is wrong; write 2")) == f"{tmp_path}: a[0]: 1 is wrong; write 2"
 
 
 def test_what_fits_becomes_the_model(tmp_path: Path) -> None:

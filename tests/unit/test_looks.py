@@ -3,6 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import numpy as np
 import polars as pl
 import pytest
 
@@ -47,12 +48,38 @@ def test_any_column_of_a_look_tells_it_from_others() -> None:
         assert read(both.lazy()).looks.height == 2, name
 
 
-def test_further_columns_belong_to_the_look() -> None:
-    """What ownership settled by a span's own attributes goes with it."""
-    frame = told().frame().with_columns(team=pl.Series(["a", "a", "a", "b"]))
-    spans = read(frame.lazy(), "team")
-    assert spans.looks.height == 3
-    assert spans.select("team", PLACE).sort(PLACE)["team"].to_list() == ["a", "a", "a", "b"]
+@pytest.mark.parametrize("further", [0, 1 << 40])
+def test_a_look_is_split_by_a_further_number(further: int) -> None:
+    """Spans of one look that differ in it are of several; what they say stays as it was, however great the numbers."""
+    spans = read(told().frame().lazy())
+    spans = replace(spans, rows=spans.rows.sort(PLACE))
+    split = spans.split("team", np.array([0, 1 + further, 0, 0]))
+    assert split.looks.height == 3
+    assert split["team"].to_list() == [0, 1 + further, 0, 0]
+    assert split.lazy().drop("team").collect().equals(spans.lazy().collect())
+
+
+def test_the_newest_of_those_who_say_the_same() -> None:
+    """One row for each combination of the columns, of whichever look began last; of equals the first row."""
+    recording = Recording()
+    for at, service, name in ((1, "a", "x"), (3, "a", "y"), (3, "a", "z"), (2, "b", "x"), (0, "b", "x")):
+        recording.span(service, at, name)
+    spans = read(recording.frame().lazy())
+    spans = replace(spans, rows=spans.rows.sort("start_ns", PLACE).with_row_index("row"))
+    numbers, rows = spans.newest(("tenant", "service"))
+    services = dict(zip(numbers, spans.looks["service"], strict=True))
+    assert {services[number]: spans["start_ns"][row] for number, row in enumerate(rows)} == {"a": ns(3), "b": ns(2)}
+
+
+def test_items_of_some_keys_are_found_where_they_lie() -> None:
+    """Of every span that bears one of the keys, as often as it does, at its row."""
+    recording = Recording()
+    for at in range(4):
+        recording.span("a", at, attributes={"b": f"{at:g}", "c": "x", **({"a": "y"} if at % 2 else {})})
+    spans = _listing([recording.frame()])
+    found = spans.bearing("attributes", {"a", "b"}).sort("row", "key").rows()
+    assert found == [(0, "a", "y"), (0, "b", "3"), (1, "b", "2"), (2, "a", "y"), (2, "b", "1"), (3, "b", "0")]
+    assert spans.bearing("attributes", {"d"}).is_empty()
 
 
 def test_only_the_columns_read_are_there() -> None:

@@ -21,9 +21,10 @@ if TYPE_CHECKING:
     from baton.brokers.routes import Routes
 
 _QUEUE = ["tenant", "environment", "broker", "vhost", "name"]
-_LIMITS = ["messages_max", "bytes_max", "overflow", "ttl_ns"]
+_LIMITS = ["kind", "messages_max", "bytes_max", "overflow", "ttl_ns"]
 _ORDER = [*FLOWS.names[:5], "handoffs", "service", "channel", "routing_key", "journey_type"]
-_FLOW = ["channel", "route_key", "service", "team", "journey_type"]
+SENDERS = ["channel", "route_key", "service", "team", "journey_type"]
+"""What tells one flow from another."""
 
 
 def flows(
@@ -42,12 +43,14 @@ def flows(
     """
     if facts.is_empty():
         return FLOWS.empty()
-    mix = _mix(judged, sends)
+    mix = sent(judged, sends)
     rows = [row for scope, part in mix.group_by(SCOPE, maintain_order=True) for row in _of_scope(scope, part, facts)]
-    names = [*FLOWS.names[:5], *_LIMITS, *_FLOW, "handoffs"]
-    schema = {name: FLOWS.schema[name if name != "route_key" else "routing_key"] for name in names}
+    names = [*FLOWS.names[:5], *_LIMITS, *SENDERS, "handoffs"]
+    schema = {name: FLOWS.schema.get(name, pl.String()) for name in names}
     urgency = pl.col("journey_type").replace_strict(dict(criticality), default=None, return_dtype=pl.String)
-    bounded = pl.col("messages_max").is_not_null() | pl.col("bytes_max").is_not_null()
+    # What a stream or topic holds at most is how long it keeps messages, taken or not: nobody is crowded out.
+    kept = pl.col("kind").is_in(["stream", "topic"]).fill_null(value=False)
+    bounded = ~kept & pl.any_horizontal(pl.col("messages_max", "bytes_max").is_not_null())
     return (
         pl.DataFrame(rows, schema=schema, orient="row")
         .with_columns(urgency.alias("criticality"), bounded.alias("bounded"))
@@ -79,8 +82,13 @@ def newest(facts: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _mix(judged: pl.DataFrame, sends: pl.DataFrame) -> pl.DataFrame:
-    """SCOPE, `queue` (as receivers say it), _FLOW columns and `handoffs`: how many messages were sent so."""
+def sent(judged: pl.DataFrame, sends: pl.DataFrame) -> pl.DataFrame:
+    """The mix of traffic, one row a kind of message; arguments as of `flows`.
+
+    Returns:
+        SCOPE and SENDERS columns, `handoffs` (how many messages were sent so), `named` (a list of `queue`, as receivers
+        call it, and `count`).
+    """
     onward = (pl.col("relation") == "onward").fill_null(value=False)
     rows = (
         judged.lazy()
@@ -93,12 +101,12 @@ def _mix(judged: pl.DataFrame, sends: pl.DataFrame) -> pl.DataFrame:
     return (
         kept_keys(rows)
         .lazy()
-        .group_by(*SCOPE, *_FLOW)
+        .group_by(*SCOPE, *SENDERS)
         .agg(
             pl.col("send").n_unique().alias("handoffs"),
             pl.struct("queue", "send").unique().struct.field("queue").drop_nulls().value_counts().alias("named"),
         )
-        .sort(*SCOPE, *_FLOW)
+        .sort(*SCOPE, *SENDERS)
         .collect()
     )
 
@@ -112,7 +120,7 @@ def _of_scope(scope: tuple[object, ...], mix: pl.DataFrame, facts: pl.DataFrame)
     for row in mix.iter_rows(named=True):
         for queue, handoffs in _taken(ways, row).items():
             if queue in limits:
-                yield (*scope, *queue, *limits[queue], *(row[name] for name in _FLOW), handoffs)
+                yield (*scope, *queue, *limits[queue], *(row[name] for name in SENDERS), handoffs)
 
 
 def standing(held: pl.DataFrame) -> Routes:

@@ -153,20 +153,6 @@ def journey(journey_id: str, **asked: Unpack[Asked]) -> None:
 
 
 @click.command()
-@click.argument("name")
-@WINDOW
-def who(name: str, **asked: Unpack[Asked]) -> None:
-    """Say who owns NAME, and what depends on it.
-
-    NAME is a service, a channel or a journey type.
-    """
-    from baton import queries
-    from baton.reports import who
-
-    write(who.as_text(queries.who(question_of(asked), name), **screen()))
-
-
-@click.command()
 @WINDOW
 @format_option("table", "json", "csv", "markdown")
 def boundaries(output: str, **asked: Unpack[Asked]) -> None:
@@ -226,4 +212,4 @@ def _rows(frame: pl.DataFrame, output: str) -> str | bytes:
     return writers[output](frame).encode()
 
 
-COMMANDS = (report, handoffs, drops, findings, finding, recover, journey, who, boundaries, whatif)
+COMMANDS = (report, handoffs, drops, findings, finding, recover, journey, boundaries, whatif)

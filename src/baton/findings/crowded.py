@@ -10,12 +10,11 @@ from baton.limits import SENDERS_MAX
 from baton.schema import SHARES, SUBSCRIPTION, UNOWNED
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from baton.findings.replayed import Replayed
+    from baton.findings.told import Owners
 
 
-def crowded(lost: pl.DataFrame, rows: pl.DataFrame, found: Replayed, teams: dict[str, str]) -> pl.DataFrame:
+def crowded(lost: pl.DataFrame, rows: pl.DataFrame, found: Replayed, owners: Owners) -> pl.DataFrame:
     """Adds what a queue's fit and a subscription's receipts say of each row that was lost.
 
     That is FITS less `scope`, `shares` (a sentence: who held the queue when a replay lost this message; without a
@@ -26,7 +25,7 @@ def crowded(lost: pl.DataFrame, rows: pl.DataFrame, found: Replayed, teams: dict
         lost: judged rows of messages, calls and steps that were lost; only messages get more than nulls.
         rows: all judged rows of messages.
         found: what replays say.
-        teams: service -> team.
+        owners: of services, by when the row's message was sent.
     """
     sentence = pl.format("{} {}%", "sender", (pl.col("share") * 100).round(0).cast(pl.Int64))
     shares = found.crowding.group_by(SUBSCRIPTION, maintain_order=True).agg(
@@ -46,18 +45,17 @@ def crowded(lost: pl.DataFrame, rows: pl.DataFrame, found: Replayed, teams: dict
         )
         .collect()
     )
-    return (
+    told = (
         lost.join(found.fits.drop("scope"), on=SUBSCRIPTION, how="left")
         .join(shares, on=SUBSCRIPTION, how="left")
         .join(found.moments, on=key, how="left")
         .join(_then(found.occupants, key), on=key, how="left")
         .join(lossy, on=SUBSCRIPTION, how="left", nulls_equal=True)
-        .with_columns(
-            pl.coalesce("then", "usual").alias("shares"),
-            pl.col("crowder").replace_strict(teams, default=UNOWNED, return_dtype=pl.String).alias("crowder_team"),
-        )
+        .with_columns(pl.coalesce("then", "usual").alias("shares"))
         .drop("then", "usual")
     )
+    named = told.select("tenant", "environment", pl.col("crowder").alias("name"), pl.col("sent_ns").alias("at_ns"))
+    return told.with_columns(owners.of_services(named).fill_null(UNOWNED).alias("crowder_team"))
 
 
 def _then(occupants: pl.DataFrame, key: list[str]) -> pl.DataFrame:
@@ -83,7 +81,7 @@ def _then(occupants: pl.DataFrame, key: list[str]) -> pl.DataFrame:
 
 
 def crowding(
-    held: pl.DataFrame, lost: pl.DataFrame, usual: pl.DataFrame, teams: Mapping[str, str], kinds: pl.DataFrame
+    held: pl.DataFrame, lost: pl.DataFrame, usual: pl.DataFrame, owners: Owners, kinds: pl.DataFrame
 ) -> pl.DataFrame:
     """Who held the queue when the messages of each finding were lost, by sender and criticality.
 
@@ -92,7 +90,7 @@ def crowding(
         lost: HANDOFFS that findings are made of.
         usual: the frame of `queues.crowding`: where no replay tells of a finding's own messages, those of its channel,
             the largest share where several subscriptions lost.
-        teams: service -> team.
+        owners: of services, by when the first message of the finding was sent.
         kinds: `journey_type`, `criticality` (String) of the declared journey types.
 
     Returns:
@@ -122,13 +120,18 @@ def crowding(
         .join(others, on=place)
         .select("finding_id", pl.col("sender").alias("service"), pl.lit(None, pl.String).alias("criticality"), "share")
     )
-    team = pl.col("service").replace_strict(dict(teams), default=UNOWNED, return_dtype=pl.String).alias("team")
-    return (
+    shares = (
         pl.concat([own, told])
         .sort("share", "service", "criticality", descending=[True, False, False])
         .group_by("finding_id", maintain_order=True)
         .head(SENDERS_MAX)
-        .with_columns(team)
+    )
+    first = found.group_by("finding_id").agg(
+        pl.col("tenant", "environment").first(), pl.col("sent_at").min().to_physical().alias("at_ns")
+    )
+    named = shares.join(first, on="finding_id", maintain_order="left").rename({"service": "name"})
+    return (
+        shares.with_columns(owners.of_services(named).fill_null(UNOWNED).alias("team"))
         .group_by("finding_id", maintain_order=True)
         .agg(pl.struct("service", "team", "criticality", "share").cast(SHARES.inner).alias("crowding"))
     )

@@ -17,6 +17,8 @@ from baton.schema import SUBSCRIPTION
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+    from baton.findings.told import Owners
+
 
 @dataclass(frozen=True)
 class Losses:
@@ -27,14 +29,14 @@ class Losses:
             among all judged rows.
         rows: all judged rows of messages, `pools.OF_QUEUES` of them.
         pressures: PRESSURE.
-        teams: service -> team.
+        owners: of services, by when.
         critical: journey types that are declared critical.
     """
 
     named: pl.DataFrame
     rows: pl.DataFrame
     pressures: pl.DataFrame
-    teams: dict[str, str]
+    owners: Owners
     critical: Collection[str]
 
     @cached_property
@@ -46,5 +48,5 @@ class Losses:
     @cached_property
     def convicted(self) -> pl.DataFrame:
         """The lost rows, in any order, with cause and accountable team."""
-        lost = crowded(self.named, self.rows, self.replayed, self.teams)
+        lost = crowded(self.named, self.rows, self.replayed, self.owners)
         return hold(convict(lost), self.rows)

@@ -318,7 +318,7 @@ def _policies(pool: Pool, prefetch: int, workers: int = 1) -> Iterator[Replay]:
 
 
 def _prioritised(pool: Pool, first: tuple[str, str]) -> Iterator[Replay]:
-    others = (pool.rows[first[0]] != first[1]).to_numpy()
+    others = pool.rows[first[0]].ne_missing(first[1]).to_numpy()
     bench = _bench(pool, _SIMPLE[1])
     amid = _amid(bench, others)
     if len(amid.depths) < REPLAY_SURVIVORS_MIN or np.median(amid.depths) < QUEUE_DEPTH_MIN:

@@ -18,8 +18,9 @@ OF_ROWS = (
     "kind", "tenant", "environment", "send", "row", "subscription", "message_id", "correlation_id", "journey_id",
     "journey_type", "sent_ns", "received_ns", "deadline_at_ns", "expected_by", "relation", "service", "channel",
     "place", "queue", "receiver", "services", "verdict", "step", "duplicates", "held_at", "failed", "evidence",
+    "proof",
 )  # fmt: skip
-"""Columns of judged rows that become a public row, or that `told.told` reads."""
+"""Columns of judged rows that become a public row, or that `told.told` or `trust` read."""
 
 OF_LOST = {
     "made_good": pl.UInt32(),

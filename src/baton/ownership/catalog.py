@@ -7,19 +7,24 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, model_validator
 
-from baton.documents import AttributeKey, Text, fault, quote, read_text, validate
-from baton.ownership import strict_yaml
+from baton.documents import AttributeKey, Text, nearest, quote
 from baton.ownership.teams import ExternalParty, Part, Team
 from baton.schema import SEVERAL, UNOWNED
 from baton.values import Duration, Number
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+    from collections.abc import Collection, Iterator
+
+    from baton.documents import Place
 
 
 class Step(Part):
-    """A span of this service, with this name where one is given; both globs."""
+    """A span of this service, with this name where one is given.
+
+    Attributes:
+        service: exact, or a glob.
+        span: the span's name, exact or a glob; without it any.
+    """
 
     service: Text
     span: Text = "*"
@@ -30,7 +35,14 @@ class Entry(Step):
 
 
 class Impact(Part):
-    """The span attributes that say whom a lost journey hit, and how much money it moved."""
+    """The span attributes that say whom a lost journey hit, and how much money it moved.
+
+    Attributes:
+        customer: whom.
+        segment: of which kind of customers that one is.
+        amount: how much money.
+        currency: in which currency.
+    """
 
     customer: AttributeKey | None = None
     segment: AttributeKey | None = None
@@ -39,10 +51,16 @@ class Impact(Part):
 
 
 class JourneyType(Part):
-    """A declared kind of journey. `deadline_ns` runs from the journey's entry to its last handoff.
+    """A declared kind of journey.
 
-    What its `impact` leaves out, the file's own says. `steps` are what it passes after its entry, in this order, as far
-    as declared.
+    Attributes:
+        name: as questions and findings name it.
+        entry: where it begins.
+        steps: what it passes after its entry, in this order, as far as declared.
+        owner: the team that answers for it as a whole.
+        criticality: how much it matters.
+        deadline_ns: from its entry to its last handoff.
+        impact: what it names otherwise than the file's own impact.
     """
 
     name: Text
@@ -55,7 +73,13 @@ class JourneyType(Part):
 
 
 class Channel(Part):
-    """The declared deadline of a handoff over the channels of this name, in these environments; both globs."""
+    """The declared deadline of a handoff over the channels of this name.
+
+    Attributes:
+        name: exact, or a glob.
+        environment: where; exact, or a glob.
+        deadline_ns: from the send to the receipt.
+    """
 
     name: Text
     environment: Text = "*"
@@ -63,7 +87,12 @@ class Channel(Part):
 
 
 class Source(Part):
-    """What a queue takes: what is sent to this exchange (or topic) with a key that matches; null takes every key."""
+    """What a queue takes.
+
+    Attributes:
+        exchange: what is sent to this exchange, or topic,
+        key: with a key that matches; RabbitMQ's `*` and `#` may stand in it. Without it any.
+    """
 
     exchange: Text
     key: Text | None = None
@@ -73,8 +102,11 @@ class Queue(Part):
     """A queue as its owner declares it, where no broker is asked: its limits, and what is routed to it.
 
     Attributes:
-        limit: messages.
-        size: bytes.
+        name: exact.
+        environment: where; without it anywhere.
+        limit: messages that it holds.
+        size: bytes that it holds.
+        overflow: what happens beyond; without it its head is dropped.
         ttl_ns: a message that waits longer expires.
         priorities: the highest; without it the queue knows none.
         dead_letter: the exchange that what it evicts, expires or rejects goes to.
@@ -99,7 +131,13 @@ class Queue(Part):
 
 
 class Service(Part):
-    """How the telemetry of the services of this name is sampled, in these environments; both globs."""
+    """How the telemetry of the services of this name is sampled.
+
+    Attributes:
+        name: exact, or a glob.
+        environment: where; exact, or a glob.
+        sampling: by tail: a collector keeps or drops traces after it has seen them.
+    """
 
     name: Text
     environment: Text = "*"
@@ -107,7 +145,20 @@ class Service(Part):
 
 
 class OwnershipFile(Part):
-    """The whole of an ownership.yaml. Journey and grouping keys are null where it names none."""
+    """Who owns what, and what is expected of it.
+
+    Attributes:
+        version: of the format.
+        teams: owners inside.
+        external_parties: owners outside.
+        journey_types: the kinds of journeys that customers undertake.
+        channels: deadlines of handoffs.
+        queues: what queues hold, where no broker is asked.
+        services: how telemetry is sampled.
+        journey_keys: attributes that join traces into a journey; else those of baton.toml.
+        grouping_keys: attributes that group journeys, and never join them; else those of baton.toml.
+        impact: attributes that say what a lost journey cost.
+    """
 
     version: Literal["1"] = "1"
     teams: tuple[Team, ...] = ()
@@ -158,60 +209,49 @@ EMPTY = Catalog()
 """No ownership.yaml: all is unowned, and the verdicts stand."""
 
 
-def load_catalog(*paths: Path) -> Catalog:
-    """Read and check ownership files.
+def faults(file: OwnershipFile, teams: Collection[str]) -> Iterator[tuple[Place, object, str]]:
+    """What no part of a file can see on its own: (place, value, problem and next step).
 
-    Raises:
-        InputError: it cannot be read or has a fault; the message names the file, the place, the value, the next step.
+    Args:
+        file: what was read.
+        teams: the teams that this file and those beside it name.
     """
-    (path,) = paths
-    context = {"source": str(path), "origin": "ownership"}
-    written = validate(OwnershipFile, strict_yaml.parse(read_text(path), path), path, context=context)
-    catalog = Catalog(**dict(written))
-    found = next(_faults(catalog), None)
-    if found is not None:
-        raise fault(path, *found)
-    return catalog
-
-
-def _faults(catalog: Catalog) -> Iterator[tuple[str, object, str]]:
-    """What no part can see on its own: (place, value, problem and next step)."""
-    teams = [team.name for team in catalog.teams]
-    for section, owners in (("teams", catalog.teams), ("external_parties", catalog.external_parties)):
-        for number, owner in enumerate(owners):
-            if problem := _misnamed(owner.name):
-                yield f"{section}[{number}].name", owner.name, problem
-        yield from _twins(section, [(owner.name,) for owner in owners], ".name")
-    for number, party in enumerate(catalog.external_parties):
-        place = f"external_parties[{number}]"
-        if party.name in teams:
-            yield f"{place}.name", party.name, f"is already a team, teams[{teams.index(party.name)}]; rename one"
+    yield from _owners(file)
+    for number, party in enumerate(file.external_parties):
         if party.contract_owner not in teams:
-            yield f"{place}.contract_owner", party.contract_owner, _no_team(teams)
-    yield from _twins("journey_types", [(declared.name,) for declared in catalog.journey_types], ".name")
-    yield from _twins("channels", [(channel.name, channel.environment) for channel in catalog.channels], "")
-    yield from _twins("queues", [(queue.name, queue.environment or "any") for queue in catalog.queues], "")
-    yield from _twins("services", [(service.name, service.environment) for service in catalog.services], "")
-    for number, declared in enumerate(catalog.journey_types):
+            place = ("external_parties", number, "contract_owner")
+            yield place, party.contract_owner, _no_team(party.contract_owner, teams)
+    for number, declared in enumerate(file.journey_types):
         if declared.owner not in teams:
-            yield f"journey_types[{number}].owner", declared.owner, _no_team(teams)
+            yield ("journey_types", number, "owner"), declared.owner, _no_team(declared.owner, teams)
+    yield from _twins("journey_types", [(declared.name,) for declared in file.journey_types], "name")
+    yield from _twins("channels", [(channel.name, channel.environment) for channel in file.channels])
+    yield from _twins("queues", [(queue.name, queue.environment or "any") for queue in file.queues])
+    yield from _twins("services", [(service.name, service.environment) for service in file.services])
 
 
-def _misnamed(name: str) -> str | None:
-    if name == UNOWNED:
-        return "is what Baton calls a thing without an owner; name the team otherwise"
-    if SEVERAL in name:
-        return f"holds {SEVERAL!r}, with which Baton joins several possible teams; name the team otherwise"
-    return None
+def _owners(file: OwnershipFile) -> Iterator[tuple[Place, object, str]]:
+    first: dict[str, str] = {}
+    for section in ("teams", "external_parties"):
+        for number, owner in enumerate(getattr(file, section)):
+            place, here = (section, number, "name"), f"{section}[{number}]"
+            if owner.name == UNOWNED:
+                yield place, owner.name, "is what Baton calls a thing without an owner; name it otherwise"
+            if SEVERAL in owner.name:
+                yield place, owner.name, f"holds {SEVERAL!r}, which joins several possible teams; name it otherwise"
+            if first.setdefault(owner.name, here) != here:
+                yield place, owner.name, f"is already declared at {first[owner.name]}; merge the two, or rename one"
 
 
-def _no_team(teams: list[str]) -> str:
-    return f"is no declared team; add it to teams, or name one of {quote(teams)}"
+def _no_team(name: str, teams: Collection[str]) -> str:
+    meant = nearest(name, sorted(teams))
+    step = f"did you mean {quote(meant)}? Else add it to teams" if meant else "add it to teams"
+    return f"is no declared team; {step}, or name one of {quote(sorted(teams))}"
 
 
-def _twins(section: str, names: list[tuple[str, ...]], key: str) -> Iterator[tuple[str, object, str]]:
+def _twins(section: str, names: list[tuple[str, ...]], *key: str) -> Iterator[tuple[Place, object, str]]:
     first: dict[tuple[str, ...], int] = {}
     for number, name in enumerate(names):
         if first.setdefault(name, number) != number:
             problem = f"is already declared at {section}[{first[name]}]; merge the two, or rename one"
-            yield f"{section}[{number}]{key}", ", ".join(name), problem
+            yield (section, number, *key), ", ".join(name), problem

@@ -4,14 +4,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationInfo, model_validator
-from pydantic.json_schema import SkipJsonSchema
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetJsonSchemaHandler,
+    TypeAdapter,
+    ValidationInfo,
+    model_validator,
+)
+from pydantic.json_schema import JsonSchemaValue, SkipJsonSchema
 
 from baton.documents import AttributeKey, Text
 from baton.values import Instant, Link
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from pydantic_core import CoreSchema
 
 Origin = Literal["ownership", "backstage", "telemetry"]
 """Where a rule comes from, the strongest first: what people signed, what they registered, what a span says itself."""
@@ -27,8 +38,8 @@ class Lasting(Part):
     """What holds for a time only.
 
     Attributes:
-        from_ns: the first instant at which it holds; null since ever.
-        until_ns: the first at which it no longer does; null for ever.
+        from_ns: the first instant at which it holds, a date (its midnight in UTC) or an RFC 3339 time; else since ever.
+        until_ns: the first at which it no longer does; else for ever.
     """
 
     from_ns: Instant | None = Field(default=None, alias="from")
@@ -63,6 +74,16 @@ class Claim(Lasting):
                 raise ValueError(f"has the key {derived}, which the file itself is; take it out")
         return {**value, **info.context}
 
+    @property
+    def what(self) -> str:
+        """What is claimed, in a word."""
+        raise NotImplementedError
+
+
+def _or_text(schema: JsonSchemaValue) -> JsonSchemaValue:
+    """The schema of what is a mapping, or only its name."""
+    return {"anyOf": [{"type": ["string", "number", "boolean"]}, schema]}
+
 
 class Owned(Claim):
     """A name that an owner claims.
@@ -73,10 +94,21 @@ class Owned(Claim):
 
     name: Text
 
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        return _or_text(handler(schema))
+
     @model_validator(mode="before")
     @classmethod
     def _spelled_out(cls, value: object) -> object:
+        if isinstance(value, list):
+            raise ValueError("is a list in a list; write a name, or {name: ..., from: 2026-03-01}")  # noqa: TRY004 - what Pydantic hears
         return {"name": value} if isinstance(value, str) else value
+
+    @property
+    def what(self) -> str:
+        """The pattern."""
+        return self.name
 
 
 class OwnedAttribute(Claim):
@@ -90,11 +122,24 @@ class OwnedAttribute(Claim):
     key: AttributeKey
     value: Text
 
+    @property
+    def what(self) -> str:
+        """`key=value`."""
+        return f"{self.key}={self.value}"
 
-class _Value(Claim):
-    """A value below its attribute's key."""
+
+class OwnedValue(Claim):
+    """A value below its attribute's key.
+
+    Attributes:
+        value: exact, or a glob.
+    """
 
     value: Text
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        return _or_text(handler(schema))
 
     @model_validator(mode="before")
     @classmethod
@@ -106,12 +151,14 @@ def _listed(value: object) -> object:
     return value if isinstance(value, list | tuple) else [value]
 
 
-_Values = Annotated[tuple[_Value, ...], BeforeValidator(_listed)]
-_BY_KEY: TypeAdapter[dict[str, tuple[_Value, ...]]] = TypeAdapter(dict[AttributeKey, _Values])
+OwnedValues = Annotated[tuple[OwnedValue, ...], BeforeValidator(_listed)]
+_BY_KEY: TypeAdapter[dict[str, tuple[OwnedValue, ...]]] = TypeAdapter(dict[AttributeKey, OwnedValues])
 
 
 def _attributes(value: object, info: ValidationInfo) -> object:
     """A mapping from key to value, or to several, as the list that it stands for."""
+    if isinstance(value, str):
+        raise ValueError("is no mapping; write {attribute: value}")  # noqa: TRY004 - what Pydantic hears
     if not isinstance(value, dict):
         return value
     by_key = _BY_KEY.validate_python(value, context=info.context, by_name=False, by_alias=True)
@@ -119,10 +166,16 @@ def _attributes(value: object, info: ValidationInfo) -> object:
 
 
 Names = tuple[Owned, ...]
+Attributes = Annotated[
+    tuple[OwnedAttribute, ...],
+    BeforeValidator(
+        _attributes, json_schema_input_type=dict[str, OwnedValue | tuple[OwnedValue, ...]] | tuple[OwnedAttribute, ...]
+    ),
+]
 
 
 class Owns(Part):
-    """What an owner claims: exact names or globs; of attributes, the exact key and a glob for the value.
+    """What an owner claims: exact names, or globs.
 
     Attributes:
         services: `service.name`.
@@ -131,7 +184,7 @@ class Owns(Part):
         queues: what receivers take from.
         rpc_services: `rpc.service`.
         http_routes: `http.route`.
-        attributes: any attribute of a span or its resource.
+        attributes: of a span or its resource: the exact key, and the value, exact or a glob.
     """
 
     services: Names = ()
@@ -140,7 +193,7 @@ class Owns(Part):
     queues: Names = ()
     rpc_services: Names = ()
     http_routes: Names = ()
-    attributes: Annotated[tuple[OwnedAttribute, ...], BeforeValidator(_attributes)] = ()
+    attributes: Attributes = ()
 
     def claims(self) -> Iterator[tuple[str, int, Claim]]:
         """Every claim with its section and its place there."""
@@ -184,8 +237,7 @@ class Team(Lasting):
         begins = [ns for ns in (self.from_ns, claim.from_ns) if ns is not None]
         ends = [ns for ns in (self.until_ns, claim.until_ns) if ns is not None]
         if begins and ends and max(begins) >= min(ends):
-            what = claim.name if isinstance(claim, Owned) else f"{claim.key}={claim.value}"  # type: ignore[attr-defined]
-            raise ValueError(f"owns {what!r} only outside the team's own dates; correct the dates of one")
+            raise ValueError(f"owns {claim.what!r} only outside the team's own dates; correct the dates of one")
         return claim.model_copy(update={"from_ns": max(begins, default=None), "until_ns": min(ends, default=None)})
 
 

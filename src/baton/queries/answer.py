@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from baton.agreements import load_contracts
-from baton.analysis import Analysis, Paired, analyze, expect, pair_up, wanted
+from baton.analysis import WANTED, Analysis, Paired, analyze, expect, pair_up
 from baton.errors import NotFoundError
 from baton.limits import NAMES_MAX, WINDOW_LAG_DEADLINES, WINDOW_LAG_NS_MAX, WINDOW_LAG_NS_MIN, WINDOW_LEAD_NS
 from baton.looks import PLACE
-from baton.ownership.catalog import EMPTY, Catalog, load_catalog
+from baton.ownership.catalog import EMPTY, Catalog
+from baton.ownership.sources import load_catalog
 from baton.settings import keys, load_settings
 from baton.store.reader import Store
 
@@ -49,15 +50,16 @@ def judged(question: Question) -> tuple[Answer, Paired]:
     """The answer, with the sends, receipts and pairs that it was judged from; arguments and errors as of `answer`."""
     store, catalog, contracts = Store(question.store), catalog_of(question.owners), load_contracts(question.contracts)
     as_of_ns = time.time_ns() if question.as_of_ns is None else question.as_of_ns
-    joining = keys(catalog, load_settings(question.store)).journey
+    settings = load_settings(question.store)
+    joining = keys(catalog, settings).journey
     expectations = store.expectations()
     spans = store.spans(*_margins(question, expectations, catalog, contracts)).with_row_index(PLACE)
-    spans = spans.select(PLACE, *wanted(catalog))
+    spans = spans.select(PLACE, *WANTED)
     if question.tenant is not None:
         # Here, before anything is judged: nobody is to see what another tenant's spans did to a verdict.
         spans = _of_tenant(store, spans, question.tenant)
         expectations = None if expectations is None else expectations.filter(pl.col("tenant") == question.tenant)
-    paired = pair_up(spans, catalog, as_of_ns, store.outages())
+    paired = pair_up(spans, catalog, as_of_ns, store.outages(), settings.owner_attributes)
     # A store that has never learned is learned from on the spot.
     known = expect(paired, catalog, joining) if expectations is None else expectations
     facts = store.facts(as_of_ns)

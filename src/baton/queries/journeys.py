@@ -1,4 +1,4 @@
-"""One journey, and who owns what it crossed."""
+"""One journey."""
 
 from __future__ import annotations
 
@@ -8,13 +8,12 @@ from baton import summaries
 from baton.errors import NotFoundError, UsageError
 from baton.limits import MATCHES_SHOWN_MAX
 from baton.queries.answer import answer
-from baton.queries.question import asked
 from baton.settings import load_settings
 
 if TYPE_CHECKING:
     from baton.analysis import Analysis
     from baton.queries.question import Question
-    from baton.reports.model import Journey, Who
+    from baton.reports.model import Journey
 
 
 def journey(question: Question, name: str) -> Journey:
@@ -54,14 +53,3 @@ def _journeys(question: Question, analysis: Analysis, name: str) -> list[str]:
         return summaries.journeys_bearing(analysis, key, values)
     stored = {stands_as(rules, question.store, "", name), hashed(rules, question.store, name)} - {name}
     return sorted({found for one in stored for found in summaries.journeys_of(analysis, one)})
-
-
-def who(question: Question, name: str) -> Who:
-    """The owner of a service, channel or journey type.
-
-    Raises:
-        NotFoundError: neither the spans nor the ownership file know the name.
-        StoreError, InputError: as `handoffs`.
-    """
-    given = answer(question)
-    return summaries.who(asked(given.analysis.handoffs, question), given.analysis, given.catalog, name)

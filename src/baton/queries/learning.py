@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from baton.analysis import expect, pair_up, wanted
+from baton.analysis import WANTED, expect, pair_up
 from baton.limits import LEARN_SPANS_MAX, TIME_NS_MAX
 from baton.queries.answer import catalog_of
 from baton.settings import keys, load_settings
@@ -28,7 +28,7 @@ def learn(store: Path, owners: tuple[Path, ...]) -> bytes:
     """
     catalog = catalog_of(owners)
     joining = keys(catalog, load_settings(store)).journey
-    spans = _newest(Store(store).spans()).select(wanted(catalog))
+    spans = _newest(Store(store).spans()).select(WANTED)
     learned = expect(pair_up(spans, catalog, TIME_NS_MAX), catalog, joining)
     buffer = io.BytesIO()
     learned.write_ipc(buffer)

@@ -64,3 +64,8 @@ def about(question: Question) -> pl.Expr:
     if question.team is not None:
         wanted &= pl.any_horizontal(pl.col(team) == question.team for team in _TEAMS).fill_null(value=False)
     return wanted
+
+
+def owned_at_ns(question: Question, as_of_ns: int) -> int:
+    """When ownership is asked for: at the last moment of the window, else of the judgement."""
+    return as_of_ns if question.until_ns is None else min(question.until_ns - 1, as_of_ns)

@@ -1,4 +1,4 @@
-"""What the renderers for people read: a report, a journey, an owner. Times are ns since 1970; ids are hex."""
+"""What the renderers for people read: a report, a journey. Times are ns since 1970; ids are hex."""
 
 from __future__ import annotations
 
@@ -169,31 +169,6 @@ class Journey:
     spans: tuple[SpanLine, ...]
     handoffs: tuple[Mapping[str, Any], ...]
     stopped: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Who:
-    """What `baton who` says.
-
-    Attributes:
-        name: as asked.
-        kind: service, channel or journey type.
-        team: its owner, or `unowned`.
-        escalation: whom to wake; None where the ownership file says nothing.
-        contact: None where the ownership file says nothing.
-        journeys: (journey type, journeys) that depend on it, most first.
-        upstream: (service, team, channel, handoffs) of what it receives from; channel is None for calls.
-        rules: the rules of the ownership file that matched, the winner first.
-    """
-
-    name: str
-    kind: str
-    team: str
-    escalation: str | None
-    contact: str | None
-    journeys: tuple[tuple[str, int], ...]
-    upstream: tuple[tuple[str, str, str | None, int], ...]
-    rules: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)

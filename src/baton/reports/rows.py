@@ -19,7 +19,8 @@ from baton.reports.text import ENTITIES, FORMULA_PATTERN, HIDDEN_PATTERN, MARKDO
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_RFC3339 = "%Y-%m-%dT%H:%M:%S%.9fZ"
+RFC3339 = "%Y-%m-%dT%H:%M:%S%.9fZ"
+"""A time in UTC with nine digits, for `strftime`."""
 
 
 def as_ndjson(frame: pl.DataFrame) -> str:
@@ -68,7 +69,7 @@ def _json_lines(frame: pl.DataFrame) -> list[str]:
 
 def _with_times(frame: pl.DataFrame) -> pl.DataFrame:
     """The frame with its times as text."""
-    return frame.with_columns(cs.datetime().dt.strftime(_RFC3339))
+    return frame.with_columns(cs.datetime().dt.strftime(RFC3339))
 
 
 def _cells(frame: pl.DataFrame) -> pl.DataFrame:

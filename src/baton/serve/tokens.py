@@ -15,6 +15,7 @@ import hashlib
 import hmac
 import re
 import secrets
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
@@ -26,7 +27,9 @@ from baton.limits import TOKEN_CHARS_MAX, TOKEN_CHARS_MIN
 from baton.ownership import strict_yaml
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
+
+    from baton.documents import Place
 
 VARIABLE = "BATON_TOKENS"
 CHALLENGE = "Bearer"
@@ -141,7 +144,8 @@ def load_tokens(path: Path | None, environment: Mapping[str, str]) -> Tokens | N
 
 def _from_file(path: Path) -> Tokens:
     refuse_if_open(path)
-    return _tokens(strict_yaml.parse(read_text(path), path), path)
+    text = read_text(path)
+    return _tokens(strict_yaml.parse(text, path), path, partial(strict_yaml.line_of, text))
 
 
 def _from_variable(variable: str) -> Tokens:
@@ -151,8 +155,8 @@ def _from_variable(variable: str) -> Tokens:
     return _tokens({"tokens": entries}, Path(f"${VARIABLE}"))
 
 
-def _tokens(data: object, path: Path) -> Tokens:
-    file = validate(_File, data, path, secret=True)
+def _tokens(data: object, path: Path, lines: Callable[[Place], int] | None = None) -> Tokens:
+    file = validate(_File, data, path, secret=True, lines=lines)
     try:
         return Tokens((entry.sha256(), entry.tenant, entry.may) for entry in file.tokens)
     except ValueError as error:

@@ -27,19 +27,18 @@ _ODD = 0x1E3779B97F4A7C15
 """A product with it spreads the bits of a key: the golden ratio's, odd."""
 
 
-def repair(spans: pl.LazyFrame, as_of_ns: int, *further: str) -> Spans:
+def repair(spans: pl.LazyFrame, as_of_ns: int) -> Spans:
     """Spans without twins, numbered, with parents resolved and skew marked.
 
     Args:
         spans: SPANS, or those of its columns that are wanted: all but lists and texts of a span's own are.
         as_of_ns: spans that end later are unseen.
-        further: further columns that belong to a span's look.
 
     Returns:
         The spans, with `row` (UInt32, dense, in the order of trace id, span id and tenant), `parent_row` (UInt32, null
         where the parent is absent or has not arrived) and `skew_ns` (Int64, null where no call tells).
     """
-    return _skewed(_parented(_single(read(spans, *further, as_of_ns=as_of_ns))))
+    return _skewed(_parented(_single(read(spans, as_of_ns))))
 
 
 def _single(spans: Spans) -> Spans:

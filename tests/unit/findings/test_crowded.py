@@ -8,6 +8,7 @@ from baton.findings.crowded import crowded
 from baton.findings.occupants import DEPTHS, OCCUPANTS
 from baton.findings.replayed import Replayed
 from baton.schema import SUBSCRIPTION
+from named_owners import NamedOwners
 from recording import ns
 
 KEY = ("t", "", "", "ch", "s")
@@ -19,8 +20,8 @@ def laid(
     held: tuple[tuple[str, str | None, int], ...] = (),
 ) -> list[dict[str, Any]]:
     """Rows of (key, first receipt) beside a fit for KEY with these shares, and who held it when the first was lost."""
-    schema = {**dict.fromkeys(SUBSCRIPTION, pl.String), "first_ns": pl.Int64, "proof": pl.String}
-    known = [(*key, first, "waiting" if first is None else "received") for key, first in rows]
+    schema = {**dict.fromkeys(SUBSCRIPTION, pl.String), "first_ns": pl.Int64, "proof": pl.String, "sent_ns": pl.Int64}
+    known = [(*key, first, "waiting" if first is None else "received", 0) for key, first in rows]
     frame = pl.DataFrame(known, schema=schema, orient="row").with_row_index("send")
     waits = pl.when(pl.col("first_ns").is_null()).then(pl.lit("waiting")).otherwise(pl.lit("received"))
     frame = frame.with_columns(waits.alias("proof"))
@@ -38,7 +39,7 @@ def laid(
     )
     occupants = pl.DataFrame([(*KEY, 0, *one) for one in held], schema=OCCUPANTS, orient="row")
     told = Replayed(fit, moments, crowd, occupants, DEPTHS.to_frame(), {})
-    found = crowded(frame, frame, told, {"ticks": "market", "trades": "trading"})
+    found = crowded(frame, frame, told, NamedOwners(services={"ticks": "market", "trades": "trading"}))
     assert found.height == len(rows)
     return found.to_dicts()
 

@@ -13,7 +13,9 @@ from baton.findings.impact import MEASURES, cost
 from baton.findings.said import JOURNEY
 from baton.schema import FINDINGS, HANDOFFS, SUBSCRIPTION
 from incident import delivered, row
+from named_owners import NamedOwners
 
+OWNERS = NamedOwners(services={"market-data": "market-data", "trade-execution": "trading"})
 NO_CROWD = pl.DataFrame(schema={**dict.fromkeys((*SUBSCRIPTION, "sender"), pl.String), "share": pl.Float64})
 KINDS = pl.DataFrame({"journey_type": ["trade-confirmation"], "owner": ["wealth"], "criticality": ["critical"]})
 
@@ -30,7 +32,7 @@ def grouped(
         schema={**dict.fromkeys(("handoff_id", "sender", "journey_type"), pl.String), "held": pl.Int64},
         orient="row",
     )
-    crowds = crowding(then, lost, usual, {"market-data": "market-data", "trade-execution": "trading"}, KINDS)
+    crowds = crowding(then, lost, usual, OWNERS, KINDS)
     return group(frame, cost(lost, unmeasured), crowds, KINDS).to_dicts()
 
 

@@ -68,6 +68,19 @@ def test_priorities_are_told() -> None:
     assert (found.best.hypothesis.bound, found.best.hypothesis.first) == (40, ("service", "trades"))
 
 
+def test_messages_without_a_routing_key_are_of_another_kind() -> None:
+    """Where some messages bear routing keys and others none, priorities are tried all the same."""
+    recording = Recording()
+    flooded(recording, (Flow("trades", 10, rank=1), TWO[1], Flow("audit", 2)), Slow(limit=40, limits=(0, 0)))
+    keys = {"trades": "trade.completed", "ticks": "market.tick"}
+    for (_, _, service, _), body in recording.bodies:
+        if service in keys:
+            key = {"key": "messaging.rabbitmq.destination.routing_key", "value": {"stringValue": keys[service]}}
+            body["attributes"].append(key)
+    (found,) = analysed(recording).losses.replayed.queues.values()
+    assert found.best.hypothesis.first == ("routing_key", "trade.completed")
+
+
 def test_a_ttl_is_told_and_no_limit_is_mistaken_for_it() -> None:
     """Within a receipt's length; what expired is `expired`, but for what no expiry was near."""
     _, found, rows = told(Slow(ttl=0.5))

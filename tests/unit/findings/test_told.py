@@ -5,21 +5,27 @@ from typing import Any
 import polars as pl
 
 from baton.findings.told import told
+from named_owners import NamedOwners
 
-SERVICES = {"trading": "trade", "notify": "messages", "audit": "risk", "stray": "unowned"}
-CHANNELS = {"orders": "platform", "bare": "unowned"}
-QUEUES = {"orders.notify": "messages", "bare.q": "unowned"}
+OWNERS = NamedOwners(
+    services={"trading": "trade", "notify": "messages", "audit": "risk"},
+    channels={"orders": "platform"},
+    queues={"orders.notify": "messages"},
+)
 
 
 def named(row: dict[str, Any], *, sender_team: str = "trade") -> dict[str, Any]:
     """A row told its names; its send is span 1, of the sender's team, its receipt span 2, of team `taker`."""
     schema = {
         **dict.fromkeys(("send", "row"), pl.UInt32),
-        **dict.fromkeys(("service", "receiver", "channel", "place", "queue", "subscription"), pl.String),
+        **dict.fromkeys(
+            ("tenant", "environment", "service", "receiver", "channel", "place", "queue", "subscription"), pl.String
+        ),
         "services": pl.List(pl.String),
+        "sent_ns": pl.Int64,
     }
     rows = pl.DataFrame([{"send": 1, "service": "trading", "subscription": "s", **row}], schema=schema)
-    found = told(rows, pl.Series(["another", sender_team, "taker"]), SERVICES, CHANNELS, QUEUES)
+    found = told(rows, pl.Series(["another", sender_team, "taker"]), OWNERS)
     assert found.columns == [*schema, "from_team", "from_service", "to_service", "to_team", "channel_team"]
     return found.row(0, named=True)
 
@@ -66,6 +72,9 @@ def test_rows_of_one_message_are_told_apart() -> None:
     rows = pl.DataFrame(
         {
             "send": [1, 1],
+            "tenant": ["t"] * 2,
+            "environment": [""] * 2,
+            "sent_ns": [0, 0],
             "row": [None, None],
             "service": ["trading"] * 2,
             "receiver": [None, None],
@@ -80,5 +89,5 @@ def test_rows_of_one_message_are_told_apart() -> None:
             **dict.fromkeys(("receiver", "place", "queue"), pl.String),
         },
     )
-    found = told(rows, pl.Series("team", ["other", "trade"]), SERVICES, CHANNELS, QUEUES).sort("subscription")
+    found = told(rows, pl.Series("team", ["other", "trade"]), OWNERS).sort("subscription")
     assert found["to_team"].to_list() == ["messages", "risk"]

@@ -1,15 +1,21 @@
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from baton.ownership.attributes import team_by_attribute
+from baton.limits import TIME_NS_MAX
+from baton.ownership.attributes import CLAIM, claimed
 from baton.ownership.rules import Rule, Rules
+from baton.ownership.told_by import resources
 from baton.schema import SPANS, UNOWNED
+from baton.spans.repair import repair
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 def attribute(key: str, value: str) -> dict[str, Any]:
@@ -17,28 +23,33 @@ def attribute(key: str, value: str) -> dict[str, Any]:
     return {"key": key, "value": value, "type": 1}
 
 
-def teams(
-    rules: Rules, rows: list[dict[str, Any]], engine: Literal["in-memory", "streaming"] = "in-memory"
-) -> list[str | None]:
-    """The teams that the rules give to spans of these columns; columns left out are null."""
-    frame = pl.DataFrame(rows, schema=SPANS.schema).lazy()
-    return frame.select(team=team_by_attribute(rules)).collect(engine=engine)["team"].to_list()
+def teams(rules: Rules, rows: list[dict[str, Any]]) -> list[str | None]:
+    """The teams that the rules give to spans of these columns, each of a process of its own."""
+
+    def whole(at: int, row: Mapping[str, Any]) -> dict[str, Any]:
+        ids = {"trace_id": bytes(16), "span_id": at.to_bytes(8, "big"), "trace_key": 0, "span_key": at}
+        plain = {"tenant": "bank", "environment": "", "service": str(at), "service_instance": "", "start_ns": 0}
+        return {**ids, **plain, "end_ns": 0, **row}
+
+    frame = pl.DataFrame([whole(at, row) for at, row in enumerate(rows)], schema=SPANS.schema).lazy()
+    spans = repair(frame, TIME_NS_MAX)
+    return claimed(spans, rules, resources(spans))[CLAIM].to_list()
 
 
-@pytest.mark.parametrize("engine", ["in-memory", "streaming"])
-def test_every_list_is_looked_at(engine: Literal["in-memory", "streaming"]) -> None:
+def test_every_list_is_looked_at() -> None:
     """Span attributes, resource attributes and keys count; other attributes, empty and null lists give null."""
-    rules = Rules([Rule("attribute", ("trade.id", "T*"), "trading")])
+    rules = Rules([Rule("attribute", ("trade.id", "T*"), "trading"), Rule("attribute", ("desk", "T*"), "desk")])
     rows: list[dict[str, Any]] = [
-        {"attributes": [attribute("x", "T"), attribute("trade.id", "T1")]},
+        {"attributes": [attribute("x", "T"), attribute("desk", "T1")]},
+        {"resource": [attribute("desk", "T2")]},
         {"resource": [attribute("trade.id", "T2")]},
         {"keys": [{"key": "trade.id", "value": "T3"}]},
         {"attributes": [attribute("x", "T1")]},
-        {"attributes": [attribute("trade.id", "X1")]},
+        {"attributes": [attribute("desk", "X1")]},
         {"attributes": [], "resource": [], "keys": []},
         {},
     ]
-    assert teams(rules, rows, engine) == ["trading", "trading", "trading", None, None, None, None]
+    assert teams(rules, rows) == ["desk", "desk", "trading", "trading", None, None, None, None]
 
 
 @pytest.mark.parametrize(
@@ -47,6 +58,7 @@ def test_every_list_is_looked_at(engine: Literal["in-memory", "streaming"]) -> N
         ("http.route", "http_route", "/trades"),
         ("messaging.destination", "destination", "/trades"),
         ("messaging.destination.name", "destination", "/trades"),
+        ("messaging.message.id", "message_id", "/trades"),
         ("deployment.environment", "environment", "/trades"),
         ("service.version", "service_version", "/trades"),
         ("server.port", "server_port", 443),
@@ -56,6 +68,13 @@ def test_attributes_that_fill_a_column_are_found_there(key: str, column: str, va
     """A rule on an attribute that decoding moved into a column sees the column, under current and deprecated names."""
     rules = Rules([Rule("attribute", (key, str(value)), "a")])
     assert teams(rules, [{column: value}, {}]) == ["a", None]
+
+
+def test_a_resource_attribute_that_filled_no_column_is_found() -> None:
+    """A host's name, where something else names the instance, stays among the resource attributes."""
+    rules = Rules([Rule("attribute", ("host.name", "n1"), "a")])
+    rows = [{"service_instance": "i", "resource": [attribute("host.name", "n1")]}, {"service_instance": "n1"}]
+    assert teams(rules, rows) == ["a", "a"]
 
 
 def test_the_most_specific_attribute_decides() -> None:
@@ -85,7 +104,8 @@ def test_attributes_that_disagree_are_a_gray_area() -> None:
     assert teams(apart, [{"attributes": [attribute("k", "v")], "resource": [attribute("l", "w")]}]) == [UNOWNED]
 
 
-PAIRS = st.lists(st.tuples(st.sampled_from(["k", "l", "http.route"]), st.text("ab", max_size=2)), max_size=3)
+PAIRS = st.lists(st.tuples(st.sampled_from(["k", "l", "m"]), st.text("ab", max_size=2)), max_size=3)
+SAID = st.tuples(PAIRS, PAIRS, st.none() | st.text("ab", min_size=1, max_size=2))
 RULES = st.lists(
     st.builds(
         Rule,
@@ -98,11 +118,20 @@ RULES = st.lists(
 )
 
 
-@given(RULES, st.lists(PAIRS, max_size=5))
-def test_frames_decide_as_single_facts_do(rules: list[Rule], said: list[list[tuple[str, str]]]) -> None:
-    """For any rules and spans, the vectorised stage gives what `Rules.explain` says of the span's attributes."""
+@given(RULES, st.lists(SAID, max_size=5))
+def test_frames_decide_as_single_facts_do(rules: list[Rule], said: list[tuple[Any, ...]]) -> None:
+    """Spans have the teams that `Rules.explain` gives to all that they, their process and their columns say."""
     compiled = Rules(rules)
-    rows = [{"attributes": [attribute(key, value) for key, value in pairs]} for pairs in said]
-    decisions = [compiled.explain(*(("attribute", key, value) for key, value in pairs)) for pairs in said]
-    expected = [decision.owner if decision.matched else None for decision in decisions]
+    rows, expected = [], []
+    for own, process, route in said:
+        rows.append(
+            {
+                "attributes": [attribute(*pair) for pair in own],
+                "resource": [attribute(*pair) for pair in process],
+                "http_route": route,
+            }
+        )
+        filled = [] if route is None else [("http.route", route)]
+        decision = compiled.explain(*(("attribute", *pair) for pair in (*own, *process, *filled)))
+        expected.append(decision.owner if decision.matched else None)
     assert teams(compiled, rows) == expected

@@ -7,7 +7,8 @@ import pytest
 
 from baton import limits
 from baton.errors import InputError
-from baton.ownership.catalog import EMPTY, Catalog, load_catalog
+from baton.ownership.catalog import EMPTY, Catalog
+from baton.ownership.sources import load_catalog
 from baton.ownership.teams import Owns
 from baton.values import duration_ns
 
@@ -128,23 +129,23 @@ def test_durations_refused(written: str | None) -> None:
 @pytest.mark.parametrize(
     ("text", "place", "value", "step"),
     [
-        ("", "", "None", "write its keys"),
+        ("", "", "is empty", "write `teams:` into it"),
         ("[]", "", "[]", "write its keys"),
         ("version: 2", "version: ", "'2'", "correct it"),
-        ("owners: []", "owners: ", "[]", "correct its spelling"),
-        ("teams: [{name: a, servces: [b]}]", "teams[0].servces: ", "['b']", "correct its spelling"),
+        ("owners: []", "line 1: owners: ", "[]", "write one of channels, ext"),
+        ("teams: [{name: a, servces: [b]}]", "teams[0].servces: ", "['b']", "write one of contact, "),
         ("teams: [{name: a, owns: {services: b}}]", "teams[0].owns.services: ", "'b'", "write [one, two]"),
         ("teams: [{name: a, owns: {services: [b, '']}}]", "teams[0].owns.services[1]: ", "''", "write a name"),
-        ("teams: [{name: a, owns: {queues: [{b: c}]}}]", "teams[0].owns.queues[0]: ", "{'b': 'c'}", "put it in quotes"),
+        ("teams: [{name: a, owns: {queues: [{b: c}]}}]", "teams[0].owns.queues[0].name ", "", "is required; write it"),
         ("teams: [{name: a, owns: {attributes: {'app.*': b}}}]", "['app.*']", "'app.*'", "write the whole name"),
         ("teams: [{name: a, owns: {attributes: {'app.x': ''}}}]", "attributes['app.x']: ", "''", "write a name"),
         ("teams: [{name: a, escalation: }]", "teams[0].escalation: ", "''", "leave its key out"),
         ('teams: [{name: "a\\e[31m"}]', "teams[0].name: ", r"'a\x1b[31m'", "take them out"),
         ("teams: [{name: ' a'}]", "teams[0].name: ", "' a'", "take them out"),
-        ("teams: [{name: unowned}]", "teams[0].name: ", "'unowned'", "name the team otherwise"),
+        ("teams: [{name: unowned}]", "teams[0].name: ", "'unowned'", "name it otherwise"),
         ("teams: [{name: a}, {name: b}, {name: a}]", "teams[2].name: ", "'a'", "already declared at teams[0]"),
         ("teams: [{contact: x}]", "teams[0].name ", "", "is required; write it"),
-        ("queues: [{name: q, max: 5}]", "queues[0].max: ", "'5'", "correct its spelling"),
+        ("queues: [{name: q, max: 5}]", "queues[0].max: ", "'5'", "write one of bytes, "),
         ("queues: [{name: q, limit: many}]", "queues[0].limit: ", "'many'", "write 50"),
         ("queues: [{name: q, limit: 99999999999999999999}]", "queues[0].limit: ", "'99999999999999999999'", "write 50"),
         ("queues: [{name: q, ttl: soon}]", "queues[0].ttl: ", "'soon'", 'write "500ms"'),

@@ -190,3 +190,140 @@ def test_every_line_of_the_catalog_becomes_a_rule(catalog: Callable[[str], Catal
     assert rules.explain(("deadline", "c", "prod")).claimant == "channels[0]"
     assert rules.attribute_keys == {"k"}
     assert compile_rules(EMPTY).explain(("service", "s")).owner == UNOWNED
+
+
+def rule(kind: str, pattern: str, team: str, origin: str = "ownership", **dates: int) -> Rule:
+    """A rule with one pattern."""
+    return Rule(kind, (pattern,), team, origin, **dates)  # type: ignore[arg-type]
+
+
+def test_parts_of_a_service_come_before_it() -> None:
+    """Attribute, RPC service, HTTP route, service, namespace, telemetry: each decides once those before it are gone."""
+    facts = [
+        ("attribute", "k", "v"), ("rpc_service", "r"), ("http_route", "/r"), ("service", "s"), ("namespace", "n"),
+        ("telemetry", "service.owner", "t"),
+    ]  # fmt: skip
+    rules = Rules([Rule(fact[0], fact[1:], fact[0]) for fact in facts if fact[0] != "telemetry"])
+    for place, (kind, *_) in enumerate(facts):
+        assert rules.explain(*facts[place:]).owner == ("t" if kind == "telemetry" else kind)
+
+
+def test_of_equal_rules_the_ownership_file_comes_before_backstage() -> None:
+    """Decided, and a conflict that tells the one that lost; a more specific rule of Backstage still wins."""
+    rules = Rules([rule("service", "s", "a"), rule("service", "s", "b", "backstage"), rule("service", "s*", "c")])
+    decision = rules.explain(("service", "s"))
+    assert (decision.owner, decision.gray, [str(one) for one in decision.conflicts]) == ("a", False, ["service s -> b"])
+    assert "ownership.yaml comes before Backstage" in decision.why
+    other = Rules([rule("service", "s*", "a"), rule("service", "s", "b", "backstage")]).explain(("service", "s"))
+    assert (other.owner, other.conflicts) == ("b", ())
+
+
+def test_sources_that_agree_are_no_conflict() -> None:
+    """The same owner by two sources, and by telemetry, leaves nothing to tell."""
+    rules = Rules([rule("service", "s", "a"), rule("service", "s", "a", "backstage")])
+    decision = rules.explain(("service", "s"), ("telemetry", "service.owner", "a"))
+    assert (decision.owner, decision.conflicts) == ("a", ())
+
+
+def test_two_of_backstage_are_a_gray_area_only_where_they_win() -> None:
+    """A tie below the source that decides is none; both that lost are conflicts."""
+    two = [rule("service", "s", "b", "backstage"), rule("service", "s", "c", "backstage")]
+    assert Rules(two).explain(("service", "s")).gray
+    decision = Rules([*two, rule("service", "s", "a")]).explain(("service", "s"))
+    assert (decision.owner, decision.gray, len(decision.conflicts)) == ("a", False, 2)
+
+
+def test_telemetry_is_held_against_what_files_say_of_the_service_as_a_whole() -> None:
+    """A route of another team's is no contradiction; nor is one that no file says anything of."""
+    rules = Rules([rule("service", "s", "a"), rule("http_route", "/r", "b")])
+    word = ("telemetry", "service.owner", "a")
+    assert rules.explain(("service", "s"), ("http_route", "/r"), word).conflicts == ()
+    assert rules.explain(("service", "x"), ("http_route", "/r"), word).conflicts == ()
+    (conflict,) = rules.explain(("service", "s"), ("telemetry", "service.owner", "c")).conflicts
+    assert str(conflict) == "telemetry service.owner=c -> c"
+
+
+def test_a_rule_holds_from_its_first_instant_to_before_its_last() -> None:
+    """What would match and does not hold is told apart, and decides nothing."""
+    rules = Rules([rule("service", "s", "a", from_ns=10, until_ns=20), rule("service", "s", "b", from_ns=20)])
+    owners = {at: rules.explain(("service", "s"), at_ns=at).owner for at in (9, 10, 19, 20)}
+    assert owners == {9: UNOWNED, 10: "a", 19: "a", 20: "b"}
+    assert rules.cuts == (10, 20)
+    decision = rules.explain(("service", "s"), at_ns=9)
+    assert [one.claimant for one in decision.lapsed] == ["a", "b"]
+    assert decision.why == "no rule that matches it holds at that time"
+
+
+SAID = "telemetry service.owner=b"
+
+
+@pytest.mark.parametrize(
+    ("rules", "facts", "why"),
+    [
+        ([], [("service", "s")], "no rule matches it"),
+        ([rule("service", "s", "a")], [("service", "s")], "the only owner that any rule names: service s -> a"),
+        (
+            [rule("service", "s", "a"), rule("service", "s", "b")],
+            [("service", "s")],
+            "a gray area: 2 rules of equal rank in ownership.yaml name a and b",
+        ),
+        (
+            [rule("service", "s", "a"), rule("service", "s*", "b")],
+            [("service", "s")],
+            "an exact name comes before a glob: service s -> a before service s* -> b",
+        ),
+        (
+            [rule("service", "st*", "a"), rule("service", "s*", "b")],
+            [("service", "st")],
+            "the glob with more literal characters comes first (2 and 1): service st* -> a before service s* -> b",
+        ),
+        (
+            [rule("http_route", "/r", "a"), rule("service", "s", "b")],
+            [("http_route", "/r"), ("service", "s")],
+            "by HTTP route comes before by service: http_route /r -> a before service s -> b",
+        ),
+        (
+            [rule("namespace", "n", "a")],
+            [("namespace", "n"), ("telemetry", "service.owner", "b")],
+            f"what a file says comes before what telemetry says of itself: namespace n -> a before {SAID} -> b",
+        ),
+    ],
+)
+def test_why_is_one_sentence(rules: list[Rule], facts: list[tuple[str, ...]], why: str) -> None:
+    """What decided, with the rule that nearly did."""
+    assert Rules(rules).explain(*facts).why == why
+
+
+ORIGINS = st.sampled_from(["ownership", "backstage"])
+ANY = st.lists(
+    st.builds(
+        Rule,
+        st.sampled_from(["service", "namespace", "http_route", "rpc_service"]),
+        st.tuples(PATTERNS),
+        st.sampled_from(["red", "green", "blue"]),
+        ORIGINS,
+    ),
+    max_size=8,
+)
+
+
+@given(ANY, st.permutations(["service", "namespace", "http_route", "rpc_service"]), WORDS, st.data())
+def test_order_decides_nothing(rules: list[Rule], kinds: list[str], word: str, data: st.DataObject) -> None:
+    """However the rules of several files and the facts of a thing are put in order, the decision is the same."""
+    facts = [(kind, word) for kind in kinds]
+    one = Rules(rules).explain(*facts)
+    other = Rules(data.draw(st.permutations(rules))).explain(*sorted(facts))
+    assert (one.claimants, one.gray, set(one.conflicts)) == (other.claimants, other.gray, set(other.conflicts))
+    # By the law, read slowly: the best of those that match.
+    matching = [one for one in rules if fnmatch.fnmatchcase(word, one.patterns[0])]
+    order = ["namespace", "service", "http_route", "rpc_service"]
+    best = max(
+        ((order.index(one.kind), specificity(one.patterns[0]), one.origin == "ownership") for one in matching),
+        default=None,
+    )
+    winners = {
+        one.claimant
+        for one in matching
+        if (order.index(one.kind), specificity(one.patterns[0]), one.origin == "ownership") == best
+    }
+    assert set(one.claimants) == winners
