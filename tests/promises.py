@@ -19,6 +19,7 @@ _PLAIN: dict[str, Any] = {
     "environment": "",
     "service": "trading",
     "instance": "1",
+    "broker": "mq:5672",
     "channel": "orders",
     "routing_key": "order.new",
     "to_service": "notify",
@@ -65,6 +66,7 @@ def call(**row: Any) -> dict[str, Any]:  # noqa: ANN401 - any column
     """A call of `POST /settle` from trading to settlement."""
     return {
         "kind": "call",
+        "broker": None,
         "channel": None,
         "routing_key": None,
         "queue": None,

@@ -858,6 +858,7 @@ TRAFFIC = Frame(
         Column("send", ROW, "Row of the span that sent it."),
         Column("service", STRING, "Sender."),
         Column("instance", STRING, "Its instance; empty where none is stated."),
+        Column("broker", STRING, "Broker address; empty where none is stated, null for calls."),
         Column("channel", STRING, "Channel; null for calls."),
         Column("routing_key", STRING, "Routing key; null where unknown."),
         Column("operation", STRING, "Of a call its names as caller and server say them, SEPARATOR between them."),

@@ -15,13 +15,15 @@ from typing import TYPE_CHECKING, Any
 
 from baton.contracts.contract import Clauses, Contract, Offer
 from baton.contracts.refs import REF, ExternalError, external, resolved, target
-from baton.documents import fault, quote, validate
+from baton.documents import quote, validate
 from baton.errors import InputError
 from baton.limits import ADDRESS_PARAMETERS_MAX, NAMES_MAX
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
-    from pathlib import Path
+
+    from baton.contracts.refs import File
+    from baton.documents import Place
 
 EXTENSION = "x-baton"
 
@@ -65,122 +67,113 @@ class Document:
     notes: tuple[str, ...]
 
 
-def read(document: dict[str, Any], path: Path) -> Document:
+def read(file: File) -> Document:
     """What a document says.
-
-    Args:
-        document: it as parsed: mappings, lists, text.
-        path: where it was read.
 
     Raises:
         InputError: another version than 3, or it does not fit the specification where Baton reads it.
     """
-    version = document["asyncapi"]
+    version = file.content["asyncapi"]
     if not (isinstance(version, str) and _VERSION.fullmatch(version)):
         step = "convert it to 3.0.0 first (AsyncAPI's own `asyncapi convert` does)"
-        raise fault(path, "asyncapi", version, f"is no version that Baton reads; {step}")
-    reader = _Reader(document, path)
+        raise file.fault(("asyncapi",), version, f"is no version that Baton reads; {step}")
+    reader = _Reader(file)
     parts = tuple(reader.parts())
-    return Document(parts, (*reader.notes, *_unused(document, path)))
+    return Document(parts, (*reader.notes, *_unused(file)))
 
 
 class _Reader:
     """One document being read; `notes` grow with what it cannot use."""
 
-    def __init__(self, document: dict[str, Any], path: Path) -> None:
-        self.document, self.path, self.notes = document, path, list[str]()
-        info = self._mapping(document.get("info"), "info")
-        self.general = self._offer(document, "", self._offer(info, "info", Offer()))
-        self.service = self.general.service or _slug(info.get("title"), path)
-        contact = self._mapping(info.get("contact"), "info.contact")
-        self.contact = next(
-            (contact[key] for key in ("email", "url", "name") if isinstance(contact.get(key), str)), None
-        )
+    def __init__(self, file: File) -> None:
+        self.file, self.notes = file, list[str]()
+        info, place = self._mapping(file.content, "info", ())
+        self.general = self._offer(file.content, (), self._offer(info, place, Offer()))
+        self.service = self.general.service or _slug(info.get("title"), file)
+        contact, _ = self._mapping(info, "contact", place)
+        said = (contact.get(key) for key in ("email", "url", "name"))
+        self.contact = next((one for one in said if isinstance(one, str)), None)
 
     def parts(self) -> Iterator[Part]:
         """What every operation says."""
-        operations = self._mapping(self.document.get("operations"), "operations")
+        operations, place = self._mapping(self.file.content, "operations", ())
         for name, written in operations.items():
-            place = f"operations.{name}"
             try:
-                yield from self._operation(name, resolved(written, self.document, self.path, place), place)
+                yield from self._operation(name, written, (*place, name))
             except ExternalError as error:
-                self.notes.append(f"{self.path}: {place} refers to {quote(str(error))}, which is not fetched: not used")
+                here = self.file.told((*place, name))
+                self.notes.append(f"{here} refers to {quote(str(error))}, which is not fetched: not used")
 
-    def _operation(self, name: str, written: Mapping[str, Any], place: str) -> Iterator[Part]:
-        operation = self._with_traits(written, place)
+    def _operation(self, name: str, written: object, place: Place) -> Iterator[Part]:
+        own, place = resolved(written, self.file, place)
+        operation = self._with_traits(own, place)
         action = operation.get("action")
         if action not in _OTHER:
-            raise fault(self.path, f"{place}.action", action, "is no action; write send or receive")
-        channel = operation.get("channel")
-        yield from self._part(name, action, channel, operation, f"{place}.channel")
+            raise self.file.fault((*place, "action"), action, "is no action; write send or receive")
+        yield from self._part(name, action, operation.get("channel"), operation, (*place, "channel"))
         if "reply" in operation:
-            reply = resolved(operation["reply"], self.document, self.path, f"{place}.reply")
+            reply, at = resolved(operation["reply"], self.file, (*place, "reply"))
             if "channel" in reply:
                 # Who sends a request receives its reply; what its x-baton promises is of the request.
                 bare = {key: value for key, value in operation.items() if key != EXTENSION}
-                yield from self._part(f"{name}.reply", _OTHER[action], reply["channel"], bare, f"{place}.reply.channel")
+                yield from self._part(f"{name}.reply", _OTHER[action], reply["channel"], bare, (*at, "channel"))
 
     def _part(
-        self,
-        name: str,
-        action: str,
-        channel: object,
-        operation: Mapping[str, Any],
-        place: str,
+        self, name: str, action: str, channel: object, operation: Mapping[str, Any], place: Place
     ) -> Iterator[Part]:
         if target(channel) is None:
-            raise fault(self.path, place, channel, "is no reference; write {$ref: '#/channels/NAME'}")
-        found = resolved(channel, self.document, self.path, place)
-        offer = self._offer(operation, place, self._offer(found, place, self.general))
-        way = self._way(found, place, offer)
+            raise self.file.fault(place, channel, "is no reference; write {$ref: '#/channels/NAME'}")
+        found, at = resolved(channel, self.file, place)
+        offer = self._offer(operation, place[:-1], self._offer(found, at, self.general))
+        way = self._way(found, at, offer)
         if way is None:
-            self.notes.append(f"{self.path}: {place} has no address, it is told at run time: not used")
+            self.notes.append(f"{self.file.told(at)} has no address, it is told at run time: not used by {name}")
             return
         if not offer.escalation and self.contact is not None and action == "send":
             offer = offer.model_copy(update={"escalation": (self.contact,)})
-        yield Part(self.service, action == "send", way, offer, f"{self.path}: {name}")
+        yield Part(self.service, action == "send", way, offer, f"{self.file.path}: {name}")
 
-    def _way(self, channel: Mapping[str, Any], place: str, offer: Offer) -> tuple[str, str | None, str | None] | None:
+    def _way(self, channel: Mapping[str, Any], place: Place, offer: Offer) -> tuple[str, str | None, str | None] | None:
         """Channel, key and environment. Of AMQP an address is a routing key, unless its bindings name a queue."""
+        bindings, at = self._mapping(channel, "bindings", place)
+        kafka, _ = self._mapping(bindings, "kafka", at)
+        amqp, at = self._mapping(bindings, "amqp", at)
+        names = {part: self._mapping(amqp, part, at)[0].get("name") for part in ("exchange", "queue")}
+        named = names["queue"] if amqp.get("is") == "queue" else names["exchange"]
         address = channel.get("address")
-        bindings = self._mapping(channel.get("bindings"), f"{place}.bindings")
-        topic = self._mapping(bindings.get("kafka"), f"{place}.bindings.kafka").get("topic")
-        amqp = self._mapping(bindings.get("amqp"), f"{place}.bindings.amqp")
-        exchange = self._mapping(amqp.get("exchange"), f"{place}.bindings.amqp.exchange").get("name")
-        queue = self._mapping(amqp.get("queue"), f"{place}.bindings.amqp.queue").get("name")
-        if isinstance(topic, str):
-            return _glob(topic, self.path, place), offer.key, offer.environment
-        if isinstance(queue, str) and amqp.get("is") == "queue":
-            return _glob(queue, self.path, place), offer.key, offer.environment
-        key = _glob(address, self.path, place) if isinstance(address, str) and address not in ("", "null") else None
-        if isinstance(exchange, str) and exchange and amqp.get("is") != "queue":
-            return _glob(exchange, self.path, place), offer.key or key, offer.environment
+        key = _glob(address, self.file, place) if isinstance(address, str) and address not in ("", "null") else None
+        topic = kafka.get("topic") if amqp.get("is") != "queue" else named
+        if isinstance(topic, str) and topic:
+            return _glob(topic, self.file, place), offer.key, offer.environment
+        if isinstance(named, str) and named:
+            return _glob(named, self.file, place), offer.key or key, offer.environment
         return None if key is None else (key, offer.key, offer.environment)
 
-    def _with_traits(self, operation: Mapping[str, Any], place: str) -> dict[str, Any]:
+    def _with_traits(self, operation: Mapping[str, Any], place: Place) -> dict[str, Any]:
         """The operation over its traits: what it says itself wins (specification, "Traits Merge Mechanism")."""
         traits = operation.get("traits", [])
         if not isinstance(traits, list):
-            raise fault(self.path, f"{place}.traits", traits, "is not a list; write [one, two]")
+            raise self.file.fault((*place, "traits"), traits, "is not a list; write [one, two]")
         merged: dict[str, Any] = {}
         for number, trait in enumerate(traits):
-            merged = _merged(merged, resolved(trait, self.document, self.path, f"{place}.traits[{number}]"))
+            merged = _merged(merged, resolved(trait, self.file, (*place, "traits", number))[0])
         return _merged(merged, operation)
 
-    def _offer(self, holder: Mapping[str, Any], place: str, around: Offer) -> Offer:
+    def _offer(self, holder: Mapping[str, Any], place: Place, around: Offer) -> Offer:
         """What stands under x-baton here, over what stands around it."""
         if EXTENSION not in holder:
             return around
-        at = f"{self.path}: {place}.{EXTENSION}" if place else f"{self.path}: {EXTENSION}"
-        own = validate(Offer, holder[EXTENSION], at)
+        at, lines = (*place, EXTENSION), self.file.lines
+        below = None if lines is None else lambda deeper: lines((*at, *deeper))
+        own = validate(Offer, holder[EXTENSION], self.file.told(at), lines=below)
         clauses = around.clauses.model_copy(update={name: getattr(own.clauses, name) for name in own.clauses.said})
         said = {name: getattr(own, name) for name in own.model_fields_set if name != "clauses"}
         return around.model_copy(update={**said, "clauses": clauses})
 
-    def _mapping(self, node: object, place: str) -> dict[str, Any]:
-        """A mapping, which may be left out or stand elsewhere in the document."""
-        return {} if node is None or node == "" else resolved(node, self.document, self.path, place)
+    def _mapping(self, holder: Mapping[str, Any], key: str, place: Place) -> tuple[dict[str, Any], Place]:
+        """A mapping below, which may be left out or stand elsewhere in the document, and its place."""
+        node, at = holder.get(key), (*place, key)
+        return ({}, at) if node is None or node == "" else resolved(node, self.file, at)
 
 
 def merged(documents: Sequence[Document]) -> tuple[tuple[Contract, ...], tuple[str, ...]]:
@@ -241,33 +234,33 @@ def _merged(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]
     return result
 
 
-def _slug(title: object, path: Path) -> str:
+def _slug(title: object, file: File) -> str:
     """A service's name as people make it of a title: `Account Service` is account-service."""
     slug = re.sub(r"[^0-9a-z]+", "-", title.lower()).strip("-") if isinstance(title, str) else ""
     if not slug:
-        raise InputError(f"{path}: info.title names no application; write one, or {EXTENSION}: {{service: NAME}}")
+        raise InputError(f"{file.path}: info.title names no application; write one, or {EXTENSION}: {{service: NAME}}")
     return slug
 
 
-def _glob(address: str, path: Path, place: str) -> str:
+def _glob(address: str, file: File, place: Place) -> str:
     """An address template as a glob: a parameter is any text, all else is meant as it stands."""
     literals = _PARAMETER.split(address)
     if len(literals) > ADDRESS_PARAMETERS_MAX:
-        raise fault(path, place, address, f"has more than {ADDRESS_PARAMETERS_MAX} parameters; shorten it")
+        raise file.fault(place, address, f"has more than {ADDRESS_PARAMETERS_MAX} parameters; shorten it")
     return "*".join(re.sub(r"([*?\[])", r"[\1]", literal) for literal in literals)
 
 
-def _unused(document: Mapping[str, Any], path: Path) -> Iterator[str]:
+def _unused(file: File) -> Iterator[str]:
     """One sentence on all that made no contract, by kind, and one on what lies elsewhere."""
-    counts = Counter(_left(document, ""))
+    counts = Counter(_left(file.content, ""))
     if counts:
         told = ", ".join(place + (f" ({count})" if count > 1 else "") for place, count in sorted(counts.items()))
-        yield f"{path}: not used: {told}"
-    elsewhere = sorted(set(external(document)))
+        yield f"{file.path}: not used: {told}"
+    elsewhere = sorted(set(external(file.content)))
     if elsewhere:
         more = f" and {len(elsewhere) - NAMES_MAX} more" if len(elsewhere) > NAMES_MAX else ""
         shown = ", ".join(quote(one) for one in elsewhere[:NAMES_MAX])
-        yield f"{path}: refers to {shown}{more}: not fetched"
+        yield f"{file.path}: refers to {shown}{more}: not fetched"
 
 
 _NAMED = ("channels", "operations", "servers")

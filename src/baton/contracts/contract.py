@@ -59,7 +59,9 @@ Share = Annotated[Decimal, BeforeValidator(_share, json_schema_input_type=str | 
 Count = Annotated[int, BeforeValidator(_count, json_schema_input_type=int | str)]
 Percentile = Annotated[str, BeforeValidator(_percentile, json_schema_input_type=str)]
 Required = Annotated[str | bool, BeforeValidator(_required, json_schema_input_type=Literal["required", True])]
-Escalation = Annotated[tuple[Text, ...], BeforeValidator(_path)]
+Escalation = Annotated[
+    tuple[Text, ...], BeforeValidator(_path, json_schema_input_type=str | list[str] | dict[str, list[str]])
+]
 
 
 class _Part(BaseModel):

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from baton.contracts.contract import Contract
     from baton.contracts.outcome import Known
 
+_PUBLISHED, _CONFIRMED = (f"rabbitmq_global_messages_received{part}_total" for part in ("", "_confirm"))
+"""RabbitMQ's counters of messages published, and of those on channels that wait for confirms."""
 _LOGS = ("topic", "stream")
 """Kinds that keep what was sent: they give nothing up by a receiver's word, and have nowhere for it."""
 
@@ -73,17 +75,46 @@ def isolation(contract: Contract, rows: pl.DataFrame, known: Known) -> Outcome:
     return Outcome("holds", reason, "queue", len(queues))
 
 
-def confirms(_contract: Contract, rows: pl.DataFrame, _known: Known) -> Outcome:
-    """The sender waits for the broker's word: told where that word was once no.
+def confirms(_contract: Contract, rows: pl.DataFrame, known: Known) -> Outcome:
+    """The sender waits for the broker's word on what it publishes.
 
-    Spans do not say whether a publish waits for its confirm. One that knows of a nack shows that it does; that none
-    does is shown by nothing here, so this is never breached.
+    Spans do not say so. A sender that heard a nack waits for it. Else RabbitMQ's counters tell, where they counted as
+    much as was sent here: of what came in, all or nothing came over channels that wait; what lies between may be
+    anybody's.
     """
-    told = rows.unique("send", keep="any").filter("nacked")
-    if told.height:
-        reason = f"the sender heard the broker's no to {told.height:,} sends"
-        return Outcome("holds", reason, "sender", told.height)
-    return Outcome("unproven", "no span says whether the sender waits for the broker's word", "sender")
+    sends = rows.unique("send", keep="any")
+    nacked = sends.filter("nacked").height
+    if nacked:
+        reason = f"the sender heard the broker's no to {nacked:,} sends"
+        return Outcome("holds", reason, "sender", nacked)
+    counted = _counted(sends, known.facts)
+    if counted is None or counted[0] < sends.height:
+        return Outcome("unproven", "neither a span nor a counter says whether the sender waits", "sender")
+    published, confirmed = counted
+    told = f"of {published:,} messages published to its broker {confirmed:,} came over channels that wait for confirms"
+    if confirmed == 0:
+        return Outcome("breached", told, "sender", published, published, breaking=sends)
+    if confirmed >= published:
+        return Outcome("holds", told, "sender", published)
+    return Outcome("unproven", f"{told}: nothing tells whose", "sender", published)
+
+
+def _counted(sends: pl.DataFrame, facts: pl.DataFrame) -> tuple[int, int] | None:
+    """What the one broker of these sends counted: published, and with confirms; null where it is not one, or silent."""
+    brokers = sends["broker"].unique().to_list()
+    if len(brokers) != 1:
+        return None
+    environments = sends["environment"].unique().implode()
+    own = (pl.col("environment").is_null() | pl.col("environment").is_in(environments)) & pl.col("tenant").is_in(
+        sends["tenant"].unique().implode()
+    )
+    counters = facts.filter(pl.col("fact") == "counter", own, pl.col("broker").is_in(["", brokers[0]]))
+    if counters.select("environment", "broker").n_unique() > 1:
+        return None
+    named = counters.select(pl.col("name").str.split("{").list.first(), "value").group_by("name").agg(pl.all().sum())
+    total = dict(named.iter_rows())
+    # A node has all of its counters from its start: one that is not there has never risen.
+    return (total[_PUBLISHED], total.get(_CONFIRMED, 0)) if _PUBLISHED in total else None
 
 
 def _own(contract: Contract) -> pl.Expr:

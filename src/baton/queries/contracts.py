@@ -89,7 +89,7 @@ def traffic(analysis: Analysis, paired: Paired, question: Question) -> pl.DataFr
         .collect()
     )
     nacked = pl.col("failure").str.contains(_NACK).fill_null(value=False).alias("nacked")
-    keys = paired.sends.select("send", "routing_key", nacked)
+    keys = paired.sends.select("send", "broker", "routing_key", nacked)
     rows = rows.join(keys, on="send", how="left", maintain_order="left")
     looks = spans.rows["look"]
     told = {name: spans.looks[name] for name in ("name", "rpc_service", "rpc_method", "http_route", "service_instance")}

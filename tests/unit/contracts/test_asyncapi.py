@@ -142,7 +142,7 @@ def test_exchanges_queues_replies(tmp_path: Path) -> None:
     assert (asked.receivers, asked.clauses.deadline_ns) == (("oracle",), SECOND)
     assert (answered.receivers, answered.clauses.said) == (("night-watch",), ())
     notes = "\n".join(agreed.notes)
-    assert "operations.whisper.channel has no address" in notes
+    assert "channels.private has no address, it is told at run time: not used by whisper" in notes
     assert "operations.elsewhere refers to './common.yaml#/channels/x'" in notes
 
 
@@ -171,7 +171,7 @@ SEND = "operations: {o: {action: send, channel: {$ref: '#/channels/c'}}}\n"
             "write send or receive",
         ),
         (HEAD + "channels: {c: {address: a}}\noperations: {o: {action: send, channel: {address: a}}}", "no reference"),
-        (HEAD + "channels: {c: {address: a, x-baton: {owners: [b]}}}\n" + SEND, "owners"),
+        (HEAD + "channels: {c: {address: a, x-baton: {owners: [b]}}}\n" + SEND, "line 3: owners: "),
         (HEAD + "channels: {c: {address: '" + "{p}" * 40 + "'}}\n" + SEND, "more than 16 parameters"),
         (HEAD + "channels: &c {c: {address: a}}\noperations: *c", "is an alias"),
     ],

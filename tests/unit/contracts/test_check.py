@@ -227,10 +227,39 @@ def test_isolation(flows: list[dict[str, Any]], verdict: str) -> None:
     assert row["verdict"] == verdict
 
 
-@pytest.mark.parametrize(("nacked", "verdict"), [(True, "holds"), (False, "unproven")])
-def test_confirms(nacked: bool, verdict: str) -> None:  # noqa: FBT001 - a parameter of the test
-    """A sender that heard the broker's no waits for it; a failure alone shows nothing."""
-    assert only(traffic({**FAILED, "nacked": nacked}), {"confirms": "required"})["verdict"] == verdict
+def counters(published: int, confirmed: int | None, **more: Any) -> list[dict[str, Any]]:  # noqa: ANN401 - any column
+    """What a node counted, by protocol."""
+    told = {"": published, "_confirm": confirmed}
+    return [
+        {
+            "fact": "counter",
+            "name": f'rabbitmq_global_messages_received{part}_total{{protocol="amqp091"}}',
+            "value": value,
+        }
+        | more
+        for part, value in told.items()
+        if value is not None
+    ]
+
+
+@pytest.mark.parametrize(
+    ("rows", "facts", "verdict"),
+    [
+        ([{**FAILED, "nacked": True}], [], "holds"),
+        ([FAILED], [], "unproven"),
+        (sent(5), counters(5, 5), "holds"),
+        (sent(5), counters(5, None), "breached"),
+        (sent(5), counters(9, 4), "unproven"),
+        (sent(5), counters(4, None), "unproven"),
+        (sent(5), counters(5, None, broker="other:5672"), "unproven"),
+        (sent(5), counters(5, None, environment="dev"), "unproven"),
+        ([*sent(5), {"broker": "other:5672"}], counters(9, None), "unproven"),
+        (sent(5), [*counters(5, None), *counters(5, None, broker="mq:5672")], "unproven"),
+    ],
+)
+def test_confirms(rows: list[dict[str, Any]], facts: list[dict[str, Any]], verdict: str) -> None:
+    """A nack that was heard, or counters of the one broker that leave no doubt; a failure alone shows nothing."""
+    assert only(traffic(*rows), {"confirms": "required"}, beside=known(facts))["verdict"] == verdict
 
 
 def test_nothing_was_sent() -> None:

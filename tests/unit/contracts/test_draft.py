@@ -86,7 +86,7 @@ def test_figures_say_what_they_were_measured_on(tmp_path: Path) -> None:
     assert "latency: {p99: 150ms}  # p99 of 400: 100 ms" in text
     assert "# 400 handoffs, 2026-09-21 " in text
     assert "# sign: sender: trade: ____" in text
-    assert "# confirms: left out: no span says" in text
+    assert "# confirms: left out: neither a span nor" in text
 
 
 def test_what_would_be_breached_is_left_out(tmp_path: Path) -> None:
