@@ -9,8 +9,21 @@ from pathlib import Path
 import polars as pl
 
 from baton import schema
-from baton.reports.model import Finding, Journey, Report, SpanLine, Who
+from baton.reports.model import Finding, Journey, Report, SpanLine
 from baton.reports.times import parse
+from baton.reports.who_model import (
+    Dependency,
+    Figures,
+    Holding,
+    Link,
+    Matched,
+    Operation,
+    Party,
+    Thing,
+    Use,
+    Verdict,
+    Who,
+)
 
 START_NS = parse("2025-03-14T09:26:53.589793238Z", 0)
 AS_OF_NS = parse("2025-03-14T09:40:00Z", 0)
@@ -132,21 +145,191 @@ CALM = replace(
 
 EMPTY = replace(CALM, counts={}, profile=None)
 
-WHO = Who(
-    name="wealth.events",
-    kind="channel",
-    team="messaging",
+MESSAGING = Party(
+    name="messaging",
+    title="Messaging platform",
     escalation="#messaging-oncall",
     contact="messaging@bank.example",
-    journeys=(("trade-confirmation", 60),),
-    upstream=(
-        ("market-data", "market-data", "wealth.events", 800),
-        ("trade-execution", "trading", "wealth.events", 60),
-    ),
-    rules=("messaging: channels wealth.events (exact)", "wealth: channels wealth.* (glob)"),
+    contacts={"lead": "A. Person"},
+    on_call="https://pager.example/messaging",
+    from_ns=START_NS - 86_400_000_000_000,
 )
 
-WHO_UNOWNED = Who("legacy-batch", "service", "unowned", None, None, (), (), ())
+WHO = Who(
+    name="wealth.events",
+    as_of_ns=START_NS,
+    owned_at_ns=START_NS,
+    since_ns=None,
+    until_ns=None,
+    things=(
+        Thing(
+            kind="channel",
+            party=MESSAGING,
+            seen=True,
+            homes=(("default", "prod"),),
+            verdicts=(
+                Verdict(
+                    owner="messaging",
+                    facts=("channel wealth.events",),
+                    why="an exact name comes before a glob: channel wealth.events -> messaging before "
+                    "channel wealth.* -> wealth",
+                    gray=(),
+                    rules=(
+                        Matched("channel wealth.events -> messaging", "messaging", "ownership.yaml", "decides"),
+                        Matched("channel wealth.events -> trading", "trading", "catalog-info.yaml", "conflict"),
+                        Matched("channel wealth.* -> wealth", "wealth", "ownership.yaml", "outranked", START_NS),
+                        Matched("channel * -> ops", "ops", "ownership.yaml", "lapsed", None, START_NS),
+                    ),
+                ),
+            ),
+            journeys=(Use("trade-confirmation", "critical", "wealth", 60, 80), Use(None, None, None, 800, 800)),
+            upstream=(
+                Link("receives from", "market-data", "market-data", "wealth.events", 800, 0, 800, 0),
+                Link("receives from", "trade-execution", "trading", "wealth.events", 60, 28, 60, 60),
+            ),
+            downstream=(Link("sends to", "notification", "notification", "wealth.events", 860, 28, 860, 60),),
+            figures=Figures(
+                sent={"delivered": 832, "dropped": 28},
+                received={},
+                late=3,
+                wait_p50_ms=41.0,
+                wait_p99_ms=6200.0,
+                handled=0,
+                errors=0,
+                p50_ms=None,
+                p99_ms=None,
+                per_minute=None,
+                first_ns=START_NS,
+                last_ns=START_NS + 60_000_000_000,
+            ),
+        ),
+    ),
+)
+
+WHO_SERVICE = replace(
+    WHO,
+    name="trade-execution",
+    things=(
+        Thing(
+            kind="service",
+            party=Party("trading", escalation="#trading-oncall"),
+            seen=True,
+            homes=(("default", "prod"), ("default", "test")),
+            verdicts=(
+                Verdict(
+                    "trading",
+                    ("service trade-execution",),
+                    "the only owner that any rule names: service trade-execution -> trading (ownership.yaml)",
+                    (),
+                    (Matched("service trade-execution -> trading", "trading", "ownership.yaml", "decides"),),
+                    200,
+                ),
+                Verdict(
+                    "unowned",
+                    ("http_route /fx", "service trade-execution"),
+                    "a gray area: 2 rules of equal rank in ownership.yaml name fx and trading",
+                    ("fx", "trading"),
+                    (
+                        Matched("http_route /f* -> fx", "fx", "ownership.yaml", "tied"),
+                        Matched("http_route /*x -> trading", "trading", "ownership.yaml", "tied"),
+                    ),
+                    20,
+                ),
+            ),
+            teams=(("trading", 200), ("unowned", 20)),
+            operations=(
+                Operation("server", "Execute", "bank.Trades/Execute", 200, 2, 24.2, 300.0),
+                Operation("producer", "send wealth.events", None, 60, 0, 0.04, 0.12),
+            ),
+            operations_more=3,
+            journeys=(Use("trade-confirmation", "critical", "wealth", 60, 80),),
+            upstream=(Link("calls", None, None, None, 62, 0, 62, 62),),
+            downstream=(Link("called by", "wealth-gateway", "unowned", None, 200, 0, 80, 60),),
+            dependencies=(
+                Dependency("ledger", "dependsOn", "catalog-info.yaml", 0),
+                Dependency("positions", "consumesApi", "catalog-info.yaml", 62),
+                Dependency("fx-rates", None, None, 12),
+            ),
+            figures=Figures(
+                sent={"delivered": 32, "dropped": 28},
+                received={"delivered": 200},
+                late=0,
+                wait_p50_ms=0.07,
+                wait_p99_ms=0.14,
+                handled=200,
+                errors=2,
+                p50_ms=24.2,
+                p99_ms=300.0,
+                per_minute=100.0,
+                first_ns=START_NS,
+                last_ns=START_NS + 120_000_000_000,
+            ),
+        ),
+    ),
+)
+
+WHO_PARTIES = replace(
+    WHO,
+    name="sms",
+    things=(
+        Thing(
+            kind="queue",
+            party=Party("unowned"),
+            seen=False,
+            homes=(),
+            verdicts=(
+                Verdict(
+                    "unowned",
+                    ("queue sms",),
+                    "a gray area: 2 rules of equal rank in ownership.yaml name messaging and wealth",
+                    ("messaging", "wealth"),
+                    (
+                        Matched("queue sms -> messaging", "messaging", "ownership.yaml", "tied"),
+                        Matched("queue sms -> wealth", "wealth", "ownership.yaml", "tied"),
+                    ),
+                ),
+            ),
+        ),
+        Thing(
+            kind="journey type",
+            party=Party("wealth"),
+            seen=True,
+            homes=(("default", "prod"),),
+            declared=("criticality: normal", "begins with * of sms-gateway"),
+            upstream=(Link("calls by", "notification", "notification", None, 12, 0, 12, 0),),
+        ),
+        Thing(
+            kind="external party",
+            party=Party("sms", external=True, contract_owner="messaging", escalation="#messaging-oncall"),
+            seen=True,
+            homes=(("default", "prod"),),
+            holdings=(
+                Holding("service", "sms-gateway", 62),
+                Holding("service", "sms-*", None, "ownership.yaml", None, START_NS),
+                Holding("http_route", "/sms/*", None, "ownership.yaml"),
+                Holding("journey type", "report", None),
+                Holding("contract", "telco", None),
+            ),
+        ),
+    ),
+)
+
+WHO_UNOWNED = Who(
+    "legacy-batch",
+    START_NS,
+    START_NS,
+    None,
+    None,
+    (
+        Thing(
+            kind="service",
+            party=Party("unowned"),
+            seen=True,
+            homes=(("default", ""),),
+            verdicts=(Verdict("unowned", ("service legacy-batch",), "no rule matches it", (), (), 12),),
+        ),
+    ),
+)
 
 
 def _span(after_ms: float, took_ms: float, service: str, team: str, name: str, **more: object) -> SpanLine:

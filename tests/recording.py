@@ -151,6 +151,10 @@ class Recording:
                 self.receive(taker, at + wait, **{"channel": channel, "under": send, **receive})
         return sends
 
+    def lines(self) -> bytes:
+        """The spans as a file of OTLP/JSON requests, in the order told."""
+        return b"\n".join(_request(key, body) for key, body in self.bodies)
+
     def frame(self) -> pl.DataFrame:
         """The spans as a SPANS frame, in the order told, in which they came."""
         requests = [

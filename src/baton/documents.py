@@ -107,7 +107,8 @@ def read_text(path: Path) -> str:
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}; name a file that can be read") from error
     if len(content) > limits.DOCUMENT_BYTES_MAX:
-        raise InputError(f"{path}: larger than {limits.DOCUMENT_BYTES_MAX} bytes; use globs to shorten it")
+        step = "use globs to shorten it, or split it into several"
+        raise InputError(f"{path}: larger than {limits.DOCUMENT_BYTES_MAX} bytes; {step}")
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -72,7 +72,7 @@ def savings(
 def parting(one: WhatIf) -> bool | None:
     """Whether a queue of its own saves some of the critical flow; None where there is none, or it was not tried."""
     lost = {saving.alternative: saving.lost_critical for saving in one.savings}
-    parted = [lost[name] for name in (whatif.SEPARATE, whatif.HALVES) if lost.get(name) is not None]
+    parted = [left for name in (whatif.SEPARATE, whatif.HALVES) if (left := lost.get(name)) is not None]
     was = one.savings[0].lost_critical
     return None if was is None or not parted else min(parted) < was
 

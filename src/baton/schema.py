@@ -834,7 +834,8 @@ COVERAGE = Frame(
 """What ownership leaves open, one row a thing, by section and then the most traffic first."""
 
 COVERAGE_SECTIONS: tuple[str, ...] = (
-    "unowned",
+    "unowned_service",
+    "unowned_channel",
     "gray_area",
     "orphan",
     "journey",

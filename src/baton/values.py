@@ -7,12 +7,12 @@ What is an int already (a Python caller's) passes.
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from baton import limits
+from baton.instants import DATE, TIME, absolute_ns
 
 _UNITS_NS = {
     "ms": limits.SECOND_NS // 1000,
@@ -21,12 +21,6 @@ _UNITS_NS = {
     "h": 3600 * limits.SECOND_NS,
 }
 _DURATION = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?) ?(ms|s|m|h)?")
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-_TIME = re.compile(
-    r"([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt ]([0-9]{2}:[0-9]{2}:[0-9]{2})(?:\.([0-9]{1,9}))?([Zz]|[+-][0-9]{2}:[0-9]{2})"
-)
 
 _LINK = re.compile(r"https?://[^\s/]\S*")
 
@@ -44,29 +38,6 @@ def duration_ns(value: object) -> int:
     if not 0 < duration <= limits.DECLARED_DEADLINE_NS_MAX:
         raise ValueError(f"is not between 0 and {limits.DECLARED_DEADLINE_NS_MAX // _UNITS_NS['h']}h; check its unit")
     return duration
-
-
-def absolute_ns(text: str) -> int | None:
-    """The instant that a date (its midnight in UTC) or an RFC 3339 time names, in ns since 1970; None for all else.
-
-    It may lie before 1970 or after 2262: whoever keeps it checks.
-    """
-    if _DATE.fullmatch(text):
-        return _seconds(f"{text}T00:00:00+00:00", 0)
-    if absolute := _TIME.fullmatch(text):
-        date, clock, fraction, offset = absolute.groups()
-        zone = "+00:00" if offset in {"Z", "z"} else offset
-        return _seconds(f"{date}T{clock}{zone}", int((fraction or "").ljust(9, "0")))
-    return None
-
-
-def _seconds(iso: str, fraction_ns: int) -> int | None:
-    """A time of whole seconds and the nanoseconds within its last second; None if there is no such time."""
-    try:
-        whole_s = (datetime.fromisoformat(iso) - _EPOCH) // timedelta(seconds=1)
-    except (ValueError, OverflowError):
-        return None
-    return whole_s * limits.SECOND_NS + fraction_ns
 
 
 def instant_ns(value: object) -> int:
@@ -109,7 +80,7 @@ Duration = Annotated[
 Instant = Annotated[
     int,
     BeforeValidator(instant_ns),
-    WithJsonSchema({"type": "string", "pattern": f"^({_DATE.pattern}|{_TIME.pattern})$"}),
+    WithJsonSchema({"type": "string", "pattern": f"^({DATE}|{TIME})$"}),
 ]
 """Nanoseconds since 1970, written as `instant_ns` reads them."""
 

@@ -96,13 +96,78 @@ def test_the_lost_are_the_ledgers_with_cause_and_team(rows: list[Row]) -> None:
     assert teams == {moved[when]["team"]: moved[when]["count"] for when in ("before", "after")}
 
 
-def test_an_orphan_a_gray_area_and_an_outsider_are_owned_as_declared(rows: list[Row]) -> None:
-    """Channels that nobody owns or two teams claim are unowned; the external party answers for its own service."""
+def test_gray_areas_are_nobodys_and_an_outsider_is_an_owner(rows: list[Row]) -> None:
+    """What nobody owns or several claim is unowned; the external party answers for its own service."""
     coverage = _EXPECTED["coverage"]
-    nobodys = {*coverage["orphaned_channels"], *(one["name"] for one in coverage["gray_areas"])}
-    assert {row["channel_team"] for row in rows if row["channel"] in nobodys} == {"unowned"}
-    teams = {row["to_service"]: row["to_team"] for row in rows}
-    unowned = {*coverage["unowned_services"], *(one["name"] for one in coverage["gray_areas"])}
-    assert {service for service, team in teams.items() if team == "unowned"} == unowned & teams.keys()
+    unowned = {row["channel"] for row in rows if row["channel_team"] == "unowned"}
+    assert sorted(unowned) == coverage["unowned_channels"]
+    teams = {row["to_service"]: row["to_team"] for row in rows} | {
+        row["from_service"]: row["from_team"] for row in rows
+    }
+    assert sorted(service for service, team in teams.items() if team == "unowned") == coverage["unowned_services"]
     assert teams["check-validator"] == coverage["external_parties"][0]["name"]
     assert teams["fx-hub-eu"] == "payments"
+
+
+def test_coverage_finds_what_was_planted_and_nothing_else(store: Path) -> None:
+    """Gray areas, unowned, orphans, stale entries, silent teams, ownerless journeys, unsent receives, conflicts."""
+    found = json.loads(_baton("coverage", *_asked(store), "--since", _EXPECTED["since"], "--format", "json"))
+    expected = _EXPECTED["coverage"]
+
+    def names(section: str, kind: str | None = None) -> list[str]:
+        return sorted(row["name"] for row in found[section] if kind in (None, row["kind"]))
+
+    assert names("unowned", "service") == expected["unowned_services"]
+    assert names("unowned", "channel") == expected["unowned_channels"]
+    assert names("gray_area") == sorted(one["name"] for one in expected["gray_areas"])
+    for gray in expected["gray_areas"]:
+        (told,) = [row["detail"] for row in found["gray_area"] if row["name"] == gray["name"]]
+        assert all(f"-> {team} " in told for team in gray["teams"])
+    assert names("orphan") == expected["orphaned_channels"]
+    stale = {(row["owner"], f"{row['kind']}s", row["name"]) for row in found["stale"]}
+    assert stale == {(one["team"], one["kind"], one["pattern"]) for one in expected["stale"]}
+    assert found["unseen"] == []
+    assert names("unreachable") == expected["teams_without_escalation"]
+    (journey,) = expected["journeys_without_owner"]
+    assert [(row["name"], row["count"]) for row in found["journey"]] == [
+        (f"{journey['service']} {journey['span']}", journey["journeys"])
+    ]
+    (unsent,) = expected["received_but_not_sent"]
+    assert [(row["name"], row["count"]) for row in found["unsent"]] == [
+        (f"{unsent['service']} from {unsent['queue']}", unsent["receipts"])
+    ]
+    conflicts = {(row["name"], row["owner"]) for row in found["conflict"]}
+    assert conflicts == {(one["service"], one["wins"]) for one in _EXPECTED["conflicts"]}
+
+
+def test_trust_says_where_baton_may_accuse(store: Path) -> None:
+    """No, limited and yes on the channels where it is so by construction, with what blinds there."""
+    rows = json.loads(_baton("trust", *_asked(store), "--since", _EXPECTED["since"], "--format", "json"))
+    for word, channels in _EXPECTED["trust"].items():
+        for channel, blind in channels.items():
+            there = [row for row in rows if row["channel"] == channel]
+            assert {row["may_accuse"] for row in there} == {word}, channel
+            assert {one["blind"] for row in there for one in row["blinds"]} == ({blind} if blind else set()), channel
+
+
+def test_the_map_shows_the_returns_the_cycles_and_the_single_points(store: Path) -> None:
+    """Ping-pong by type and team, cycles between teams, what every critical journey passes."""
+    asked = ("map", *_asked(store), "--since", _EXPECTED["since"], "--format", "json")
+    review, expected = json.loads(_baton(*asked))["review"], _EXPECTED["map"]
+    named = ("journey_type", "team", "via", "journeys")
+    assert sorted(tuple(row[name] for name in named) for row in review["returns"]) == sorted(
+        (one["journey_type"], one["team"], one["by_way_of"], one["journeys"]) for one in expected["ping_pong"]
+    )
+    assert [row["teams"] for row in review["cycles"]] == expected["cycles"]
+    points = {(row["kind"], row["name"]) for row in review["points"]}
+    kinds = ("channels", "queues", "services", "teams")
+    single = expected["single_points"]
+    assert points == {(kind.removesuffix("s"), name) for kind in kinds for name in single[kind]}
+    assert all(sorted(row["journey_types"]) == single["journey_types"] for row in review["points"])
+
+
+def test_lint_finds_the_seven_and_no_other(store: Path) -> None:
+    """Rule, severity, queue and owner of each; errors make the exit code 1."""
+    found = json.loads(_baton("lint", *_asked(store), "--format", "json", code=1))
+    told = [{name: row[name] for name in ("rule", "severity", "queue", "owner")} for row in found]
+    assert sorted(told, key=str) == sorted(_EXPECTED["lint"], key=str)

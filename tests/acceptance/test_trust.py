@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from baton.cli import main
 from baton.schema import TRUST
 
 if TYPE_CHECKING:
@@ -18,20 +19,21 @@ if TYPE_CHECKING:
 FIXTURE = Path(__file__).parents[2] / "fixtures" / "lost-confirmations"
 
 
-def baton(*arguments: str | Path) -> str:
+def baton(*arguments: str) -> str:
     """What a command prints, once it has succeeded."""
-    done = subprocess.run([sys.executable, "-m", "baton", *arguments], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+    printed = io.BytesIO()
+    with contextlib.redirect_stdout(io.TextIOWrapper(printed, encoding="utf-8", write_through=True)):
+        assert main(list(arguments)) == 0
+        return printed.getvalue().decode()
 
 
 @pytest.fixture(scope="module")
 def trust(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., str]:
     """`baton trust` of a store with the scenario in it."""
-    store = tmp_path_factory.mktemp("trust") / "store"
-    owners = ("--owners", FIXTURE / "ownership.yaml")
+    store = str(tmp_path_factory.mktemp("trust") / "store")
+    owners = ("--owners", str(FIXTURE / "ownership.yaml"))
     as_of = json.loads((FIXTURE / "expected.json").read_bytes())["as_of"]
-    baton("load", FIXTURE / "traces.jsonl.gz", "--store", store, *owners)
+    baton("load", str(FIXTURE / "traces.jsonl.gz"), "--store", store, *owners)
     return lambda *more: baton("trust", "--store", store, *owners, "--as-of", as_of, *more)
 
 

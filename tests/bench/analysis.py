@@ -1,4 +1,4 @@
-"""`make bench-analysis`: a bank's spans judged, whole process, cold, from Delta; and an hour of a month.
+"""`make bench-analysis`: a bank's spans judged, whole process, cold, from Delta; owned; and an hour of a month.
 
 Run as a module: `python -m bench.analysis [--spans 1e6 3e6 10e6] [--days 30] [--scale 0.02] [--duckdb .venv-duckdb]
 [--keep FOLDER]`.
@@ -25,7 +25,7 @@ from baton import queries
 from baton.store import delta
 from baton.store.layout import Layout
 from baton.store.writer import Writer
-from bench.bank_store import DAY_NS, START_NS, fill
+from bench.bank_store import DAY_NS, JOURNEY, START_NS, fill
 from bench.processes import peak_bytes
 from bench.table import Row, as_json, as_text
 
@@ -40,6 +40,7 @@ SECONDS_MOST, BYTES_MOST, OF = 15.0, 6e9, 10_000_000
 LINEAR_MOST = 1.25
 HOUR_NS = DAY_NS // 24
 LOOK_S = 0.02
+OWNING_RULES, ASSIGN_SECONDS_MOST = 1_000, 2.0
 MONTH_FILES = 120
 """Of the store of a month: compaction leaves one every few hours."""
 _JOIN = """
@@ -90,7 +91,7 @@ def made(folder: Path, spans: int, days: float, files: int = 1) -> Path:
     if not store.exists():
         fill(store, spans, days, files)
         with Writer(store) as writer:
-            writer.save_expectations(pl.read_ipc(io.BytesIO(queries.learn(store, None))))
+            writer.save_expectations(pl.read_ipc(io.BytesIO(queries.learn(store, ()))))
     return store
 
 
@@ -140,6 +141,46 @@ def _joined(group: str, table: Path, whole: Cost, duckdb: Path) -> list[Row]:
     ]
 
 
+def owned(folder: Path, spans: int) -> list[Row]:
+    """The same spans judged without an owner and by OWNING_RULES rules, and again where span attributes decide."""
+    group = f"{spans:,} spans owned by {OWNING_RULES:,} rules"
+    sys.stderr.write(f"bench: {group}\n")
+    store = str(made(folder, spans, spans / SPANS_A_DAY))
+    bare = cost("boundaries", "--store", store, "--owners", str(_ownership(folder, "none", 0)))
+    rows = [Row(group, "wall without", bare.seconds, "s"), Row(group, "CPU without", bare.cpu_seconds, "s")]
+    for name, attribute, most in (("rules", None, ASSIGN_SECONDS_MOST), ("with span attributes", "thread.id", None)):
+        taken = cost("boundaries", "--store", store, "--owners", str(_ownership(folder, name, OWNING_RULES, attribute)))
+        more = taken.seconds - bare.seconds
+        rows += [
+            Row(group, f"{name}, wall", taken.seconds, "s"),
+            Row(group, f"{name}, CPU", taken.cpu_seconds, "s"),
+            Row(group, f"{name}, wall more", more, "s", most=most if spans == OF else None),
+            Row(group, f"{name}, CPU more", taken.cpu_seconds - bare.cpu_seconds, "s"),
+            Row(group, f"{name}, wall beside none", taken.seconds / bare.seconds, "ratio"),
+        ]
+    return rows
+
+
+def _ownership(folder: Path, name: str, rules: int, attribute: str | None = None) -> Path:
+    """An ownership file of so many rules of all kinds in equal parts, exact and globs; some own parts of the bank."""
+    kinds = ("services", "namespaces", "channels", "queues", "rpc_services", "http_routes")
+    found: dict[str, dict[str, list[str]]] = {f"team-{number}": {} for number in range(20)}
+    for number in range(rules):
+        kind, team = kinds[number % len(kinds)], f"team-{number % len(found)}"
+        found[team].setdefault(kind, []).append(f"{kind}-{number}" + "-*" * (number % 2))
+    if rules:
+        found["team-0"]["services"] += [*{slot.service for slot in JOURNEY}]
+        found["team-1"]["channels"] += ["orders", "ledg*"]
+        found["team-2"]["http_routes"] += ["/price*"]
+    teams = [
+        {"name": team, "owns": {**owns, **({} if attribute is None else {"attributes": {attribute: str(number)}})}}
+        for number, (team, owns) in enumerate(found.items())
+    ]
+    path = folder / f"ownership-{name.replace(' ', '-')}.yaml"
+    path.write_bytes(orjson.dumps({"teams": teams}))
+    return path
+
+
 def window(folder: Path, spans: int, days: float) -> list[Row]:
     """An hour in the middle of a month that has learned, in a process of its own."""
     group = f"an hour of {days:g} days, {spans:,} spans"
@@ -182,6 +223,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with tempfile.TemporaryDirectory(prefix="bench-", dir=WORK, ignore_cleanup_errors=True) as scratch:
         folder = asked.keep or Path(scratch)
         rows = judged(folder, [int(size * asked.scale) for size in asked.spans], asked.duckdb)
+        rows += owned(folder, int(asked.spans[-1] * asked.scale))
         rows += window(folder, int(asked.month * asked.scale), asked.days)
     sys.stdout.write(FORMATS[asked.format](rows))
 

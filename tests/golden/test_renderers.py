@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import incident
-from baton.reports import boundaries, findings, handoffs, journey, recovery, report, report_markdown, rows, who
+from baton.reports import boundaries, findings, handoffs, journey, recovery, report, report_markdown, rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,8 +23,6 @@ TERMINALS = {
     "report-calm": lambda **screen: report.as_text(incident.CALM, **screen),
     "report-empty": lambda **screen: report.as_text(incident.EMPTY, **screen),
     "journey": lambda **screen: journey.as_text(incident.JOURNEY, **screen),
-    "who": lambda **screen: who.as_text(incident.WHO, **screen),
-    "who-unowned": lambda **screen: who.as_text(incident.WHO_UNOWNED, **screen),
     "boundaries": lambda **screen: boundaries.as_table(incident.BOUNDARIES, **screen),
     "handoffs": lambda **screen: handoffs.as_table(incident.handoffs(), **screen),
 }

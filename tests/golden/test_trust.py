@@ -117,6 +117,14 @@ def test_terminal(name: str, told: pl.DataFrame, width: int, golden: Golden) -> 
     golden(f"{name}.{width}.txt", text)
 
 
+def test_places_of_the_same_names_are_told_apart() -> None:
+    """Where boundaries lie in several environments or tenants, each says in which; else none does."""
+    text = trust.as_table(frame({}, {"environment": ""}), width=120, color=False)
+    assert "over wealth.events (messaging), environment production" in text
+    assert "over wealth.events (messaging), environment (none)" in text
+    assert "tenant" not in text
+
+
 @pytest.mark.parametrize("name", FILES)
 def test_file(name: str, golden: Golden) -> None:
     """What a file or a paste holds is what was last read and approved."""

@@ -15,6 +15,7 @@ import polars as pl
 import pytest
 
 import baton
+import crossings
 import incident
 from baton import cli
 from baton.cli import brokers, contracts, output
@@ -23,6 +24,7 @@ from baton.limits import TEXT_WIDTH_DEFAULT, TEXT_WIDTH_MAX, TEXT_WIDTH_MIN
 from baton.reports.times import parse
 from baton.schema import VERDICTS
 from baton.serve.options import Options
+from crossings import drawn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -79,6 +81,7 @@ def asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[Question]:
         report=answer(incident.REPORT),
         journey=answer(incident.JOURNEY),
         who=answer(incident.WHO),
+        map_of=answer(drawn(crossings.bank())),
         boundaries=answer(incident.BOUNDARIES),
         findings=answer(incident.FINDINGS),
         finding=answer(incident.FINDINGS.head(1)),
@@ -343,11 +346,18 @@ def test_finding_formats(arguments: list[str], start: str, capsys: pytest.Captur
         (["report", "--format", "markdown"], "# Baton report"),
         (["journey", "T-1000"], f"Journey {incident.TRACES[0]}"),
         (["who", "wealth.events"], "wealth.events: channel, owned by messaging"),
+        (["who", "wealth.events", "--format", "json"], '{\n "name": "wealth.events"'),
+        (["map"], "map of    teams"),
+        (["map", "--graph", "services", "--journey-type", "trade"], "map of"),
+        (["map", "--format", "mermaid"], "flowchart LR"),
+        (["map", "--format", "dot"], "digraph baton {"),
+        (["map", "--format", "graphml"], "<?xml"),
+        (["map", "--format", "json"], '{\n "directed": true'),
     ],
 )
 @pytest.mark.usefixtures("asked")
 def test_people_read(arguments: list[str], start: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """The commands for people print their renderer's text, without colour where there is no terminal."""
+    """The commands print their renderer's text, without colour where there is no terminal."""
     assert cli.main(arguments) == 0
     out = capsys.readouterr().out
     assert out.startswith(start)

@@ -88,3 +88,53 @@ def test_what_does_not_fit_is_told(tmp_path: Path, data: object, told: str) -> N
         validate(Part, data, tmp_path)
     assert told in str(caught.value)
     assert str(caught.value).isprintable()
+
+
+class Whole(BaseModel):
+    """A model with parts in a list, a mapping and an alternative."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    parts: tuple[Part, ...] = ()
+    by_name: dict[str, Part] = {}
+    either: Part | tuple[Part, ...] = ()
+
+
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [
+        ({"part": []}, "part: [] is no key that Baton knows; did you mean parts?"),
+        ({"zzz": []}, "zzz: [] is no key that Baton knows; write one of by_name, either, parts"),
+        ({"parts": [{"name": "a", "nam": 1}]}, "parts[0].nam: 1 is no key that Baton knows; did you mean name?"),
+        (
+            {"by_name": {"x y": {"name": "a", "kys": 1}}},
+            "by_name['x y'].kys: 1 is no key that Baton knows; did you mean",
+        ),
+    ],
+)
+def test_a_typo_names_the_nearest_key(tmp_path: Path, data: object, told: str) -> None:
+    """The key that was meant, at any depth; where none is near, those that there are."""
+    with pytest.raises(InputError) as caught:
+        validate(Whole, data, tmp_path)
+    assert told in str(caught.value)
+
+
+def test_a_step_of_the_model_is_no_place(tmp_path: Path) -> None:
+    """What the model calls its alternatives is not in the file, so no message names it."""
+    with pytest.raises(InputError, match=r": either\.name is required"):
+        validate(Whole, {"either": {"keys": []}}, tmp_path)
+
+
+def test_lines_are_asked_of_the_fault_only(tmp_path: Path) -> None:
+    """The message names the line of the place; without a fault nobody asks for one."""
+    asked: list[tuple[int | str, ...]] = []
+
+    def lines(place: tuple[int | str, ...]) -> int:
+        asked.append(place)
+        return 7
+
+    validate(Part, {"name": "a"}, tmp_path, lines=lines)
+    assert asked == []
+    with pytest.raises(InputError, match=r": line 7: keys\[0\]: '\*' is a glob"):
+        validate(Part, {"name": "a", "keys": ["*"]}, tmp_path, lines=lines)
+    assert asked == [("keys", 0)]

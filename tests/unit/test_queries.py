@@ -281,9 +281,31 @@ def test_an_id_of_two_journeys_has_to_be_told_apart(question: Question) -> None:
 
 def test_who_answers_for_names_in_the_store(question: Question) -> None:
     """A service, and nobody for an unknown one."""
-    assert queries.who(question, "trading").team == "trade"
+    (thing,) = queries.who(question, "trading").things
+    assert (thing.party.name, thing.figures is not None) == ("trade", True)
     with pytest.raises(NotFoundError, match="'unheard'"):
         queries.who(question, "unheard")
+
+
+def test_who_is_asked_at_the_end_of_the_window(question: Question) -> None:
+    """Ownership is told as of then, and of what was seen in the window only."""
+    told = queries.who(replace(question, since_ns=ns(5), until_ns=ns(8)), "trading")
+    assert (told.owned_at_ns, told.since_ns, told.until_ns) == (ns(8) - 1, ns(5), ns(8))
+    figures = told.things[0].figures
+    assert figures is not None
+    assert (figures.sent, figures.first_ns, figures.last_ns) == ({"delivered": 3}, ns(5), ns(7))
+    assert queries.who(question, "trading").owned_at_ns == ns(LATER)
+
+
+def test_a_map_is_of_the_question(question: Question) -> None:
+    """Its window and journey type; teams, or services with what they own by the rules."""
+    drawn = queries.map_of(question)
+    assert sum(edge["dropped"] for *_, edge in drawn.graph.edges(data=True)) == 1
+    assert [one.journey_type for one in drawn.review.crossings] == ["purchase", None]
+    owners = {node["name"]: node["team"] for _, node in queries.map_of(question, "services").graph.nodes(data=True)}
+    assert (owners["orders"], owners["sms-q"], owners["notify"]) == ("platform", "messages", "messages")
+    part = queries.map_of(replace(question, journey_type="purchase"))
+    assert sum(edge["handoffs"] for *_, edge in part.graph.edges(data=True)) == 2
 
 
 def test_a_store_that_is_not_there(question: Question, tmp_path: Path) -> None:

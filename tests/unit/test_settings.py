@@ -65,6 +65,15 @@ def test_faults_in_settings_are_told(store: Path, text: str, told: str) -> None:
     assert told in str(caught.value)
 
 
+def test_telemetry_names_owners_by_attributes(store: Path) -> None:
+    """By default `service.owner`; an empty list hears none."""
+    assert load_settings(store).owner_attributes == ("service.owner",)
+    (store / "baton.toml").write_text('owner_attributes = ["team", "k8s.label.team"]')
+    assert load_settings(store).owner_attributes == ("team", "k8s.label.team")
+    (store / "baton.toml").write_text("owner_attributes = []")
+    assert load_settings(store).owner_attributes == ()
+
+
 def test_retention_is_in_days() -> None:
     """Without it all is kept, however old."""
     assert Settings().kept_from_ns(10**18) is None

@@ -6,12 +6,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from baton import summaries
-from baton.errors import NotFoundError
 from baton.limits import EXEMPLARS_MAX
 from baton.ownership.catalog import Catalog
 from baton.schema import VERDICTS
 from model_queue import Flow, Slow, flooded
-from recording import CLIENT, LATER, SERVER, Recording, Span, analysed, ns
+from recording import LATER, Recording, Span, analysed, ns
 
 if TYPE_CHECKING:
     from baton.reports.model import Report
@@ -340,67 +339,3 @@ def test_a_thousand_parents_deep() -> None:
     analysis = analysed(recording, 10_000)
     lines = summaries.journey(analysis, CATALOG, "c" * 32).spans
     assert all(line.depth == int(line.name) for line in lines)
-
-
-# --- who
-
-
-def who(name: str, catalog: Catalog = CATALOG) -> summaries.Who:
-    """Who answers for a name in a small bank: trading -> orders -> notify -> sms -> gateway, web calls trading."""
-    recording = Recording()
-    for at in range(3):
-        client = recording.span("web", at, kind=CLIENT, attributes={"server.address": "trading"})
-        entry = recording.span("trading", at, "buy", kind=SERVER, under=client)
-        receive = recording.receive(at=at + 0.2, under=recording.send(at=at + 0.1, under=entry))
-        sms = recording.send("notify", at + 0.3, "sms", under=receive)
-        recording.receive("gateway", at + 0.4, "sms-q", under=sms)
-    analysis = analysed(recording, catalog=catalog)
-    return summaries.who(analysis.handoffs, analysis, catalog, name)
-
-
-def test_who_owns_a_service() -> None:
-    """Team, escalation, contact, the rule, and what it receives from directly."""
-    found = who("trading")
-    assert (found.kind, found.team, found.escalation, found.contact) == ("service", "trade", "#trade", "trade@bank")
-    assert found.upstream == (("web", "unowned", None, 3),)
-    assert len(found.rules) == 1
-    assert who("notify").upstream == (("trading", "trade", "orders", 3),)
-
-
-def test_who_owns_a_channel_or_queue() -> None:
-    """By either of its names; its senders are upstream of the channel."""
-    found = who("orders")
-    assert (found.kind, found.team, found.upstream) == ("channel", "platform", (("trading", "trade", "orders", 3),))
-    assert (who("sms-q").kind, who("sms-q").team) == ("channel", "platform")
-    assert who("sms").team == "unowned"
-
-
-def test_who_owns_a_journey_type() -> None:
-    """Its declared owner, and every sender in it."""
-    found = who("purchase", declared(("purchase", "buy", "high")))
-    assert (found.kind, found.team, found.rules) == ("journey type", "trade", ())
-    assert found.journeys == (("purchase", 3),)
-    assert found.upstream == (
-        ("notify", "messages", "sms", 3),
-        ("trading", "trade", "orders", 3),
-        ("web", "unowned", None, 3),
-    )
-
-
-def test_who_depends_on_a_name() -> None:
-    """The journeys in which a service or channel takes part."""
-    kinds = declared(("purchase", "buy", "high"))
-    assert who("gateway", kinds).journeys == who("sms", kinds).journeys == (("purchase", 3),)
-    assert who("gateway").journeys == ()
-
-
-def test_nobody_is_an_unowned_service() -> None:
-    """Known, and unowned."""
-    found = who("web")
-    assert (found.team, found.escalation, found.contact, found.rules, found.upstream) == ("unowned", None, None, (), ())
-
-
-def test_an_unheard_name_is_not_found() -> None:
-    """The error names it and the next step."""
-    with pytest.raises(NotFoundError, match=r"'unheard\\n'.*`baton boundaries`"):
-        who("unheard\n")

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 _RANKS = {"critical": 0, "high": 1, "normal": 2, "low": 3}
 _UNDECLARED = len(_RANKS)
 _URGENT_MAX = 1
+_OWN_QUEUE = "a queue of its own"
+"""How the alternatives begin that `findings.whatif` calls so."""
 _NAMED_MAX = 4
 """Flows that a sentence names; the figures have them all."""
 
@@ -45,9 +47,14 @@ def _crowded(queue: Queue, flows: Sequence[Flow], ranks: Sequence[int]) -> Found
     severity = "error" if queue.bounded and max(ranks) > _URGENT_MAX else "warning"
     message = f"{_holds(queue)}, and {_named(urgent)} shares it with {_named(others)}{_losses(queue)}"
     own = f"give {_short(urgent)} a queue of its own, with a limit of its own: then the others cannot crowd it out"
-    # What a replay of the same traffic contradicts is not recommended.
-    parted = queue.replayed is None or queue.replayed.parting is not False
-    change = f"{own}{_replayed(queue)}" if parted else f"part them, and not that alone{_replayed(queue)}"
+    told = queue.replayed
+    if told is not None and told.parting and told.best is not None and told.best.startswith(_OWN_QUEUE):
+        change = f"{own}; {told.why} (`baton whatif`)"
+    elif told is not None and told.parting is False:
+        # What a replay of the same traffic contradicts is not recommended.
+        change = f"parting them is not enough{_replayed(queue)}"
+    else:
+        change = f"{own}{_replayed(queue)}"
     return Found(severity, message, change, _figures(queue, flows))
 
 
@@ -140,7 +147,7 @@ def _replayed(queue: Queue) -> str:
     if told is None:
         return ""
     if told.best is None:
-        return "; replayed (`baton whatif`), no change to this queue alone saves all in time: serve it faster, send less"
+        return "; replayed (`baton whatif`), no change to this queue alone saves all in time: serve faster or send less"
     return f"; replayed (`baton whatif`), what saves it is {told.best}: {told.why}"
 
 

@@ -22,14 +22,24 @@ if TYPE_CHECKING:
 
 
 def unowned_services(served: pl.DataFrame, owners: Owners) -> pl.DataFrame:
-    """COVERAGE's section unowned, of services, by their spans that nobody owns.
+    """COVERAGE's section unowned_service, by their spans that nobody owns.
 
     Args:
         served: the frame of `coverage.services`.
         owners: who owns them, and why not.
     """
     return frame(
-        ("unowned", "service", tenant, environment, name, None, unowned, last_ns, _lack(unowned, spans, decisions))
+        (
+            "unowned_service",
+            "service",
+            tenant,
+            environment,
+            name,
+            None,
+            unowned,
+            last_ns,
+            _lack(unowned, spans, decisions),
+        )
         for tenant, environment, name, spans, unowned, last_ns in served.iter_rows()
         if unowned
         for decisions in [owners.decisions((tenant, environment, name), last_ns)]
@@ -55,21 +65,31 @@ def _unmatched(decisions: Sequence[Decision]) -> str:
 
 
 def unowned_channels(placed: pl.DataFrame, rules: Rules) -> pl.DataFrame:
-    """COVERAGE's section unowned, of channels, by their messages that nobody owns the place of."""
+    """COVERAGE's section unowned_channel, by their messages that nobody owns the place of."""
     lacking = (
         placed.filter(~pl.col("owned"))
         .group_by(CHANNEL)
         .agg(pl.col("queue").unique().drop_nulls().sort(), pl.col("messages").sum(), pl.col("last_seen").max())
     )
     rows = [
-        ("unowned", "channel", tenant, environment, name, None, messages, seen, _unclaimed(name, queues, rules, seen))
+        (
+            "unowned_channel",
+            "channel",
+            tenant,
+            environment,
+            name,
+            None,
+            messages,
+            seen,
+            _unclaimed(name, queues, rules, seen),
+        )
         for tenant, environment, name, queues, messages, seen in timed(lacking).iter_rows()
     ]
     return frame(rows)
 
 
 def _unclaimed(channel: str, queues: list[str], rules: Rules, at_ns: int) -> str:
-    named = [("channel", channel), *(("queue", queue) for queue in queues)]
+    named = [("channel", channel), *(("queue", queue) for queue in queues or [channel])]
     decisions = [rules.explain(fact, at_ns=at_ns) for fact in named]
     over = f" (by {some(queues, 'queue ', ', ')})" if queues else ""
     tied = next((one for one in decisions if one.gray), None)

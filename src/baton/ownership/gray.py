@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from baton.ownership.named import Owners
-    from baton.ownership.rules import Decision, Rule
+    from baton.ownership.rules import Decision, Rule, Rules
 
 _KINDS = {"entry": "journey entry", "rpc_service": "RPC service", "http_route": "HTTP route"}
 Thing = tuple[str, str | None, str | None, str, int, int | None, "Decision"]
@@ -33,16 +34,17 @@ def decided(owners: Owners, known: pl.DataFrame, placed: pl.DataFrame, pairs: pl
     """
     entries = known.with_columns(pl.lit(UNOWNED).alias("team"))
     parts = {
-        ("rpc_service",): _spans(known, ["rpc_service"]),
-        ("http_route",): _spans(known, ["http_route"]),
-        ("entry",): _spans(entries, ["service", "name"]),
-        ("channel",): _messages(placed, "channel"),
-        ("queue",): _messages(placed, "queue"),
-        ("attribute",): _attributes(pairs),
+        "rpc_service": _spans(known, ["rpc_service"]),
+        "http_route": _spans(known, ["http_route"]),
+        "entry": _spans(entries, ["service", "name"]),
+        "channel": _messages(placed, "channel"),
+        # A queue that is called what the channel is stands in no column of its own.
+        "queue": _messages(placed.with_columns(pl.coalesce("queue", "channel").alias("queue")), "queue"),
+        "attribute": _attributes(pairs, _contested(owners.rules)),
     }
     things = [
         (kind, tenant, environment, " ".join(words), count, seen_ns, decision)
-        for (kind,), counted in parts.items()
+        for kind, counted in parts.items()
         if kind in owners.rules.kinds
         for tenant, environment, *words, count, seen_ns in counted.iter_rows()
         for decision in [owners.rules.explain((kind, *words), at_ns=_at(seen_ns))]
@@ -101,10 +103,21 @@ def _messages(placed: pl.DataFrame, name: str) -> pl.DataFrame:
     return timed(counted.sort(*HOME, name))
 
 
-def _attributes(pairs: pl.DataFrame) -> pl.DataFrame:
+def _contested(rules: Rules) -> list[str]:
+    """Attributes that several look at: of ids there may be millions of values, and one claimant ties with nobody."""
+    claimants: defaultdict[str, set[str]] = defaultdict(set)
+    for rule in rules.every:
+        if rule.kind == "attribute":
+            claimants[rule.patterns[0]].add(rule.claimant)
+    return [key for key, several in claimants.items() if len(several) > 1]
+
+
+def _attributes(pairs: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
     """Attributes are told of all tenants' spans at once, by those of the window that bear them."""
     nowhere = [pl.lit(None, dtype=pl.String).alias(name) for name in HOME]
-    return pairs.filter(pl.col("spans") > 0).select(*nowhere, "key", "value", "spans", "last_ns")
+    return pairs.filter(pl.col("spans") > 0, pl.col("key").is_in(keys)).select(
+        *nowhere, "key", "value", "spans", "last_ns"
+    )
 
 
 def _tie(decision: Decision, count: int) -> str:
@@ -117,4 +130,6 @@ def _overruled(decision: Decision) -> str:
 
 
 def _named(rules: tuple[Rule, ...]) -> Iterator[str]:
-    yield from (f"{rule} ({rule.source or rule.origin})" for rule in rules)
+    """Rules in words, and where they stand if that is not one place."""
+    several = len({(rule.origin, rule.source) for rule in rules}) > 1 or rules[0].origin != "ownership"
+    yield from (f"{rule} ({rule.source or rule.origin})" if several else str(rule) for rule in rules)

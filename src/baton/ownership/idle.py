@@ -98,12 +98,16 @@ def idle(catalog: Catalog, rules: Rules, seen: dict[Fact, int], horizon: Horizon
     last = _last(Rules(every), seen)
     owners = {kind.name: kind.owner for kind in catalog.journey_types}
     named = [
-        *((_KIND.get(rule.kind, rule.kind), *_told(rule, owners), last.get(rule), rule.from_ns) for rule in every),
-        *(("queues entry", queue.name, None, seen.get(("queue", queue.name)), None) for queue in catalog.queues),
+        *(
+            (_KIND.get(rule.kind, rule.kind), *_told(rule, owners), last.get(rule), rule.from_ns, rule.source)
+            for rule in every
+        ),
+        *(("queues entry", queue.name, None, seen.get(("queue", queue.name)), None, "") for queue in catalog.queues),
     ]
+    several = len({rule.source for rule in every if rule.source}) > 1
     return frame(
-        (section, kind, None, None, name, owner, 0, seen_ns, detail)
-        for kind, name, owner, seen_ns, from_ns in dict.fromkeys(named)
+        (section, kind, None, None, name, owner, 0, seen_ns, f"{source}: {detail}" if source and several else detail)
+        for kind, name, owner, seen_ns, from_ns, source in dict.fromkeys(named)
         if (judged := horizon.judged(seen_ns, from_ns))
         for section, detail in [judged]
     )

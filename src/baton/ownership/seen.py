@@ -13,7 +13,7 @@ from baton.limits import REACH_SPANS_MIN, TIME_NS_MAX
 from baton.schema import RESOURCE_ALIASES, SPANS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
     from baton.looks import Spans
     from baton.ownership.rules import Fact
@@ -101,13 +101,16 @@ def said(spans: pl.LazyFrame, keys: Iterable[str], since_ns: int | None, until_n
     return told.sort("key", "value").collect(engine="streaming")
 
 
-def facts(known: pl.DataFrame, attributes: pl.DataFrame, queues: pl.DataFrame) -> dict[Fact, int]:
+def facts(
+    known: pl.DataFrame, attributes: pl.DataFrame, queues: pl.DataFrame, kinds: Collection[str]
+) -> dict[Fact, int]:
     """When each fact that a rule may match was seen last, ns.
 
     Args:
         known: the frame of `traffic`.
         attributes: the frame of `said`.
         queues: `name` (String), `last_ns` (Int64): queues that brokers know, and when they were looked at last.
+        kinds: of facts that some rule looks at; of spans no other is told.
 
     Returns:
         a place of messages counts as channel and as queue, whoever named it: a rule is not called idle for the want of
@@ -115,7 +118,8 @@ def facts(known: pl.DataFrame, attributes: pl.DataFrame, queues: pl.DataFrame) -
     """
     seen: dict[Fact, int] = {}
     for kind, columns in _WORDS.items():
-        seen |= _newest(kind, known, columns)
+        if kind in kinds:
+            seen |= _newest(kind, known, columns)
     places = known.filter(pl.col("role").is_in(MESSAGING))
     named = pl.concat([places.select(pl.col(name).alias("name"), "last_ns") for name in ("channel", "queue")])
     named = pl.concat([named, queues.select("name", "last_ns")])

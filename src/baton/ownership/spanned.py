@@ -23,6 +23,8 @@ SERVICE_NAME, CHANNEL, QUEUE = "baton/service-name", "baton/channel", "baton/que
 # Components that run nowhere, so that no span bears their name.
 _NOT_RUNNING = {"library", "documentation"}
 _CARRIES_MESSAGES = re.compile(r"(queue|topic|exchange|channel|subject|pubsub|eventhub)s?\b|\b(stream|sqs|sns)s?\b")
+# How null reads where every scalar is text; AsyncAPI 3 has it for an address that is not known.
+_NULL = {"", "~", "null", "Null", "NULL"}
 _PARAMETER = re.compile(r"\{[^{}]*\}")
 _TEXT: TypeAdapter[str] = TypeAdapter(Text)
 
@@ -75,12 +77,12 @@ def _channels(entity: Entity, remarks: Remarks) -> Iterator[str]:
         remarks.add("not used: asyncapi definitions that are no YAML, or without channels", str(entity.ref))
     else:
         for key, address in channels.items():
-            pattern = pattern_of(address) if isinstance(address, str) else ""
+            pattern = pattern_of(address) if isinstance(address, str) and address not in _NULL else ""
             if fits(pattern):
                 yield pattern
             else:
                 about = f"{quote(key)} of {entity.ref}"
-                remarks.add("not used: channels of asyncapi definitions without an address", about)
+                remarks.add("not used: asyncapi channels without an address", about)
 
 
 def _defined(definition: str, entity: Entity) -> dict[str, object] | None:

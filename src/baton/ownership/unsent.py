@@ -79,5 +79,6 @@ def _around(spans: Spans, paired: pl.Series) -> pl.Series:
 def _alone(count: int, named: int) -> str:
     if not named:
         return "they bear no context: the sender is not instrumented, or passes none on"
-    who = "they name" if named == count else f"{named:,} name"
-    return f"{who} a span that is not here: its sender is not instrumented, sampled, or was not read"
+    return (
+        f"{named:,} of {count:,} name a span that is not here: its sender is not instrumented, sampled, or was not read"
+    )

@@ -92,7 +92,8 @@ def _seen(
     queues = broker_queues(question.store, question.tenant).select("name", last_ns="looked_ns")
     queues = queues.drop_nulls().filter(pl.col("last_ns") <= given.as_of_ns)
     horizon = Horizon(given.as_of_ns, stale_days, seen.reach_ns(whole), question.tenant)
-    return horizon, seen.facts(seen.traffic(whole), pairs, queues)
+    kinds = {*given.analysis.owners.rules.kinds, "step"}
+    return horizon, seen.facts(seen.traffic(whole), pairs, queues, kinds)
 
 
 def _looks(spans: pl.LazyFrame, as_of_ns: int) -> Spans:

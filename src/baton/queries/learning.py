@@ -27,9 +27,10 @@ def learn(store: Path, owners: tuple[Path, ...]) -> bytes:
         StoreError, InputError: as `handoffs`.
     """
     catalog = catalog_of(owners)
-    joining = keys(catalog, load_settings(store)).journey
+    settings = load_settings(store)
+    joining = keys(catalog, settings).journey
     spans = _newest(Store(store).spans()).select(WANTED)
-    learned = expect(pair_up(spans, catalog, TIME_NS_MAX), catalog, joining)
+    learned = expect(pair_up(spans, catalog, TIME_NS_MAX, owner_attributes=settings.owner_attributes), catalog, joining)
     buffer = io.BytesIO()
     learned.write_ipc(buffer)
     return buffer.getvalue()

@@ -68,16 +68,21 @@ def _about(question: Question) -> pl.Expr:
 
 
 def _looks(facts: pl.DataFrame, as_of_ns: int) -> pl.DataFrame:
-    """See `Seen.looks`: the last look at each queue that is there, of FACTS as a history."""
-    place = ["tenant", "environment", "broker", "source", "vhost"]
+    """See `Seen.looks`: the last look at each queue, or topic with a group's offsets, of FACTS as a history.
+
+    What a queue counts settles verdicts (`brokers.counts`); offsets do not.
+    """
+    place = ["tenant", "environment", "broker", "source", "vhost", "fact"]
     known = facts.filter(pl.col("at_ns") <= as_of_ns)
-    marks = latest(known).filter(pl.col("fact") == "snapshot", pl.col("name") == "queue")
+    marks = latest(known).filter(pl.col("fact") == "snapshot").with_columns(fact="name", looked_ns="at_ns")
+    topics = pl.col("fact") == "subscription"
     return (
         held(known, as_of_ns)
-        .filter(pl.col("fact") == "queue")
-        .join(marks.select(*place, looked_ns="at_ns"), on=place, how="left", nulls_equal=True)
+        .filter((pl.col("fact") == "queue") | topics)
+        .join(marks.select(*place, "looked_ns"), on=place, how="left", nulls_equal=True)
         .select(
-            *("tenant", "environment", "broker", "name"),
+            *("tenant", "environment", "broker"),
+            pl.when(topics).then("to").otherwise("name").alias("name"),
             pl.max_horizontal("looked_ns", "at_ns").alias("looked_ns"),
             pl.all_horizontal(pl.col("published", "acknowledged").is_not_null()).alias("counters"),
         )

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
 _TITLES = {
-    "unowned": "Unowned",
+    "unowned_service": "Services without an owner",
+    "unowned_channel": "Channels without an owner",
     "gray_area": "Gray areas: several claim it, so nobody owns it",
     "orphan": "Orphaned integration points: both ends owned, nothing between",
     "journey": "Journeys without an owner",

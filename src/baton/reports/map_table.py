@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from baton.reports.map_model import Crossing, Cycle, Doubt, Knot, Map, Point, Return, Review, Weight
     from baton.reports.map_words import Attributes
 
+    Homes = set[tuple[str, str]]
     Placed = Crossing | Cycle | Doubt | Knot | Point | Return | Weight
 
 _HEADS = (
@@ -52,7 +53,7 @@ def _parts(drawn: Map) -> Iterator[RenderableType]:
     yield table
     if len(edges) > TABLE_ROWS_MAX:
         yield line(f"{TABLE_ROWS_MAX} of {len(edges):,} edges: --format json has them all.")
-    yield from _review(drawn.review, len(map_words.homes(drawn.graph)) > 1)
+    yield from _review(drawn.review, map_words.homes(drawn.graph))
 
 
 def _asked(drawn: Map) -> str:
@@ -95,13 +96,13 @@ def _latency(latency_ms: float | None) -> str:
     return "-" if latency_ms is None else duration(round(latency_ms * 1_000_000))
 
 
-def _review(review: Review, homes: bool) -> Iterator[RenderableType]:  # noqa: FBT001 - whether homes are told
+def _review(review: Review, homes: Homes) -> Iterator[RenderableType]:
     """What a reviewer asks, a list a question."""
 
     def told(title: str, parts: Sequence[Part], words: Callable[[Part], str], none: str) -> Iterator[RenderableType]:
         yield ""
         yield line(title if parts else f"{title}: {none}", "bold")
-        some = [(f"{_where(part)}: " if homes else "") + words(part) for part in parts[:MAP_LINES_MAX]]
+        some = [_where(part, homes) + words(part) for part in parts[:MAP_LINES_MAX]]
         more = len(parts) - MAP_LINES_MAX
         yield bullets([*some, *([f"and {more:,} more: --format json has them all"] if more > 0 else [])])
 
@@ -118,8 +119,10 @@ def _review(review: Review, homes: bool) -> Iterator[RenderableType]:  # noqa: F
     yield from told("Boundaries with the most impact", review.weights, _weight, "no handoff is between two owners.")
 
 
-def _where(part: Placed) -> str:
-    return map_words.where(part.tenant, part.environment, tenants=True, environments=True)
+def _where(part: Placed, homes: Homes) -> str:
+    """Where it is, before what is said of it; nothing where all is in one place."""
+    where = map_words.where(part.tenant, part.environment, homes)
+    return f"{where}: " if where else ""
 
 
 def _crossing(crossing: Crossing) -> str:
@@ -144,7 +147,7 @@ def _doubt(doubt: Doubt) -> str:
     return f"{_kind(doubt.journey_type)}: {_journeys(doubt.journeys)}"
 
 
-def _points(review: Review, homes: bool) -> Iterator[RenderableType]:  # noqa: FBT001 - as of `_review`
+def _points(review: Review, homes: Homes) -> Iterator[RenderableType]:
     """What all critical journeys pass: a line a home and kind."""
     title = "Single points that all critical journeys pass"
     if not review.critical_types:
@@ -156,14 +159,13 @@ def _points(review: Review, homes: bool) -> Iterator[RenderableType]:  # noqa: F
         yield line(f"No journey came through whole of {names(review.unseen_types)}: those do not count here.", "dim")
 
 
-def _alike(points: Iterable[Point], homes: bool) -> Iterator[str]:  # noqa: FBT001 - as of `_review`
+def _alike(points: Iterable[Point], homes: Homes) -> Iterator[str]:
     """`services a, b: in all 60 whole journeys of trade-confirmation`."""
-    for (where, kind), found in groupby(points, lambda point: (_where(point), point.kind)):
+    for (where, kind), found in groupby(points, lambda point: (_where(point, homes), point.kind)):
         alike = list(found)
         some = names([point.name for point in alike])
         of = names([f"{kind} ({count:,})" for kind, count in alike[0].journey_types.items()])
-        head = f"{where}: " if homes else ""
-        yield f"{head}{kind}{'' if len(alike) == 1 else 's'} {some}: in all whole journeys of {of}"
+        yield f"{where}{kind}{'' if len(alike) == 1 else 's'} {some}: in all whole journeys of {of}"
 
 
 def _knot(knot: Knot) -> str:

@@ -8,7 +8,7 @@ from baton.reports.times import duration
 from baton.schema import UNOWNED
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     import networkx as nx
 
@@ -44,13 +44,14 @@ def homes(graph: nx.MultiDiGraph[int]) -> set[tuple[str, str]]:
 
 def home(graph: nx.MultiDiGraph[int], node: Attributes) -> str:
     """Where a node is, as far as the map's nodes differ in it; empty where they do not."""
-    tenants, environments = (set(part) for part in zip(*homes(graph), strict=True))
-    return where(node["tenant"], node["environment"], tenants=len(tenants) > 1, environments=len(environments) > 1)
+    return where(node["tenant"], node["environment"], homes(graph))
 
 
-def where(tenant: str, environment: str, *, tenants: bool, environments: bool) -> str:
-    """`tenant acme, environment prod`: those parts that tell it from others."""
-    parts = [f"tenant {tenant}"] * tenants + [f"environment {environment or 'none stated'}"] * environments
+def where(tenant: str, environment: str, among: Iterable[tuple[str, str]]) -> str:
+    """`tenant acme, environment prod`: those parts in which it differs from others; empty where it is the only one."""
+    tenants, environments = (set(part) for part in zip(*among, strict=True))
+    parts = [f"tenant {tenant}"] if len(tenants) > 1 else []
+    parts += [f"environment {environment or 'none stated'}"] if len(environments) > 1 else []
     return ", ".join(parts)
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from baton.errors import UsageError
+from baton.instants import EPOCH, absolute_ns
 from baton.limits import SECOND_NS, TIME_NS_MAX
 
 ACCEPTED = (
@@ -14,12 +15,7 @@ ACCEPTED = (
 )
 """The forms that `parse` takes, in words."""
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _RELATIVE = re.compile(r"-([0-9]{1,9})([smhdw])")
-_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-_TIME = re.compile(
-    r"([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt ]([0-9]{2}:[0-9]{2}:[0-9]{2})(?:\.([0-9]{1,9}))?([Zz]|[+-][0-9]{2}:[0-9]{2})"
-)
 _UNIT_S = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 
 _THREE_FIGURES = 100
@@ -45,31 +41,17 @@ def _parse(text: str, now_ns: int) -> int | None:
         return now_ns
     if relative := _RELATIVE.fullmatch(text):
         return now_ns - int(relative[1]) * _UNIT_S[relative[2]] * SECOND_NS
-    if _DATE.fullmatch(text):
-        return _seconds(f"{text}T00:00:00+00:00", 0)
-    if absolute := _TIME.fullmatch(text):
-        date, clock, fraction, offset = absolute.groups()
-        zone = "+00:00" if offset in {"Z", "z"} else offset
-        return _seconds(f"{date}T{clock}{zone}", int((fraction or "").ljust(9, "0")))
-    return None
-
-
-def _seconds(iso: str, fraction_ns: int) -> int | None:
-    """A time of whole seconds and the nanoseconds within its last second; None if there is no such time."""
-    try:
-        return (datetime.fromisoformat(iso) - _EPOCH) // timedelta(seconds=1) * SECOND_NS + fraction_ns
-    except ValueError:
-        return None
+    return absolute_ns(text)
 
 
 def rfc3339(time_ns: int) -> str:
     """`2025-03-14T09:26:53.589793238Z`."""
-    return f"{_EPOCH + timedelta(seconds=time_ns // SECOND_NS):%Y-%m-%dT%H:%M:%S}.{time_ns % SECOND_NS:09}Z"
+    return f"{EPOCH + timedelta(seconds=time_ns // SECOND_NS):%Y-%m-%dT%H:%M:%S}.{time_ns % SECOND_NS:09}Z"
 
 
 def moment(time_ns: int) -> str:
     """A time for people, whole seconds: `2025-03-14 09:26:53 UTC`."""
-    return f"{_EPOCH + timedelta(seconds=time_ns // SECOND_NS):%Y-%m-%d %H:%M:%S} UTC"
+    return f"{EPOCH + timedelta(seconds=time_ns // SECOND_NS):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def duration(duration_ns: int) -> str:

@@ -34,7 +34,8 @@ def as_table(frame: pl.DataFrame, *, width: int, color: bool) -> str:
 
 def as_markdown(frame: pl.DataFrame) -> str:
     """TRUST as a Markdown table, of each row what people need."""
-    rows = [dict(zip(_MARKDOWN, _values(row), strict=True)) for row in _times(frame).iter_rows(named=True)]
+    homes = _homes(frame)
+    rows = [dict(zip(_MARKDOWN, _values(row, homes), strict=True)) for row in _times(frame).iter_rows(named=True)]
     figures = {name: pl.Int64() if name in {"handoffs", "accusable"} else pl.String() for name in _MARKDOWN}
     return frame_as_markdown(pl.DataFrame(rows, schema=figures))
 
@@ -44,9 +45,9 @@ def _parts(frame: pl.DataFrame) -> Iterator[RenderableType]:
     if frame.is_empty():
         yield line("No boundary was crossed in this window: widen --since and --until, or bring in spans.")
         return
-    table = columns(_HEADS)
+    table, homes = columns(_HEADS), _homes(frame)
     for row in _times(frame.head(TABLE_ROWS_MAX)).iter_rows(named=True):
-        table.add_row(*_cells(row))
+        table.add_row(*_cells(row, homes))
     yield table
     if frame.height > TABLE_ROWS_MAX:
         yield line(f"{TABLE_ROWS_MAX} of {frame.height:,} boundaries: --format json has them all.")
@@ -57,22 +58,27 @@ def _times(frame: pl.DataFrame) -> pl.DataFrame:
     return frame.with_columns(pl.col("facts_at", "as_of").to_physical())
 
 
-def _cells(row: Mapping[str, Any]) -> Iterator[RenderableType]:
+def _homes(frame: pl.DataFrame) -> tuple[str, ...]:
+    """What tells boundaries of the same names apart: of tenant and environment those that differ among them."""
+    return tuple(name for name in ("tenant", "environment") if frame[name].n_unique() > 1)
+
+
+def _cells(row: Mapping[str, Any], homes: tuple[str, ...]) -> Iterator[RenderableType]:
     """One boundary's cells."""
     share = line(f"{row['accusable']:,} of {row['handoffs']:,}", "dim")
     yield lines(line(row["may_accuse"], _STYLES[row["may_accuse"]]), share)
     mend = [line(f"→ {_mend(row)}", "bold")] if row["mend"] is not None else []
     yield lines(
-        line(f"{_sides(row)} {_way(row)}"),
+        line(_boundary(row, homes)),
         line("; ".join(_evidence(row)), "dim"),
         *(line(f"- {reason}") for reason in row["reasons"]),
         *mend,
     )
 
 
-def _values(row: Mapping[str, Any]) -> Iterator[str | int | None]:
+def _values(row: Mapping[str, Any], homes: tuple[str, ...]) -> Iterator[str | int | None]:
     """The same as Markdown's cells."""
-    yield f"{_sides(row)} {_way(row)}"
+    yield _boundary(row, homes)
     yield row["may_accuse"]
     yield row["handoffs"]
     yield row["accusable"]
@@ -82,8 +88,10 @@ def _values(row: Mapping[str, Any]) -> Iterator[str | int | None]:
     yield row["mend_team"]
 
 
-def _sides(row: Mapping[str, Any]) -> str:
-    return f"{_side(row, 'from')} → {_side(row, 'to')}"
+def _boundary(row: Mapping[str, Any], homes: tuple[str, ...]) -> str:
+    """A boundary in words, with where it lies if that tells it from others."""
+    lies = "".join(f", {home} {row[home] or '(none)'}" for home in homes)
+    return f"{_side(row, 'from')} → {_side(row, 'to')} {_way(row)}{lies}"
 
 
 def _side(row: Mapping[str, Any], side: str) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from baton.limits import LIST_LINES_MAX
-from baton.reports.map_words import where
 from baton.reports.table import bullets, columns, grid, line, lines, names, owner, render, some
 from baton.reports.times import duration, moment
 from baton.schema import UNOWNED, VERDICTS
@@ -40,7 +39,7 @@ _OUTCOMES = {
 _HEADS = (("operation", False), ("spans", True), ("errors", True), ("p50, p99", True))
 
 
-def as_text(who: Who, *, explain: bool, width: int, color: bool) -> str:
+def as_text(who: Who, *, explain: bool = False, width: int, color: bool) -> str:
     """The answer as text of at most `width` columns; with every rule that matched, if they are to be explained."""
     return render(_parts(who, explain=explain), width=width, color=color)
 
@@ -139,8 +138,11 @@ def _seen(thing: Thing) -> str:
     """In which homes."""
     if not thing.seen:
         return "not in this window"
-    tenants = len({tenant for tenant, _ in thing.homes}) > 1
-    return names([where(*home, tenants=tenants, environments=True) for home in thing.homes])
+    several = {tenant for tenant, _ in thing.homes}
+    told = [f"environment {environment or 'none stated'}" for _, environment in thing.homes]
+    if len(several) > 1:
+        told = [f"tenant {tenant}, {where}" for (tenant, _), where in zip(thing.homes, told, strict=True)]
+    return names(told)
 
 
 def _explained(verdict: Verdict) -> Iterator[RenderableType]:

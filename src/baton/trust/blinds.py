@@ -92,7 +92,7 @@ BLINDS = (
     Hindrance(
         "head sampling",
         ("sampled out",),
-        "by trace flags or tracestate {receivers} keeps no span of such a trace",
+        "by trace flags, tracestate or the trace ids that it keeps, {receivers} records no span of such a trace",
         _PARENT_BASED,
         "both",
     ),
@@ -100,7 +100,7 @@ BLINDS = (
         "unlinked batches",
         ("unlisted",),
         "{receivers} took more messages at once than its spans name",
-        "{receivers}: add a link to the batch's receive span for every message (OTEL_SPAN_LINK_COUNT_LIMIT)",
+        "{receivers}: add a link to the batch's receive span for every message, as OTEL_SPAN_LINK_COUNT_LIMIT allows",
     ),
     Hindrance(
         "silent instance",
@@ -198,7 +198,7 @@ WEAK = (
     Hindrance(
         "clock skew",
         (),
-        "receipts began over a second before their sends, or within their callers' time nowhere",
+        "receipts began over a second before their sends, or a server's clock is over a second off its caller's",
         "synchronise the clocks of {senders} and {receivers} (NTP)",
         "both",
     ),

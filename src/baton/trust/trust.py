@@ -107,7 +107,8 @@ def _row(name: tuple[Any, ...], ways: list[Way], judge: Judge, as_of_ns: int) ->
     weak = [found for found in weak if found[1] > TRUST_SHARE_MAX * owed]
     accusable = sum(way["handoffs"] for way in seen)
     may = _may(owed, accusable, seen, weak)
-    mend, team = (None, None) if may == "yes" else _mend(blinds + weak, judge)
+    heavy = [found for found in blinds if found[1] > TRUST_SHARE_MAX * owed]
+    mend, team = (None, None) if may == "yes" else _mend(heavy + weak + blinds, judge)
     message = name[0] == "message"
     return {
         **dict(zip(BOUNDARY, name, strict=True)),
@@ -163,7 +164,7 @@ def _reason(found: tuple[str, int, list[Way]], total: int, judge: Judge) -> str:
 
 
 def _mend(found: Found, judge: Judge) -> tuple[str | None, str | None]:
-    """The change for the weightiest of these that has one, and whose it is."""
+    """The change for the first of these that has one, and whose it is."""
     for what, _, ways in found:
         hindrance = BY_NAME[what]
         if hindrance.change is not None:

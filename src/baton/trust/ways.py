@@ -23,6 +23,12 @@ BOUNDARY = [
 _WAY = [*BOUNDARY, "broker", "subscription", "call", "queue", "place", "relation", "proof"]
 _PARTS = ("context", "links", "message_ids", "correlation_ids")
 _METHOD = ("parent", "link", "message_id", "correlation")
+_READ = [
+    *BOUNDARY, "send", "row", "subscription", "queue", "place", "relation", "proof", "services", "journey_type",
+    "sent_ns", "received_ns",
+]  # fmt: skip
+"""Columns of judged rows that are counted by."""
+
 COUNTS = (
     "handoffs", "received", *_PARTS, "send_message_ids", "send_correlation_ids", "nameless", "skewed", "hot", "timed",
     "unnamed",
@@ -118,7 +124,8 @@ def _traced(rows: pl.DataFrame, seen: Seen) -> pl.LazyFrame:
     behind_ns = pl.col("sent_ns") - pl.col("received_ns")
     looks = seen.spans.looks.select((pl.col("service_instance") == "").alias("nameless")).to_series()
     return (
-        rows.lazy()
+        rows.select(_READ)
+        .lazy()
         .with_columns(
             seen.spans.rows["skew_ns"].gather(rows["row"]).abs().fill_null(0),
             looks.gather(seen.spans.rows["look"].gather(rows["row"])),

@@ -204,7 +204,7 @@ def test_a_bounded_queue_without_a_dead_letter_exchange(queue: Row, severity: st
 
 
 def test_nothing_is_recommended_that_a_replay_contradicts() -> None:
-    """A replay that supports a queue of its own is quoted; where it saves nothing, it is not what the change rests on."""
+    """A replay that supports a queue of its own is quoted; where that saves nothing, it is not recommended."""
     flows, lost = [flow("a", 10, "critical"), flow("b", 10, "low")], [seen(overflow=9)]
 
     def change(told: Replayed) -> str:
@@ -213,10 +213,10 @@ def test_nothing_is_recommended_that_a_replay_contradicts() -> None:
 
     supported = change(Replayed("a queue of its own", "it loses none", parting=True))
     assert supported.startswith("give a over a.events a queue of its own")
-    assert supported.endswith("what saves it is a queue of its own: it loses none")
+    assert supported.endswith("crowd it out; it loses none (`baton whatif`)")
     contradicted = change(Replayed(None, "none of these saves all", parting=False))
     assert "a queue of its own" not in contradicted
-    assert contradicted.endswith("no change to this queue alone saves all in time: serve it faster, send less")
+    assert contradicted.endswith("no change to this queue alone saves all in time: serve faster or send less")
 
 
 def test_a_queue_that_parks_needs_no_dead_letter_exchange_of_its_own() -> None:

@@ -10,7 +10,6 @@ from baton.errors import InputError
 from baton.ownership.catalog import EMPTY, Catalog
 from baton.ownership.sources import load_catalog
 from baton.ownership.teams import Owns
-from baton.values import duration_ns
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,15 +22,25 @@ teams:
   - name: trading
     escalation: "#trading-oncall"
     contact: trading@bank.example
+    title: Trading platform
+    contacts: {lead: A. Person, chat: "#trading"}
+    on_call: https://pager.example/trading
+    from: 1970-01-02
+    until: 1970-02-01
     owns:
+      rpc_services: ["bank.trading.*"]
+      http_routes: ["/trades*"]
       services: [trade-execution, "wealth-*"]
       namespaces: [wealth]
       channels: [wealth.events, "trade.*"]
       queues: [notify-q]
       attributes: {"app.domain": trading}
   - name: wealth
+external_parties:
+  - {name: validator, contract_owner: wealth, contact: v@other.example, owns: {services: [check-validation]}}
 journey_types:
   - name: trade-confirmation
+    steps: [{service: trade-execution}, {service: notification, span: "send*"}]
     entry: {service: wealth-gateway, span: "POST /trades*"}
     owner: wealth
     criticality: critical
@@ -65,12 +74,23 @@ def test_every_key_is_read(catalog: Callable[[str], Catalog]) -> None:
     trading, wealth = read.teams
     assert (trading.name, trading.escalation, trading.contact) == ("trading", "#trading-oncall", "trading@bank.example")
     assert names(trading.owns.services) == ("trade-execution", "wealth-*")
+    assert (trading.title, trading.contacts) == ("Trading platform", {"lead": "A. Person", "chat": "#trading"})
+    assert (trading.on_call, trading.from_ns) == ("https://pager.example/trading", limits.DAY_NS)
+    assert names(trading.owns.rpc_services) == ("bank.trading.*",)
+    assert names(trading.owns.http_routes) == ("/trades*",)
     assert names(trading.owns.namespaces) == ("wealth",)
     assert names(trading.owns.channels) == ("wealth.events", "trade.*")
     assert names(trading.owns.queues) == ("notify-q",)
     assert [(one.key, one.value) for one in trading.owns.attributes] == [("app.domain", "trading")]
     assert (wealth.escalation, wealth.owns) == (None, Owns())
+    (validator,) = read.external_parties
+    assert (validator.contract_owner, names(validator.owns.services)) == ("wealth", ("check-validation",))
+    assert list(read.owners) == ["trading", "wealth", "validator"]
     confirmation, deposit = read.journey_types
+    assert [(step.service, step.span) for step in confirmation.steps] == [
+        ("trade-execution", "*"),
+        ("notification", "send*"),
+    ]
     assert (confirmation.entry.service, confirmation.entry.span) == ("wealth-gateway", "POST /trades*")
     assert (confirmation.owner, confirmation.criticality) == ("wealth", "critical")
     assert confirmation.deadline_ns == 30 * limits.SECOND_NS
@@ -85,6 +105,50 @@ def test_every_key_is_read(catalog: Callable[[str], Catalog]) -> None:
     assert (read.journey_keys, read.grouping_keys) == (("trade.id",), ("session.id",))
 
 
+@pytest.mark.parametrize(
+    ("team", "claim", "expected"),
+    [
+        ("", "s", (None, None)),
+        ("", "{name: s, from: 1970-01-02}", (1, None)),
+        ("from: 1970-01-03, until: 1970-01-09,", "s", (2, 8)),
+        ("from: 1970-01-03, until: 1970-01-09,", "{name: s, from: 1970-01-02, until: 1970-01-05}", (2, 4)),
+        ("until: 1970-01-09,", "{name: s, from: 1970-01-02T00:00:00Z}", (1, 8)),
+        ("from: 1970-01-03,", "{name: s, until: 1970-01-05T02:00:00+02:00}", (2, 4)),
+    ],
+)
+def test_a_teams_dates_narrow_its_claims(
+    catalog: Callable[[str], Catalog], team: str, claim: str, expected: tuple[int | None, int | None]
+) -> None:
+    """A claim holds where both it and its team do; a date is its midnight in UTC, and `until` is no longer in it."""
+    for section, written in (("services", f"[{claim}]"), ("attributes", f"{{k: {claim.replace('name', 'value')}}}")):
+        owns = catalog(f"teams: [{{name: a, {team} owns: {{{section}: {written}}}}}]").teams[0].owns
+        ((_, _, owned),) = owns.claims()
+        days = tuple(ns and ns // limits.DAY_NS for ns in (owned.from_ns, owned.until_ns))
+        assert days == expected
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "{k: [v, w], l: x}",
+        "{k: [{value: v}, w], l: {value: x}}",
+        "[{key: k, value: v}, {key: k, value: w}, {key: l, value: x}]",
+    ],
+)
+def test_attributes_may_be_written_in_three_ways(catalog: Callable[[str], Catalog], written: str) -> None:
+    """A mapping to a value or several, each alone or with dates, and a list of keys and values are the same claims."""
+    (team,) = catalog(f"teams: [{{name: a, owns: {{attributes: {written}}}}}]").teams
+    assert [claim.what for claim in team.owns.attributes] == ["k=v", "k=w", "l=x"]
+
+
+def test_a_claim_keeps_its_file(catalog: Callable[[str], Catalog], tmp_path: Path) -> None:
+    """Whoever explains a decision can name the file."""
+    (team,) = catalog("teams: [{name: a, owns: {services: [s], attributes: {k: v}}}]").teams
+    assert {(claim.source, claim.origin) for _, _, claim in team.owns.claims()} == {
+        (str(tmp_path / "ownership.yaml"), "ownership")
+    }
+
+
 def test_the_empty_catalog_declares_nothing(catalog: Callable[[str], Catalog]) -> None:
     """EMPTY equals a file with nothing but its version, and names no keys of its own."""
     assert catalog("version: 1") == EMPTY
@@ -97,33 +161,6 @@ def test_scalars_are_names(catalog: Callable[[str], Catalog]) -> None:
     assert read.teams[0].name == "no"
     assert names(read.teams[0].owns.services) == ("007", "2024-01-01")
     assert [(one.key, one.value) for one in read.teams[0].owns.attributes] == [("tier", "1")]
-
-
-@pytest.mark.parametrize(
-    ("written", "expected"),
-    [
-        ("500ms", 500_000_000),
-        ("2s", 2_000_000_000),
-        ("1.5s", 1_500_000_000),
-        ("5m", 300_000_000_000),
-        ("1h", 3_600_000_000_000),
-        ("30", 30_000_000_000),
-        ("0.25", 250_000_000),
-        ("744h", 744 * 3_600_000_000_000),
-    ],
-)
-def test_durations(written: str, expected: int) -> None:
-    """A number with ms, s, m or h, or a bare number of seconds, becomes nanoseconds; 31 days is the most."""
-    assert duration_ns(written) == expected
-
-
-@pytest.mark.parametrize(
-    "written", ["", "soon", "-1s", "0", "0.0000000001s", "1d", "1h30m", ".inf", "nan", "744.1h", "٣s", None]
-)
-def test_durations_refused(written: str | None) -> None:
-    """What is no positive duration of at most 31 days is refused."""
-    with pytest.raises(ValueError, match=r"is no duration; write|check its unit"):
-        duration_ns(written)
 
 
 @pytest.mark.parametrize(
@@ -190,6 +227,45 @@ def test_durations_refused(written: str | None) -> None:
             "services[1]: ",
             "'s, *'",
             "already declared at services[0]",
+        ),
+        ("teams: [{name: a, owns: {servics: [s]}}]", "teams[0].owns.servics: ", "['s']", "did you mean services?"),
+        ("teams:\n- name: a\n  owns:\n    chanels: []", "line 4: teams[0].owns.chanels: ", "[]", "mean channels?"),
+        ("teams: [{name: a, owns: {services: [{nam: s}]}}]", "services[0].name ", "", "is required"),
+        ("teams: [{name: a, owns: {services: [[s]]}}]", "services[0]: ", "['s']", "write a name, or {name"),
+        ("teams: [{name: a, owns: {attributes: k}}]", "owns.attributes: ", "'k'", "write {attribute: value}"),
+        ("teams: [{name: a, owns: {attributes: {k: [v, '']}}}]", "attributes.k[1]: ", "''", "write a name"),
+        ("teams: [{name: a, owns: {attributes: {k: {valu: v}}}}]", "attributes.k.value ", "", "is required"),
+        ("teams: [{name: a, from: soon}]", "teams[0].from: ", "'soon'", "write 2026-03-01"),
+        ("teams: [{name: a, from: 2026-02-30}]", "teams[0].from: ", "'2026-02-30'", "write 2026-03-01"),
+        ("teams: [{name: a, until: 2999-01-01}]", "teams[0].until: ", "'2999-01-01'", "check its year"),
+        ("teams: [{name: a, from: 2026-01-02, until: 2026-01-02}]", "teams[0]: ", "{", "correct one of the dates"),
+        (
+            "teams: [{name: a, until: 2026-01-01, owns: {services: [{name: s, from: 2026-01-01}]}}]",
+            "teams[0]: ",
+            "{",
+            "owns 's' only outside the team's own dates",
+        ),
+        ("teams: [{name: a, owns: {services: [{name: s, source: x}]}}]", "services[0]: ", "{", "take it out"),
+        ("teams: [{name: a, on_call: pager}]", "teams[0].on_call: ", "'pager'", "write https://..."),
+        ("teams: [{name: a | b}]", "teams[0].name: ", "'a | b'", "name it otherwise"),
+        ("external_parties: [{name: x}]", "external_parties[0].contract_owner ", "", "is required"),
+        (
+            "teams: [{name: wealth}]\nexternal_parties: [{name: x, contract_owner: welth}]",
+            "line 2: external_parties[0].contract_owner: ",
+            "'welth'",
+            "did you mean 'wealth'?",
+        ),
+        (
+            "teams: [{name: a}]\nexternal_parties: [{name: a, contract_owner: a}]",
+            "external_parties[0].name: ",
+            "'a'",
+            "already declared at teams[0]",
+        ),
+        (
+            "journey_types: [{name: t, entry: {service: s}, owner: a, steps: [{span: x}]}]",
+            "steps[0].service ",
+            "",
+            "required",
         ),
         ("journey_keys: ['trade.*']", "journey_keys[0]: ", "'trade.*'", "write the whole name"),
         ("teams: [{name: a, name: b}]", "line 1, column 19: ", "'name'", "keep one"),

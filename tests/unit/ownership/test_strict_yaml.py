@@ -3,12 +3,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
 from baton import limits
 from baton.errors import InputError
-from baton.ownership.strict_yaml import parse
+from baton.ownership.strict_yaml import line_of, parse, parse_all
 
 PATH = Path("ownership.yaml")
 
@@ -68,6 +69,46 @@ def test_nesting_up_to_the_limit_is_read() -> None:
         assert isinstance(value, list)
         (value,) = value
     assert value == "x"
+
+
+@pytest.mark.parametrize(
+    ("place", "line"),
+    [
+        ((), 2),
+        (("teams",), 2),
+        (("teams", 0), 3),
+        (("teams", 0, "name"), 3),
+        (("teams", 0, "owns"), 4),
+        (("teams", 0, "owns", "services", 1), 6),
+        (("teams", 0, "ownz"), 3),
+        (("teams", 7, "name"), 2),
+        (("nothing",), 2),
+    ],
+)
+def test_a_place_has_a_line(place: tuple[int | str, ...], line: int) -> None:
+    """The line of a key, or of a list's entry; of what is not there, that of the nearest around it."""
+    text = "# teams\nteams:\n- name: a\n  owns:\n    services: [s,\n      t]\n---\na: 1\n\nb: 2"
+    assert line_of(text, place) == line
+    assert line_of(text, ("b",), 1) == 10
+
+
+def test_documents_know_where_they_begin() -> None:
+    """Several documents come one by one, each with its first line and the lines of its places."""
+    first, second = parse_all("a: 1\n---\nb: 2\n", PATH)
+    assert (first.data, first.number, first.first_line) == ({"a": "1"}, 0, 1)
+    assert (second.data, second.number, second.first_line) == ({"b": "2"}, 1, 2)
+    assert second.line(("b",)) == 3
+    assert parse_all("# nothing", PATH) == []
+
+
+def test_twice_the_parser_reads_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without libyaml PyYAML's own parser gives the same values and lines."""
+    text = "a: [1, 'b', {c: \"d\"}]\ne: |\n  f\n  g\n"
+    fast = parse(text, PATH), line_of(text, ("a", 2, "c"))
+    monkeypatch.setattr("baton.ownership.strict_yaml._Parser", yaml.BaseLoader)
+    assert (parse(text, PATH), line_of(text, ("a", 2, "c"))) == fast
+    with pytest.raises(InputError, match="is an alias"):
+        parse("a: &x [1]\nb: *x", PATH)
 
 
 @given(st.text(max_size=60))

@@ -17,7 +17,7 @@ from baton.reports.model import Journey
 
 Model = TypeVar("Model")
 
-STRUCTURAL = frozenset({"kind", "verdict", "status", "role", "store"})
+STRUCTURAL = frozenset({"kind", "verdict", "status", "role", "store", "outcome", "criticality"})
 SGR = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -53,8 +53,8 @@ def _poisoned(value: object, text: str) -> object:
 @given(st.text(st.characters(codec=None), min_size=1), st.booleans())
 def test_terminals_obey_nothing(text: str, color: bool) -> None:  # noqa: FBT001 # Hypothesis passes by position or name
     """Of all that reaches a terminal only Rich's own colours are control characters."""
-    models = (incident.REPORT, incident.WHO, incident.WHO_UNOWNED, incident.JOURNEY)
-    for model, module in zip(models, (report, who, who, journey), strict=True):
+    models = (incident.REPORT, incident.WHO, incident.WHO_SERVICE, incident.WHO_PARTIES, incident.JOURNEY)
+    for model, module in zip(models, (report, who, who, who, journey), strict=True):
         shown = module.as_text(poisoned(model, text), width=80, color=color)
         assert _hidden(SGR.sub("", shown) if color else shown) == set()
 

@@ -8,7 +8,8 @@ import polars as pl
 import pytest
 
 from baton.limits import HOT_KEY_TRACES_MAX
-from baton.ownership.catalog import Catalog, Channel, Owns, Service, Team
+from baton.ownership.catalog import Catalog, Channel, Service
+from baton.ownership.teams import Owns, Team
 from baton.schema import FACTS, OUTAGES, TRUST
 from recording import CLIENT, SERVER, Recording, ns
 
@@ -194,6 +195,16 @@ def test_a_hundredth_is_told_and_forgiven(only: Callable[..., Row]) -> None:
     assert len(row["reasons"]) == 1
 
 
+def test_what_is_forgiven_is_not_what_to_mend_first(only: Callable[..., Row]) -> None:
+    """Of a few blind handoffs and a weakness of all, the change is for the weakness."""
+    recording = Recording()
+    recording.flow(range(50), instance="old", channel=None)
+    recording.flow(range(50, 100), lost=[50], instance="new", channel=None)
+    row = only(recording)
+    assert blinds(row) == {"silent instance": 1}
+    assert row["mend"] == "trading: set messaging.destination.name on send spans"
+
+
 def test_batons_own_outage_is_nobody_elses(only: Callable[..., Row]) -> None:
     """What Baton itself could not take is blind, and no team is asked to mend it."""
     recording = flow(lost=[45, 55])
@@ -307,6 +318,14 @@ def test_a_look_at_the_queue_is_told_with_its_time(
     row = only(flow(), facts=looked(150, **counts))
     assert row["facts_at"].timestamp() == ns(150) / 1_000_000_000
     assert row["counters"] is counters
+
+
+def test_offsets_of_a_topic_are_a_look_and_count_nothing(only: Callable[..., Row]) -> None:
+    """What a broker says of a group's offsets settles no verdict: it is told as a look without counters."""
+    row = {"at_ns": ns(150), "tenant": "default", "broker": "", "source": "neutral", "vhost": ""}
+    offsets = {**row, "fact": "subscription", "name": "settlement", "to": "orders", "committed": 99, "end": 100}
+    told = only(flow(), facts=pl.DataFrame([offsets], schema=FACTS.schema))
+    assert (told["facts_at"].timestamp(), told["counters"]) == (ns(150) / 1_000_000_000, False)
 
 
 def test_facts_after_the_judgement_are_unseen(only: Callable[..., Row]) -> None:

@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import json
+
+import polars as pl
+import pytest
+
+from baton.reports.coverage import Coverage, as_json, as_table, percent, verdict
+from baton.schema import COVERAGE, COVERAGE_SECTIONS, COVERED
+
+
+def answer(*counts: tuple[int, int], minimum: float | None = None) -> Coverage:
+    """An answer of these figures, owned and total, of spans, services, channels and journeys."""
+    names = ("spans", "services", "channels", "journeys")
+    shares = [
+        (what, owned, total, owned / total if total else None, None)
+        for what, (owned, total) in zip(names, counts, strict=True)
+    ]
+    frame = pl.DataFrame(shares, schema=COVERED.schema, orient="row")
+    return Coverage(frame, COVERAGE.empty(), None, None, 0, 30, 0.0, minimum)
+
+
+@pytest.mark.parametrize(
+    ("counts", "short"),
+    [
+        (((19, 20), (19, 20), (19, 20), (95, 100)), ()),
+        (((949, 1000), (1, 1), (1, 1), (1, 1)), ("spans",)),
+        (((20, 20), (1, 2), (0, 1), (1, 1)), ("channels", "services")),
+        (((1, 1), (1, 1), (0, 0), (0, 0)), ()),
+    ],
+)
+def test_each_share_has_to_reach_the_minimum(counts: tuple[tuple[int, int], ...], short: tuple[str, ...]) -> None:
+    """Exactly; the least is named first, and of what there is none of, nothing is asked."""
+    found = answer(*counts, minimum=95.0)
+    assert found.short == short
+    assert found.met is not bool(short)
+    assert answer(*counts).met is None
+
+
+def test_nothing_proves_nothing() -> None:
+    """A window without spans fails a check, whatever its minimum."""
+    empty = answer((0, 0), (0, 0), (0, 0), (0, 0), minimum=0.0)
+    assert empty.met is False
+    assert verdict(empty).startswith("unproven")
+
+
+@pytest.mark.parametrize(("share", "said"), [(0.9999, "99.9 %"), (1.0, "100.0 %"), (0.29, "29.0 %"), (None, "-")])
+def test_a_share_is_never_rounded_up(share: float | None, said: str) -> None:
+    """What is not all does not look like all."""
+    assert percent(share) == said
+
+
+def test_json_has_every_section() -> None:
+    """One object, whose sections are arrays, empty or not."""
+    told = json.loads(as_json(answer((1, 2), (1, 1), (0, 0), (0, 0), minimum=95)))
+    assert {section: told[section] for section in COVERAGE_SECTIONS} == {section: [] for section in COVERAGE_SECTIONS}
+    assert (told["met"], told["short"], told["shares"]["spans"]["owned"]) == (False, ["spans"], 1)
+
+
+def test_color_is_beside_the_words() -> None:
+    """A share below the minimum is red, and is named."""
+    text = as_table(answer((1, 2), (1, 1), (0, 0), (0, 0), minimum=95), width=80, color=True)
+    assert "\x1b[" in text
+    assert "Below 95 %: spans 50.0 %." in text
