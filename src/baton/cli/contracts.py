@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @click.group()
 def contracts() -> None:
-    """Hold what was seen against what was promised, or draft promises of it.
+    """Hold what was seen against what was promised, or draft it.
 
     Contracts stand in contracts.yaml (docs/contracts.md) and in AsyncAPI 3 documents with x-baton.
     """
