@@ -7,7 +7,7 @@ on evidence and is breached on proof; what is neither is unproven, and says why.
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import polars as pl
 
@@ -16,7 +16,7 @@ from baton.contracts.outcome import Outcome, accountable, exemplars, reserved
 from baton.contracts.queues import confirms, dead_letter, isolation
 from baton.contracts.retries import circuit_breaking, retries
 from baton.contracts.times import deadline, in_words, latency
-from baton.contracts.ways import covered, matches
+from baton.contracts.ways import Ways, matches
 from baton.schema import CONTRACTS, UNOWNED
 
 if TYPE_CHECKING:
@@ -62,20 +62,26 @@ def check(
         known: what is known beside it.
         trace_ids: spells the trace ids (hex) of spans at these rows.
     """
-    rows = covered(traffic, contracts)
-    parts = rows.partition_by("contract", "tenant", "environment", as_dict=True, maintain_order=True)
-    used = {number for number, *_ in parts}
-    seen: list[tuple[Any, pl.DataFrame]] = sorted(parts.items())
-    unused = [((number, None, None), traffic.clear()) for number in range(len(contracts)) if number not in used]
+    ways = Ways(traffic)
     told = [
         row
-        for (number, tenant, environment), part in (*seen, *unused)
-        for row in _rows(contracts[number], tenant, environment, part, known, trace_ids)
+        for contract in contracts
+        for (tenant, environment), part in _places(ways.of(contract))
+        for row in _rows(contract, tenant, environment, part, known, trace_ids)
     ]
     told.sort(key=lambda row: _ORDER[str(row["verdict"])])
     return pl.DataFrame(told, schema={**CONTRACTS.schema, "as_of": pl.Int64()}).cast(
         {"as_of": CONTRACTS.schema["as_of"]}
     )
+
+
+def _places(rows: pl.DataFrame) -> Iterator[tuple[tuple[str | None, str | None], pl.DataFrame]]:
+    """The handoffs of each tenant and environment; without any, the none of nowhere."""
+    if rows.is_empty():
+        yield (None, None), rows
+    parts = rows.partition_by("tenant", "environment", as_dict=True)
+    for place in sorted(parts):
+        yield place, parts[place]
 
 
 def _rows(  # noqa: PLR0913, PLR0917 - one contract at one place, and what it is held against

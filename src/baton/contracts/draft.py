@@ -20,7 +20,7 @@ from baton.contracts.check import outcomes
 from baton.contracts.contract import Contract
 from baton.contracts.retries import failed_sends
 from baton.contracts.times import in_words, samples_min, took_ns
-from baton.contracts.ways import covered
+from baton.contracts.ways import Ways
 from baton.limits import DECLARED_DEADLINE_NS_MAX, DRAFT_CHANCE, DRAFT_MARGIN, DRAFT_SAMPLES_MIN, SECOND_NS
 from baton.schema import SEPARATOR, UNOWNED
 
@@ -57,17 +57,16 @@ def draft(traffic: pl.DataFrame, contracts: Sequence[Contract], known: Known) ->
         contracts: those that there are.
         known: as of `check.check`.
     """
-    numbered = traffic.with_row_index("at")
-    bare = numbered.join(covered(numbered, contracts).select("at"), on="at", how="anti").drop("at")
-    call = pl.col("kind") == "call"
-    bare = bare.with_columns(pl.when(call).then("to_service").alias("callee"))
+    index = Ways(traffic)
+    called = pl.when(pl.col("kind") == "call").then("to_service").alias("callee")
+    bare = index.unspoken(contracts).with_columns(called)
     named = bare.filter(pl.coalesce("channel", "callee").is_not_null())
     taken = {contract.name for contract in contracts}
-    blocks, unnamed = [], bare.height - named.height
-    for boundary, part in sorted(named.group_by(_BOUNDARY), key=lambda group: tuple(word or "" for word in group[0])):
-        drafted = _drafted(dict(zip(_BOUNDARY, boundary, strict=True)), part, traffic, known, taken)
+    blocks, unnamed = [], int(bare["handoffs"].sum() - named["handoffs"].sum())
+    for boundary, ways in sorted(named.group_by(_BOUNDARY), key=lambda group: tuple(word or "" for word in group[0])):
+        drafted = _drafted(dict(zip(_BOUNDARY, boundary, strict=True)), ways, index, known, taken)
         if drafted is None:
-            unnamed += part.height
+            unnamed += int(ways["handoffs"].sum())
             continue
         blocks.append(drafted)
     return "".join((*_head(traffic, len(blocks), unnamed), *blocks)), len(blocks)
@@ -83,11 +82,9 @@ def _head(traffic: pl.DataFrame, count: int, unnamed: int) -> Iterator[str]:
     yield "contracts:\n" if count else "contracts: []\n"
 
 
-def _drafted(
-    boundary: dict[str, Any], part: pl.DataFrame, traffic: pl.DataFrame, known: Known, taken: set[str]
-) -> str | None:
+def _drafted(boundary: dict[str, Any], ways: pl.DataFrame, index: Ways, known: Known, taken: set[str]) -> str | None:
     """The text of one contract; null where its names fit in no file."""
-    receivers = sorted(set(part["to_service"].drop_nulls().str.split(SEPARATOR).explode()))
+    receivers = sorted(set(ways["to_service"].drop_nulls().str.split(SEPARATOR).explode()))
     said: dict[str, Any] = {"name": _name(boundary, taken), "sender": _literal(boundary["service"])}
     if boundary["kind"] == "call":
         said["callee"] = _literal(boundary["callee"])
@@ -101,7 +98,7 @@ def _drafted(
     except ValidationError:
         return None
     taken.add(bare.name)
-    own = covered(traffic, [bare])
+    own = index.of(bare)
     parts = own.partition_by("tenant", "environment", maintain_order=True)
     made = _Draft(said)
     for one in (_deadline, _loss, _latency, _retries):

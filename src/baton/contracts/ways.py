@@ -7,6 +7,7 @@ from functools import reduce
 from operator import and_, or_
 from typing import TYPE_CHECKING
 
+import numpy as np
 import polars as pl
 
 from baton.schema import SEPARATOR
@@ -25,29 +26,44 @@ _BARE = r"^(HTTP )?[A-Z]+$"
 _WILDCARD = re.compile(r"\[(?>(!?))(.[^\]]*)\]|[*?]", re.DOTALL)
 
 
-def covered(traffic: pl.DataFrame, contracts: Sequence[Contract]) -> pl.DataFrame:
-    """The handoffs that contracts speak of, once for each contract.
+class Ways:
+    """Traffic laid out by its ways, so that a contract's handoffs are found without a look at all others.
 
-    A call that nobody answered, whose client span names no operation, may have been the one that a contract names: it
-    counts as unobserved there.
-
-    Args:
-        traffic: TRAFFIC.
-        contracts: each is known by its position.
-
-    Returns:
-        TRAFFIC's columns and `contract` (UInt32).
+    Attributes:
+        ways: WAY's columns, each way once, and `handoffs` (UInt32): how many took it.
     """
-    ways = traffic.select(WAY).unique().with_row_index("way")
-    found = [
-        ways.filter(said).select("way", pl.lit(number, dtype=pl.UInt32).alias("contract"), maybe.alias("maybe"))
-        for number, (said, maybe) in enumerate(map(_speaks, contracts))
-    ]
-    if not found:
-        return traffic.clear().with_columns(pl.lit(None, dtype=pl.UInt32).alias("contract"))
-    by_way = traffic.join(ways, on=WAY, nulls_equal=True, maintain_order="left").join(pl.concat(found), on="way")
-    verdict = pl.when("maybe").then(pl.lit("unobserved")).otherwise("verdict").alias("verdict")
-    return by_way.with_columns(verdict).drop("way", "maybe")
+
+    def __init__(self, traffic: pl.DataFrame) -> None:
+        ways = traffic.group_by(WAY, maintain_order=True).agg(pl.len().alias("handoffs"))
+        numbers = traffic.select(WAY).join(
+            ways.with_row_index("way"), on=WAY, how="left", nulls_equal=True, maintain_order="left"
+        )["way"]
+        self.ways = ways
+        self._rows = traffic[numbers.arg_sort()] if traffic.height else traffic
+        self._ends = ways["handoffs"].cast(pl.Int64).cum_sum().to_numpy()
+
+    def of(self, contract: Contract) -> pl.DataFrame:
+        """The handoffs that it speaks of: TRAFFIC's columns.
+
+        A call that nobody answered, whose client span names no operation, may have been the one that it names: it
+        counts as unobserved.
+        """
+        said, maybe = _speaks(contract)
+        sure, unsure = (
+            self._taken(self.ways.select(one.arg_true()).to_series()) for one in (said & ~maybe, said & maybe)
+        )
+        return pl.concat([sure, unsure.with_columns(pl.lit("unobserved").alias("verdict"))])
+
+    def unspoken(self, contracts: Sequence[Contract]) -> pl.DataFrame:
+        """The ways that none of them speaks of."""
+        return self.ways.filter(~pl.any_horizontal(pl.lit(value=False), *(_speaks(one)[0] for one in contracts)))
+
+    def _taken(self, ways: pl.Series) -> pl.DataFrame:
+        """The handoffs of the ways at these places."""
+        ends = self._ends[ways.to_numpy()]
+        counts = self.ways["handoffs"].gather(ways).to_numpy()
+        parts = [np.arange(end - count, end) for end, count in zip(ends, counts, strict=True)]
+        return self._rows[np.concatenate(parts)] if parts else self._rows.clear()
 
 
 def matches(column: str, globs: Iterable[str]) -> pl.Expr:
@@ -110,4 +126,4 @@ def _speaks(contract: Contract) -> tuple[pl.Expr, pl.Expr]:
         return names(contract), pl.lit(value=False)
     said = matches("operation", (contract.call,))
     maybe = pl.col("operation").str.contains(_BARE).fill_null(value=True) & ~said
-    return names(contract) & (said | maybe), maybe
+    return names(contract) & (said | maybe), names(contract) & maybe

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from baton.contracts.contract import Agreed
 from baton.contracts.deadlines import agreed
-from baton.contracts.ways import covered, regex
+from baton.contracts.ways import Ways, regex
 from promises import call, contract, traffic
 from recording import SECOND
 
@@ -24,7 +24,7 @@ def test_a_glob_is_fnmatch_s(glob: str, name: str) -> None:
 
 def covers(one: Any, **row: Any) -> bool:  # noqa: ANN401 - any contract, any column
     """Whether the contract speaks of such a handoff."""
-    return covered(traffic(row), [one]).height == 1
+    return Ways(traffic(row)).of(one).height == 1
 
 
 @pytest.mark.parametrize(
@@ -61,14 +61,19 @@ def test_what_a_contract_speaks_of(more: dict[str, Any], row: dict[str, Any], do
 def test_a_call_that_names_no_operation_may_be_the_one() -> None:
     """Nobody answered, and its span names the method alone: it counts as unobserved, never as lost."""
     rows = traffic(call(operation="POST", took=None), call(operation="POST /other", took=None), call())
-    found = covered(rows, [contract({}, call="POST /settle")])
-    assert found.select("send", "verdict").rows() == [(0, "unobserved"), (2, "delivered")]
+    found = Ways(rows).of(contract({}, call="POST /settle"))
+    assert found.select("send", "verdict").sort("send").rows() == [(0, "unobserved"), (2, "delivered")]
 
 
-def test_a_handoff_of_two_contracts_counts_in_both() -> None:
-    """Each promise is kept by itself."""
-    found = covered(traffic({}), [contract({}), contract({}, name="d", key="*")])
-    assert found["contract"].to_list() == [0, 1]
+def test_every_handoff_of_a_contract_is_found() -> None:
+    """However ways lie among each other, a contract finds its own, and what none speaks of is told."""
+    rows = traffic(*({"channel": f"c-{at * 7 % 5}", "service": f"s-{at % 3}"} for at in range(60)))
+    ways = Ways(rows)
+    found = ways.of(contract({}, sender="s-1", channel="c-[24]"))
+    wanted = rows.filter(pl.col("service") == "s-1", pl.col("channel").is_in(["c-2", "c-4"]))
+    assert found.sort("send").equals(wanted)
+    left = ways.unspoken([contract({}, sender="s-[01]", channel="*"), contract({}, sender="*", channel="c-0")])
+    assert left["handoffs"].sum() == rows.filter(pl.col("service") == "s-2", pl.col("channel") != "c-0").height
 
 
 def test_deadlines_for_the_judgement() -> None:
