@@ -72,7 +72,8 @@ def quote(value: object) -> str:
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
     """The known word that somebody who wrote this may have meant; None where none is near."""
-    return next(iter(difflib.get_close_matches(word, list(known), n=1)), None)
+    # A hostile word may have a file's length, and is then near nothing.
+    return next(iter(difflib.get_close_matches(word[: limits.NAME_CHARS_MAX], list(known), n=1)), None)
 
 
 def fault(

@@ -484,6 +484,11 @@ NAME_CHARS_MAX = 255
 GLOBS_KEPT_MAX = 10_000
 # Links in them: what browsers and proxies take without a word.
 LINK_CHARS_MAX = 2048
+# Things above one of Backstage's of which it is a part, its owner's sought among them: System, Domain and their parents
+# are a handful, and each of a hostile file's entities could have all others above it.
+PARTS_MAX = 16
+# Services that provide one API, each of which its consumers then depend on: a service in two or three versions.
+PROVIDERS_MAX = 16
 # Remarks about imported files that are told, and what each concerns: a screen of them; the rest is counted.
 REMARKS_MAX = 100
 REMARK_EXAMPLES_MAX = 3

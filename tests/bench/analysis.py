@@ -169,9 +169,13 @@ def _ownership(folder: Path, name: str, rules: int, attribute: str | None = None
         kind, team = kinds[number % len(kinds)], f"team-{number % len(found)}"
         found[team].setdefault(kind, []).append(f"{kind}-{number}" + "-*" * (number % 2))
     if rules:
-        found["team-0"]["services"] += [*{slot.service for slot in JOURNEY}]
-        found["team-1"]["channels"] += ["orders", "ledg*"]
-        found["team-2"]["http_routes"] += ["/price*"]
+        mine = {
+            "services": sorted({slot.service for slot in JOURNEY}),
+            "channels": ["ord*"],
+            "http_routes": ["/price*"],
+        }
+        for team, (kind, names) in zip(found, mine.items(), strict=False):
+            found[team].setdefault(kind, []).extend(names)
     teams = [
         {"name": team, "owns": {**owns, **({} if attribute is None else {"attributes": {attribute: str(number)}})}}
         for number, (team, owns) in enumerate(found.items())

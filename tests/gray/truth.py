@@ -206,7 +206,7 @@ def _clause(contract: str, clause: str, verdict: str, **more: object) -> dict[st
 
 
 def _contracts(day: Day) -> list[dict[str, Any]]:
-    """Every clause of contracts.yaml and asyncapi.yaml; AsyncAPI's by sender and channel, for they have no names."""
+    """Every clause of contracts.yaml and asyncapi.yaml; AsyncAPI's are named by sender and channel."""
     lost = [message for why in ("overflow", "publish_failed") for message, _ in _copies(day, why)]
     confirmations = sum(message.sender == "confirmation-service" for message in lost)
     requests = ("deposit-intake", "check.validation.requests")
@@ -241,14 +241,14 @@ def _contracts(day: Day) -> list[dict[str, Any]]:
         _clause("sms", "loss", "unproven", why="not observable"),
         _clause("wire-transfers", "deadline", "unproven", why="no traffic"),
         _clause(
-            " ".join(requests),
+            "/".join(requests),
             "deadline",
             "breached",
             breaches=_later(day, requests[1], _OVERDUE),
             accountable=["check-validation-inc"],
         ),
-        _clause(" ".join(requests), "loss", "holds"),
-        _clause(" ".join(results), "deadline", "holds"),
+        _clause("/".join(requests), "loss", "holds"),
+        _clause("/".join(results), "deadline", "holds"),
     ]
 
 

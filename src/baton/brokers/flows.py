@@ -18,7 +18,7 @@ from baton.schema import FLOWS
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from baton.brokers.routes import Routes
+    from baton.brokers.routes import Reach, Routes
 
 _QUEUE = ["tenant", "environment", "broker", "vhost", "name"]
 _LIMITS = ["kind", "messages_max", "bytes_max", "overflow", "ttl_ns"]
@@ -41,9 +41,13 @@ def flows(
     Returns:
         FLOWS, sorted by queue, the largest flow first.
     """
+    return laid(sent(judged, sends), facts, criticality)
+
+
+def laid(mix: pl.DataFrame, facts: pl.DataFrame, criticality: Mapping[str, str]) -> pl.DataFrame:
+    """FLOWS of a mix of traffic, the frame of `sent`; the others as of `flows`."""
     if facts.is_empty():
         return FLOWS.empty()
-    mix = sent(judged, sends)
     rows = [row for scope, part in mix.group_by(SCOPE, maintain_order=True) for row in _of_scope(scope, part, facts)]
     names = [*FLOWS.names[:5], *_LIMITS, *SENDERS, "handoffs"]
     schema = {name: FLOWS.schema.get(name, pl.String()) for name in names}
@@ -97,16 +101,18 @@ def sent(judged: pl.DataFrame, sends: pl.DataFrame) -> pl.DataFrame:
         .join(sends.lazy().select("send", *SCOPE, "channel", "routing_key", "service"), on="send")
         .collect()
     )
-    # A message has a row for every subscription: each counts once for each queue that a receiver named.
+    # A message has a row for every subscription: it counts once, and once for each queue that a receiver named.
+    first = rows["send"].is_first_distinct()
+    named = pl.struct("queue", pl.col("len").alias("count")).filter(pl.col("queue").is_not_null())
     return (
         kept_keys(rows)
         .lazy()
-        .group_by(*SCOPE, *SENDERS)
-        .agg(
-            pl.col("send").n_unique().alias("handoffs"),
-            pl.struct("queue", "send").unique().struct.field("queue").drop_nulls().value_counts().alias("named"),
-        )
-        .sort(*SCOPE, *SENDERS)
+        .with_columns(first.alias("first"))
+        .group_by(*SCOPE, *SENDERS, "queue")
+        .agg(pl.len(), pl.col("first").sum().cast(pl.Int64).alias("handoffs"))
+        .sort(*SCOPE, *SENDERS, "queue")
+        .group_by(*SCOPE, *SENDERS, maintain_order=True)
+        .agg(pl.col("handoffs").sum(), named.alias("named"))
         .collect()
     )
 
@@ -115,10 +121,10 @@ def _of_scope(scope: tuple[object, ...], mix: pl.DataFrame, facts: pl.DataFrame)
     known = of_scope(facts, *scope)
     if known.is_empty():
         return
-    ways = standing(known)
+    reaches = reached(standing(known), mix)
     limits = {(row["vhost"], row["name"]): tuple(row[key] for key in _LIMITS) for row in newest(known).to_dicts()}
     for row in mix.iter_rows(named=True):
-        for queue, handoffs in _taken(ways, row).items():
+        for queue, handoffs in _taken(reaches[row["channel"], row["route_key"]], row).items():
             if queue in limits:
                 yield (*scope, *queue, *limits[queue], *(row[name] for name in SENDERS), handoffs)
 
@@ -132,9 +138,14 @@ def standing(held: pl.DataFrame) -> Routes:
     return routes(held.with_columns(at_ns=pl.lit(0, pl.Int64)), 0)
 
 
-def _taken(ways: Routes, row: Mapping[str, Any]) -> dict[tuple[str, str], int]:
+def reached(ways: Routes, mix: pl.DataFrame) -> dict[tuple[str, str | None], Reach | None]:
+    """(channel, key) -> where it leads, of all that is in a mix: many senders send alike."""
+    ways_sent = mix.select("channel", "route_key").unique().iter_rows()
+    return {(channel, key): ways.reach(channel, key) for channel, key in ways_sent}
+
+
+def _taken(reach: Reach | None, row: Mapping[str, Any]) -> dict[tuple[str, str], int]:
     """(vhost, queue) -> messages: the queues that surely take them, and those that receivers name."""
-    reach = ways.reach(row["channel"], row["route_key"])
     if reach is None:
         return {}
     sure = reach.possible if reach.one_set else reach.always

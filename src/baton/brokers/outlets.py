@@ -6,22 +6,22 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from baton.brokers.flows import newest, sent, standing
+from baton.brokers.flows import newest, reached, standing
 from baton.brokers.history import SNAPSHOT, held
 from baton.brokers.places import SCOPE, of_scope
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from baton.brokers.routes import Routes
+    from baton.brokers.routes import Reach
 
-TEXT = pl.String()
+_TEXT = pl.String()
 
 UNTAKEN = pl.Schema(
     {
-        **dict.fromkeys((*SCOPE, "vhost", "exchange"), TEXT),
-        "routing_keys": pl.List(TEXT),
-        "services": pl.List(TEXT),
+        **dict.fromkeys((*SCOPE, "vhost", "exchange"), _TEXT),
+        "routing_keys": pl.List(_TEXT),
+        "services": pl.List(_TEXT),
         "handoffs": pl.Int64(),
         "at_ns": pl.Int64(),
     }
@@ -30,16 +30,15 @@ UNTAKEN = pl.Schema(
 the spans say none: nothing is bound to it), who sent them, how many. `handoffs` is 0 of an exchange to which nothing is
 bound and nobody was seen to send."""
 
-LETTERS = pl.Schema({**dict.fromkeys((*SCOPE, "vhost", "name"), TEXT), "parks": pl.Boolean(), "nowhere": pl.Boolean()})
+LETTERS = pl.Schema({**dict.fromkeys((*SCOPE, "vhost", "name"), _TEXT), "parks": pl.Boolean(), "nowhere": pl.Boolean()})
 """Of a queue: others' dead letters, or what no binding takes, come to rest in it; its own dead letters lead nowhere."""
 
 
-def untaken(judged: pl.DataFrame | None, sends: pl.DataFrame | None, facts: pl.DataFrame, at_ns: int) -> pl.DataFrame:
+def untaken(mix: pl.DataFrame, facts: pl.DataFrame, at_ns: int) -> pl.DataFrame:
     """UNTAKEN, as the routes stand at a time; only of vhosts of which a snapshot told all routes.
 
     Args:
-        judged: see `flows.flows`; None where no traffic is known.
-        sends: SENDS; None likewise.
+        mix: what was sent, the frame of `flows.sent`.
         facts: FACTS, as a history.
         at_ns: when.
     """
@@ -48,19 +47,20 @@ def untaken(judged: pl.DataFrame | None, sends: pl.DataFrame | None, facts: pl.D
     looked = dict(whole.group_by("vhost").agg(pl.col("at_ns").max()).iter_rows())
     known = held(told, at_ns)
     rows: list[tuple[object, ...]] = []
-    if judged is not None and sends is not None and not known.is_empty():
-        for scope, part in sent(judged, sends).group_by(SCOPE, maintain_order=True):
-            ways = standing(of_scope(known, *scope))
-            rows += [(*scope, *row) for row in _untaken(ways, part, looked)]
+    for scope, part in mix.group_by(SCOPE, maintain_order=True):
+        reaches = reached(standing(of_scope(known, *scope)), part)
+        rows += [(*scope, *row) for row in _untaken(reaches, part, looked)]
     seen = {(row[0], row[3], row[4]) for row in rows}
     rows += [row for row in _unbound(known, looked) if (row[0], row[3], row[4]) not in seen]
     return pl.DataFrame(rows, schema=UNTAKEN, orient="row").sort(*SCOPE, "vhost", "exchange")
 
 
-def _untaken(ways: Routes, part: pl.DataFrame, looked: dict[str, int]) -> Iterator[tuple[object, ...]]:
+def _untaken(
+    reaches: dict[tuple[str, str | None], Reach | None], part: pl.DataFrame, looked: dict[str, int]
+) -> Iterator[tuple[object, ...]]:
     lost: dict[tuple[str, str], list[dict[str, object]]] = {}
     for row in part.iter_rows(named=True):
-        reach = ways.reach(row["channel"], row["route_key"])
+        reach = reaches[row["channel"], row["route_key"]]
         if reach is not None and reach.vhost in looked and not reach.possible and not reach.parked:
             lost.setdefault((reach.vhost, row["channel"]), []).append(row)
     for (vhost, exchange), found in lost.items():

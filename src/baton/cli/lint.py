@@ -18,7 +18,7 @@ from baton.cli.output import EXIT_CHECK, screen, write
     "--definitions",
     type=FILE,
     metavar="FILE",
-    help="Check what this file says of a broker, as of `baton broker load`, in place of what the store knows.",
+    help="Check what this file says of a broker, in place of the store's facts; `broker load` says which files.",
 )
 @click.option(
     "--fail-on",

@@ -19,6 +19,8 @@ from baton.schema import SEVERAL, UNOWNED
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    import networkx as nx
+
 _STATE = ["journey", "team", "service", "via"]
 _FOUND = ["journey", "team", "via"]
 
@@ -76,12 +78,36 @@ def is_team(column: str) -> pl.Expr:
 
 
 def _candidates(rows: pl.DataFrame) -> pl.DataFrame:
-    """All handoffs of those journeys in which some team hands to another and is handed to by another."""
-    away = rows.lazy().filter(pl.col("to_team").ne_missing(pl.col("from_team")))
+    """All that may be part of a way back, of those journeys in which some team hands away and is handed to."""
+    circular = rows.lazy().join(_circular(rows).lazy(), on=["from_service", "to_service"], how="semi").collect()
+    away = circular.lazy().filter(pl.col("to_team").ne_missing(pl.col("from_team")))
     left = away.filter(is_team("from_team")).select("journey", _team("from_team")).unique()
     entered = away.filter(is_team("to_team")).select("journey", _team("to_team")).unique()
     both = left.join(entered, on=["journey", "team"], how="semi").select("journey").unique()
-    return rows.lazy().join(both, on="journey", how="semi").collect()
+    return circular.lazy().join(both, on="journey", how="semi").collect()
+
+
+def _circular(rows: pl.DataFrame) -> pl.DataFrame:
+    """`from_service`, `to_service`: between which handoffs may be part of a way back, in any journey.
+
+    Without a circle, of services and of teams that go from one of their services to another, nothing comes back: most
+    flows are told to have no way back by a graph of a few services.
+    """
+    from networkx import DiGraph, strongly_connected_components  # noqa: PLC0415 - as in `graph`
+
+    known = [pl.when(is_team(side)).then(side).alias(side) for side in ("from_team", "to_team")]
+    ways = rows.lazy().select("from_service", "to_service", *known).unique().collect()
+    graph: nx.DiGraph[tuple[str, str]] = DiGraph()
+    for sender, receiver, from_team, to_team in ways.iter_rows():
+        graph.add_edge(("service", sender), ("service", receiver))
+        if from_team is not None:
+            graph.add_edge(("team", from_team), ("service", sender))
+        if to_team is not None:
+            graph.add_edge(("service", receiver), ("team", to_team))
+    circle = {node: number for number, part in enumerate(strongly_connected_components(graph)) for node in part}
+    pairs = ways.select("from_service", "to_service").unique()
+    within = [circle["service", sender] == circle["service", receiver] for sender, receiver in pairs.iter_rows()]
+    return pairs.filter(pl.Series(within, dtype=pl.Boolean))
 
 
 def _onward(state: pl.DataFrame, hops: pl.DataFrame, after: Callable[[pl.Expr, pl.Expr], pl.Expr]) -> pl.DataFrame:

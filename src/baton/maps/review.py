@@ -124,7 +124,8 @@ def _returned(crossed: pl.DataFrame, journeys: pl.DataFrame) -> tuple[pl.DataFra
     """What `returns` finds for certain, and how many journeys of each type may come back besides."""
     hops = crossed.lazy().filter(_ARRIVED & pl.col("received_at").is_not_null()).select(_HOP).collect()
     sure = returns(hops)
-    maybe = returns(hops, strict=False).select("journey").unique().join(sure, on="journey", how="anti")
+    others = hops.join(sure, on="journey", how="anti")
+    maybe = returns(others, strict=False).select("journey").unique()
     doubted = maybe.join(journeys, on="journey").group_by(_KIND).agg(pl.len().alias("journeys"))
     return sure, doubted.sort(-pl.col("journeys").cast(pl.Int64), *_KIND)
 
@@ -157,10 +158,9 @@ def _points(crossed: pl.DataFrame, whole: pl.DataFrame) -> Iterator[Point]:
         for kind, column in places
     ]
     told = (
-        pl.concat([part.unique() for part in passed])
-        .unique()
+        pl.concat(passed)
         .group_by(*_KIND, "kind", "name")
-        .len()
+        .agg(pl.col("journey").n_unique().alias("len"))
         .join(totals.lazy(), on=_KIND)
         .filter(pl.col("len") == pl.col("of"))
         .group_by(*HOME, "kind", "name")

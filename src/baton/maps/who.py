@@ -116,7 +116,8 @@ def _names(known: Known) -> Iterator[str]:
     yield from known.kinds
     for owner in known.catalog.owners.values():
         yield owner.name
-        yield from (claim.name for claim in (*owner.owns.services, *owner.owns.channels, *owner.owns.queues))
+        claims = (*owner.owns.services, *owner.owns.channels, *owner.owns.queues)
+        yield from (claim.name for claim in claims if not set(claim.name) & set("*?["))
 
 
 def _service(name: str, known: Known) -> Thing | None:

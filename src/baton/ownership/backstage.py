@@ -17,11 +17,13 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from pydantic import TypeAdapter, ValidationError
 
 from baton.documents import fault, quote, spelled
+from baton.limits import PARTS_MAX, PROVIDERS_MAX
 from baton.ownership.catalog import Catalog, Dependency
 from baton.ownership.entities import NAMESPACE, Entity, Ref, entities, whole
 from baton.ownership.remarks import Remarks
@@ -74,7 +76,9 @@ def imported(documents: Iterable[Document]) -> Catalog:
     claims = _claims(found, remarks)
     return Catalog(
         teams=tuple(sorted(_teams(found, claims, remarks), key=lambda team: team.name)),
-        dependencies=tuple(sorted(set(_dependencies(found)), key=lambda one: (one.component, one.on, one.relation))),
+        dependencies=tuple(
+            sorted(set(_dependencies(found)), key=lambda one: (one.component, one.on, one.relation, one.source))
+        ),
         notes=remarks.notes(),
     )
 
@@ -98,9 +102,10 @@ def _unused(entity: Entity) -> Iterator[str]:
 def _claims(found: Mapping[Ref, Entity], remarks: Remarks) -> _Claims:
     """What each owner owns."""
     claims: _Claims = defaultdict(list)
+    above = {ref: [part for part in whole(entity) if part in found] for ref, entity in found.items()}
     for entity in found.values():
         owned = list(things(entity, remarks))
-        owner = _owner(entity, found, remarks) if owned else None
+        owner = _owner(entity, found, above, remarks) if owned else None
         if owner is not None:
             source = str(entity.document.path)
             claims[owner] += [(section, Owned(name=name, source=source, origin="backstage")) for section, name in owned]
@@ -109,10 +114,11 @@ def _claims(found: Mapping[Ref, Entity], remarks: Remarks) -> _Claims:
     return claims
 
 
-def _owner(entity: Entity, found: Mapping[Ref, Entity], remarks: Remarks) -> Ref | None:
+def _owner(entity: Entity, found: Mapping[Ref, Entity], above: Mapping[Ref, list[Ref]], remarks: Remarks) -> Ref | None:
     """The entity's owner, else that of the nearest thing of which it is a part."""
-    seen, waiting = {entity.ref}, [entity]
-    for part in waiting:  # which grows
+    waiting = [entity.ref]
+    for ref in islice(waiting, PARTS_MAX):  # which grows
+        part = found[ref]
         if owners := part.refs("owner", "group"):
             if owners[0].kind not in {"group", "user"}:
                 problem = f"is a {owners[0].kind}, and an owner is a Group or a User; name one"
@@ -120,9 +126,7 @@ def _owner(entity: Entity, found: Mapping[Ref, Entity], remarks: Remarks) -> Ref
             if part is not entity:
                 remarks.add(f"without an owner, so that of {part.ref} owns it", str(entity.ref))
             return owners[0]
-        above = [found[ref] for ref in whole(part) if ref in found and ref not in seen]
-        seen.update(one.ref for one in above)
-        waiting += above
+        waiting += [other for other in above[ref] if other not in waiting]
     return None
 
 
@@ -241,6 +245,8 @@ def _dependencies(found: Mapping[Ref, Entity]) -> Iterator[Dependency]:
         ]
         for dependent, other, relation in links:
             targets = providers.get(other, ()) if relation == "consumesApi" else ()
+            # Of an API that everybody provides, nobody in particular is depended on.
+            targets = targets if len(targets) <= PROVIDERS_MAX else ()
             for name in on(dependent):
                 for target in targets or on(other):
                     yield Dependency(component=name, on=target, relation=relation, source=source)

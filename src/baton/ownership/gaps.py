@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def unowned_services(served: pl.DataFrame, owners: Owners) -> pl.DataFrame:
-    """COVERAGE's section unowned_service, by their spans that nobody owns.
+    """COVERAGE's section unowned_service, by their spans that nobody owns; gray areas are told as such, and not here.
 
     Args:
         served: the frame of `coverage.services`.
@@ -43,75 +43,67 @@ def unowned_services(served: pl.DataFrame, owners: Owners) -> pl.DataFrame:
         for tenant, environment, name, spans, unowned, last_ns in served.iter_rows()
         if unowned
         for decisions in [owners.decisions((tenant, environment, name), last_ns)]
+        if not any(one.gray for one in decisions)
     )
 
 
 def _lack(unowned: int, spans: int, decisions: Sequence[Decision]) -> str:
-    """Why a service is nobody's: of the decisions on its processes the one that says most."""
     part = "" if unowned == spans else f"{unowned:,} of its {spans:,} spans: "
-    tied = next((one for one in decisions if one.gray), None)
-    if tied is not None:
-        return f"{part}a gray area of {' and '.join(tied.claimants)}"
     if any(one.matched for one in decisions):
-        return f"{part}finer rules, on attributes or on parts of it, name several owners"
+        return f"{part}finer rules, on attributes or on parts of it, or its processes name several owners"
     return part + _unmatched(decisions)
 
 
 def _unmatched(decisions: Sequence[Decision]) -> str:
     lapsed = [rule for one in decisions for rule in one.lapsed]
     if lapsed:
-        return f"only rules match it whose dates do not hold: {some(list(map(str, lapsed)), '', '; ')}"
+        return f"only rules match it whose dates do not hold: {some(list(map(str, lapsed)), '; ')}"
     return "no rule matches it; add it to what a team owns"
 
 
 def unowned_channels(placed: pl.DataFrame, rules: Rules) -> pl.DataFrame:
-    """COVERAGE's section unowned_channel, by their messages that nobody owns the place of."""
+    """COVERAGE's section unowned_channel, by their messages that nobody owns the place of; gray areas not, as above."""
     lacking = (
         placed.filter(~pl.col("owned"))
         .group_by(CHANNEL)
         .agg(pl.col("queue").unique().drop_nulls().sort(), pl.col("messages").sum(), pl.col("last_seen").max())
     )
-    rows = [
-        (
-            "unowned_channel",
-            "channel",
-            tenant,
-            environment,
-            name,
-            None,
-            messages,
-            seen,
-            _unclaimed(name, queues, rules, seen),
-        )
-        for tenant, environment, name, queues, messages, seen in timed(lacking).iter_rows()
-    ]
-    return frame(rows)
+    return frame(
+        ("unowned_channel", "channel", tenant, environment, name, None, messages, seen_ns, detail)
+        for tenant, environment, name, queues, messages, seen_ns in timed(lacking).iter_rows()
+        for decisions in [_of_channel(name, queues, rules, seen_ns)]
+        if not any(one.gray for one in decisions)
+        for detail in [_unmatched(decisions) + (f" (taken from {some(queues, ', ')})" if queues else "")]
+    )
 
 
-def _unclaimed(channel: str, queues: list[str], rules: Rules, at_ns: int) -> str:
+def _of_channel(channel: str, queues: Sequence[str], rules: Rules, at_ns: int) -> list[Decision]:
+    """Why the channel and its queues are whose; one without a queue of another name is a queue itself."""
     named = [("channel", channel), *(("queue", queue) for queue in queues or [channel])]
-    decisions = [rules.explain(fact, at_ns=at_ns) for fact in named]
-    over = f" (by {some(queues, 'queue ', ', ')})" if queues else ""
-    tied = next((one for one in decisions if one.gray), None)
-    return (_unmatched(decisions) if tied is None else f"a gray area of {' and '.join(tied.claimants)}") + over
+    return [rules.explain(fact, at_ns=at_ns) for fact in named]
 
 
-def orphans(placed: pl.DataFrame) -> pl.DataFrame:
-    """COVERAGE's section orphan: whose channel is nobody's although those who send and receive there are known."""
+def orphans(placed: pl.DataFrame, rules: Rules) -> pl.DataFrame:
+    """COVERAGE's section orphan: channels that nobody claims although those who send and receive there are known."""
     between = placed.filter(
         ~pl.col("owned"), pl.col("from_team") != UNOWNED, pl.col("to_team").is_not_null(), pl.col("to_team") != UNOWNED
     )
-    rows = []
-    for (tenant, environment, channel), part in timed(between).group_by(CHANNEL, maintain_order=True):
-        ways = part.group_by("from_team", "from_service", "to_team", "to_service", "queue").agg(
-            pl.col("messages").sum()
-        )
-        ways = ways.sort("messages", *ways.columns[:-1], descending=[True] + [False] * 5)
-        told = [_way(*way) for *way, _ in ways.iter_rows()]
-        detail = f"{some(told, '', '; ')}: both ends are owned, and nobody answers for what lies between"
-        count, seen = int(part["messages"].sum()), part["last_seen"].max()
-        rows.append(("orphan", "channel", tenant, environment, channel, None, count, seen, detail))
-    return frame(rows)
+    return frame(
+        ("orphan", "channel", *home, channel, None, int(part["messages"].sum()), seen_ns, _between(part))
+        for (*home, channel), part in timed(between).group_by(CHANNEL, maintain_order=True)
+        for seen_ns in [part["last_seen"].max()]
+        for queues in [part["queue"].drop_nulls().unique().to_list()]
+        if not any(one.gray for one in _of_channel(str(channel), queues, rules, seen_ns))  # type: ignore[arg-type]  # of an Int64 column
+    )
+
+
+def _between(part: pl.DataFrame) -> str:
+    """Who hands over to whom there, the most messages first."""
+    parties = ["from_team", "from_service", "to_team", "to_service", "queue"]
+    ways = part.group_by(parties).agg(pl.col("messages").sum())
+    ways = ways.sort("messages", *parties, descending=[True] + [False] * len(parties))
+    told = [_way(*way) for *way, _ in ways.iter_rows()]
+    return f"{some(told, '; ')}: both ends are owned, and nobody answers for what lies between"
 
 
 def _way(from_team: str, from_service: str, to_team: str, to_service: str | None, queue: str | None) -> str:
@@ -146,7 +138,7 @@ def _mute(owner: Team) -> str:
         ways["contract owner"] = owner.contract_owner
     stated = [f"{name} {value}" for name, value in ways.items() if value]
     lacking = [f", no {name}" for name, value in ways.items() if not value]
-    known = f"; known is {some(stated, '', ', ')}" if stated else ""
+    known = f"; known is {some(stated, ', ')}" if stated else ""
     return f"no escalation{''.join(lacking)}: say whom to wake{known}"
 
 
@@ -163,10 +155,10 @@ def notes(catalog: Catalog, known: pl.DataFrame) -> pl.DataFrame:
     return frame(rows)
 
 
-def some(told: Sequence[str], before: str, between: str) -> str:
+def some(told: Sequence[str], between: str) -> str:
     """At most PARTIES_SHOWN_MAX of them, the rest counted."""
     more = len(told) - PARTIES_SHOWN_MAX
-    shown = between.join(f"{before}{one}" for one in told[:PARTIES_SHOWN_MAX])
+    shown = between.join(told[:PARTIES_SHOWN_MAX])
     return shown + (f" and {more:,} more" if more > 0 else "")
 
 

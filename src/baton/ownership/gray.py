@@ -121,12 +121,14 @@ def _attributes(pairs: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
 
 
 def _tie(decision: Decision, count: int) -> str:
-    told = f"{some(list(_named(decision.deciding)), '', '; ')}: rules of equal rank"
+    told = f"{some(list(_named(decision.deciding)), '; ')}: rules of equal rank"
     return told if count else f"{told}; finer rules settle all that was seen of it"
 
 
 def _overruled(decision: Decision) -> str:
-    return f"{decision.why}; overruled: {some(list(_named(decision.conflicts)), '', '; ')}"
+    """Why it is whose; and which rules lost, where the reason does not name them."""
+    lost = tuple(rule for rule in decision.conflicts if f" before {rule}" not in decision.why)
+    return decision.why + (f"; overruled: {some(list(_named(lost)), '; ')}" if lost else "")
 
 
 def _named(rules: tuple[Rule, ...]) -> Iterator[str]:

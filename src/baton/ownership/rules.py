@@ -211,19 +211,19 @@ class _Globs:
     """Rules with a glob in one position, found by what is literal at its ends: names times rules would be too many."""
 
     def __init__(self) -> None:
-        self._by_ends: defaultdict[tuple[int, int], defaultdict[tuple[str, str], list[Rule]]] = defaultdict(
-            lambda: defaultdict(list)
-        )
+        self._by_ends: defaultdict[tuple[int, int], defaultdict[tuple[str, str], list[tuple[str, Rule]]]]
+        self._by_ends = defaultdict(lambda: defaultdict(list))
 
     def add(self, glob: str, rule: Rule) -> None:
         head, tail = _HEAD.match(glob), _TAIL.search(glob)
         ends = (head[0] if head else "", tail[0] if tail else "")
-        self._by_ends[len(ends[0]), len(ends[1])][ends].append(rule)
+        self._by_ends[len(ends[0]), len(ends[1])][ends].append((glob, rule))
 
-    def near(self, word: str) -> Iterator[Rule]:
-        """Those whose literal ends are the word's."""
+    def matching(self, word: str) -> Iterator[Rule]:
+        """Those whose glob matches the word."""
         for (head, tail), rules in self._by_ends.items():
-            yield from rules.get((word[:head], word[len(word) - tail :] if tail <= len(word) else ""), ())
+            ends = (word[:head], word[len(word) - tail :] if tail <= len(word) else "")
+            yield from (rule for glob, rule in rules.get(ends, ()) if _compiled(glob).match(word))
 
 
 class Rules:
@@ -282,7 +282,8 @@ class Rules:
         for at, word in enumerate(words):
             globs = self._globs.get(fact[: at + 1])
             if globs is not None:
-                yield from (rule for rule in globs.near(word) if rule.matches(tuple(words)))
+                found = globs.matching(word)
+                yield from found if len(words) == 1 else (rule for rule in found if rule.matches(tuple(words)))
 
 
 def _order(rule: Rule) -> tuple[object, ...]:

@@ -50,10 +50,8 @@ def load_catalog(*paths: Path) -> Catalog:
     described = imported(entities)
     teams = {team.name for team in described.teams} | {team.name for _, file in written for team in file.teams}
     for document, file in written:
-        if found := list(faults(file, teams)):
-            place, value, problem = found[0]
-            more = f" (and {len(found) - 1} more faults)" if len(found) > 1 else ""
-            raise fault(document.path, place, value, problem + more, document.line)
+        if (found := next(faults(file, teams), None)) is not None:
+            raise fault(document.path, *found, document.line)
     _refuse_contradictions(written)
     remarks = Remarks()
     named = [*((str(document.path), file) for document, file in written), (_BACKSTAGE, described)]

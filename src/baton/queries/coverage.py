@@ -54,7 +54,7 @@ def coverage(question: Question, *, stale_days: int, minimum: float | None = Non
         gaps.unowned_services(served, analysis.owners),
         gaps.unowned_channels(placed, rules),
         gray(things),
-        gaps.orphans(placed),
+        gaps.orphans(placed, rules),
         ownerless_journeys(analysis.spans, analysis.journeys, made, catalog),
         unsent(paired.spans, paired.pairs, *window),
         gaps.unreachable(catalog, known, given.as_of_ns),

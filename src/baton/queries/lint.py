@@ -24,10 +24,9 @@ if TYPE_CHECKING:
 
 
 class _Traffic(NamedTuple):
-    """What was sent in the window: judged rows, SENDS, HANDOFFS as a query, and queue -> what a replay recommends."""
+    """What was sent in the window: the mix of it, HANDOFFS as a query, queue -> what a replay recommends."""
 
-    judged: pl.DataFrame
-    sends: pl.DataFrame
+    mix: pl.DataFrame
     handoffs: pl.LazyFrame
     replayed: dict[str, Replayed]
 
@@ -45,7 +44,7 @@ def lint(question: Question, definitions: Path | None = None, *, stored: bool = 
         StoreError: the store cannot be read.
         InputError: a file has a fault.
     """
-    from baton.brokers.flows import flows, newest  # noqa: PLC0415 - only this question needs it
+    from baton.brokers.flows import laid, newest, sent  # noqa: PLC0415 - only this question needs it
     from baton.brokers.history import held  # noqa: PLC0415
     from baton.brokers.outlets import letters, untaken  # noqa: PLC0415
     from baton.lint.lint import Known  # noqa: PLC0415
@@ -55,25 +54,25 @@ def lint(question: Question, definitions: Path | None = None, *, stored: bool = 
 
     catalog = catalog_of(question.owners)
     as_of_ns = time.time_ns() if question.as_of_ns is None else question.as_of_ns
-    seen = _seen(question) if stored else _Traffic(_NOTHING, SENDS.empty(), HANDOFFS.empty().lazy(), {})
+    seen = _seen(question) if stored else _Traffic(sent(_NOTHING, SENDS.empty()), HANDOFFS.empty().lazy(), {})
     tenants = _tenants(question, seen)
     facts = _facts(question, catalog, definitions, tenants, as_of_ns)
     known = held(facts, as_of_ns)
     queues = newest(known)
-    sent = flows(seen.judged, seen.sends, known, {kind.name: kind.criticality for kind in catalog.journey_types})
-    nowhere = untaken(seen.judged, seen.sends, facts, as_of_ns)
-    exchanges = {*known.filter(pl.col("fact") == "route")["name"], *sent["channel"], *nowhere["exchange"]}
+    flows = laid(seen.mix, known, {kind.name: kind.criticality for kind in catalog.journey_types})
+    nowhere = untaken(seen.mix, facts, as_of_ns)
+    exchanges = {*known.filter(pl.col("fact") == "route")["name"], *flows["channel"], *nowhere["exchange"]}
     return stage(
         Known(
             facts=known,
             queues=queues,
             letters=letters(facts, as_of_ns),
             untaken=nowhere,
-            flows=sent,
-            traffic=traffic(seen.handoffs, sent, _ttls(queues)),
+            flows=flows,
+            traffic=traffic(seen.handoffs, flows, _ttls(queues)),
             replayed=seen.replayed,
-            queue_owners=owners(queues["name"].to_list(), "queue", catalog),
-            channel_owners=owners(exchanges, "channel", catalog),
+            queue_owners=owners(queues["name"].to_list(), "queue", catalog, as_of_ns),
+            channel_owners=owners(exchanges, "channel", catalog, as_of_ns),
         )
     )
 
@@ -94,6 +93,8 @@ _NOTHING = pl.DataFrame(schema=_JUDGED)
 
 
 def _seen(question: Question) -> _Traffic:
+    from baton.brokers.flows import sent  # noqa: PLC0415 - only this question needs it
+
     answer, paired = judged(question)
     since_ns, until_ns = question.since_ns, question.until_ns
     within = pl.col("sent_ns").is_between(
@@ -101,17 +102,18 @@ def _seen(question: Question) -> _Traffic:
     )
     rows = answer.analysis.judged.filter(within).select(list(_JUDGED))
     handoffs = answer.analysis.told.filter(about(question))
-    return _Traffic(rows, paired.sends, handoffs, _replayed(answer, handoffs))
+    return _Traffic(sent(rows, paired.sends), handoffs, _replayed(answer, handoffs))
 
 
 def _replayed(answer: Answer, handoffs: pl.LazyFrame) -> dict[str, Replayed]:
-    """Queue -> what a replay of the traffic that it lost recommends; of names that two queues bear, nothing."""
+    """Queue -> what a replay of the traffic that it lost recommends; replays know queues by name alone."""
     from baton import savings  # noqa: PLC0415 - only this question needs it
     from baton.lint.subjects import Replayed  # noqa: PLC0415
 
     lost = handoffs.filter(pl.col("cause").is_in(["overflow", "expired"]))
-    rows = lost.select("finding_id", "trace_id", "span_id").collect()
-    if rows.is_empty():
+    rows = lost.select("tenant", "environment", "finding_id", "trace_id", "span_id").collect()
+    # Of several tenants or environments nobody can tell whose queue a name is.
+    if rows.select("tenant", "environment").n_unique() != 1:
         return {}
     found = savings.savings(answer.analysis, answer.catalog, rows, None, None)
     return {one.queue: Replayed(one.best, one.why, savings.parting(one)) for one in found}
@@ -121,7 +123,7 @@ def _tenants(question: Question, seen: _Traffic) -> list[str]:
     """Whose facts a file or ownership.yaml tells: the one that is asked about, else all that send."""
     if question.tenant is not None:
         return [question.tenant]
-    return seen.sends["tenant"].unique().sort().to_list() or [DEFAULT_TENANT]
+    return seen.mix["tenant"].unique().sort().to_list() or [DEFAULT_TENANT]
 
 
 def _facts(

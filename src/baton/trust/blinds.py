@@ -19,8 +19,9 @@ class Hindrance(NamedTuple):
         change: what would mend it; null where nothing has to.
         by: whose change it is: senders, receivers, both, or nobody's of the two.
 
-    Both texts may name `{senders}`, `{receivers}`, `{place}` (the queue or channel), `{sampled}` (services sampled by
-    tail), `{keys}` (hot keys), `{pairs}` (receipts learned from) and `{needed}` (how many it takes).
+    Both texts may name `{senders}`, `{receivers}`, `{place}` (the queue, channel or callee), `{channel}`, `{sampled}`
+    (services sampled by tail), `{keys}` (hot keys), `{pairs}` (receipts learned from) and `{needed}` (how many it
+    takes).
     """
 
     name: str
@@ -163,7 +164,7 @@ WEAK = (
         "too few messages",
         (),
         "{pairs} receipts teach no deadline, {needed} are needed: the default of 30 s stands for it",
-        "declare the deadline of {place} in ownership.yaml (channels: deadline), or wait for more messages",
+        "declare a deadline for {channel} under channels in ownership.yaml, or wait for more messages",
         "nobody",
     ),
     Hindrance(

@@ -71,7 +71,8 @@ class Judge:
             return
         yield "no destination", way["handoffs"] if way["channel"] is None else 0
         if nobody(way):
-            yield "own word only", way["handoffs"]
+            # What no binding takes has no consumer that could be instrumented.
+            yield "own word only", 0 if way["proof"] == "unbound" else way["handoffs"]
         elif learning(way):
             yield "too few messages", way["handoffs"] - way["timed"]
         elif not counters:

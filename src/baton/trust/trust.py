@@ -188,6 +188,7 @@ def _words(ways: list[Way], judge: Judge) -> dict[str, str]:
         "senders": _listed(way["sender"] for way in ways),
         "receivers": _listed(name for some in receiving for name in some) or "its receiver",
         "place": _place(ways),
+        "channel": ways[0]["channel"] or "what is sent here",
         "sampled": _listed(name for way in ways for name in judge.tails(way)),
         "keys": _listed(key for way in ways for key in judge.hot(way)),
         "pairs": f"{learned(ways):,}",

@@ -114,17 +114,13 @@ def ways(rows: pl.DataFrame, seen: Seen) -> pl.DataFrame:
 
 def _traced(rows: pl.DataFrame, seen: Seen) -> pl.LazyFrame:
     """Each handoff with its evidence, as COUNTS's Booleans."""
-    sends = seen.sends.lazy().select(
-        "send", "broker", "messaging_system", "partition", id="message_id", talk="correlation_id"
-    )
-    receipts = seen.receipts.lazy().select("send", "row", "method")
-    calls = seen.calls.lazy().select("send", call="channel")
     got = pl.col("row").is_not_null()
     method = pl.when(pl.col("kind") == "call").then(pl.lit("parent")).otherwise("method")
     behind_ns = pl.col("sent_ns") - pl.col("received_ns")
     looks = seen.spans.looks.select((pl.col("service_instance") == "").alias("nameless")).to_series()
     return (
         rows.select(_READ)
+        .hstack(_found(rows.select("send", "row"), seen))
         .lazy()
         .with_columns(
             seen.spans.rows["skew_ns"].gather(rows["row"]).abs().fill_null(0),
@@ -132,17 +128,31 @@ def _traced(rows: pl.DataFrame, seen: Seen) -> pl.LazyFrame:
             pl.col("send").is_in(_hot(rows, seen).implode()).alias("hot"),
             pl.col("send").is_in(seen.unnamed["send"].implode()).alias("unnamed"),
         )
-        .join(sends, on="send", how="left")
-        .join(receipts.unique(["send", "row"], keep="first", maintain_order=True), on=["send", "row"], how="left")
-        .join(calls, on="send", how="left")
         .with_columns(
             got.alias("received"),
             *((got & (method == word)).alias(name) for name, word in zip(_PARTS, _METHOD, strict=True)),
-            pl.col("id").is_not_null().alias("send_message_ids"),
-            pl.col("talk").is_not_null().alias("send_correlation_ids"),
             ((behind_ns > SKEW_NS_USUAL) | (pl.col("skew_ns") > SKEW_NS_USUAL)).alias("skewed"),
             pl.col("journey_type").is_in(pl.Series(seen.timed, dtype=pl.String).implode()).alias("timed"),
         )
+    )
+
+
+def _found(ends: pl.DataFrame, seen: Seen) -> pl.DataFrame:
+    """What is known of each send and its receipt, in the order of `ends` (`send`, `row`).
+
+    Few columns are joined, and laid beside the many of the rows afterwards.
+    """
+    sends = seen.sends.select(
+        *("send", "broker", "messaging_system", "partition"),
+        pl.col("message_id").is_not_null().alias("send_message_ids"),
+        pl.col("correlation_id").is_not_null().alias("send_correlation_ids"),
+    )
+    receipts = seen.receipts.select("send", "row", "method").unique(["send", "row"], keep="first", maintain_order=True)
+    return (
+        ends.join(sends, on="send", how="left", maintain_order="left")
+        .join(receipts, on=["send", "row"], how="left", maintain_order="left")
+        .join(seen.calls.select("send", call="channel"), on="send", how="left", maintain_order="left")
+        .drop("send", "row")
     )
 
 

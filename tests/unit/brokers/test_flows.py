@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from baton.analysis import analyze, expect
-from baton.brokers.flows import flows, newest
+from baton.brokers.flows import flows, newest, sent
 from baton.brokers.history import held
 from baton.brokers.outlets import letters, untaken
 from baton.ownership.catalog import EMPTY
@@ -41,7 +41,7 @@ def told(recording: Recording, *facts: Row, kinds: dict[str, str] | None = None)
     judged = analyze(known, learned, EMPTY, JOURNEY_KEYS, ns(LATER), facts=history).judged
     found = flows(judged, known.sends, held(history, ns(LATER)), kinds or {})
     assert found.schema == FLOWS.schema
-    return found.to_dicts(), untaken(judged, known.sends, history, ns(LATER)).to_dicts()
+    return found.to_dicts(), untaken(sent(judged, known.sends), history, ns(LATER)).to_dicts()
 
 
 def laid(recording: Recording, *facts: Row) -> list[tuple[object, ...]]:

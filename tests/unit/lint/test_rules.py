@@ -11,6 +11,7 @@ import pytest
 from baton.brokers.flows import newest
 from baton.brokers.history import held
 from baton.brokers.outlets import UNTAKEN, letters, untaken
+from baton.brokers.places import SCOPE
 from baton.brokers.rabbitmq import facts as parsed
 from baton.brokers.rows import Where
 from baton.lint.lint import Known, lint
@@ -23,6 +24,7 @@ DOCS = Path(__file__).parents[3] / "docs" / "lint.md"
 AT = 1_790_000_000_000_000_000
 
 Row = dict[str, Any]
+NO_TRAFFIC = pl.DataFrame(schema=dict.fromkeys(SCOPE, pl.String))
 
 
 def definitions(
@@ -85,7 +87,7 @@ def linted(
             facts=now,
             queues=newest(now),
             letters=letters(facts, AT),
-            untaken=untaken(None, None, facts, AT),
+            untaken=untaken(NO_TRAFFIC, facts, AT),
             flows=pl.DataFrame(list(flows), schema=FLOWS.schema),
             traffic=pl.DataFrame(traffic or [], schema=TRAFFIC),
             replayed={} if replayed is None else {"q": replayed},

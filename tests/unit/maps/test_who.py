@@ -278,3 +278,4 @@ def test_a_name_that_nobody_knows(name: str, hint: str, here: Known) -> None:
     with pytest.raises(NotFoundError, match=hint) as raised:
         things(name, here)
     assert repr(name) in str(raised.value)
+    assert "*" not in str(raised.value)

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import polars as pl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from baton.reports.coverage import Coverage, as_json, as_table, percent, verdict
+from baton.reports.coverage import Coverage, as_json, as_markdown, as_table, percent, verdict
+from baton.reports.text import clean
 from baton.schema import COVERAGE, COVERAGE_SECTIONS, COVERED
 
 
@@ -62,3 +66,17 @@ def test_color_is_beside_the_words() -> None:
     text = as_table(answer((1, 2), (1, 1), (0, 0), (0, 0), minimum=95), width=80, color=True)
     assert "\x1b[" in text
     assert "Below 95 %: spans 50.0 %." in text
+
+
+@settings(max_examples=30)
+@given(st.text(st.characters(codec="utf-8"), min_size=1))
+def test_hostile_names_act_nowhere(text: str) -> None:
+    """People see every hidden character as an escape, and a row stays one; JSON bears the very value."""
+    row = ("orphan", "channel", text, text, text, text, 1, None, text)
+    told = replace(
+        answer((1, 1), (1, 1), (1, 1), (0, 0)), rows=pl.DataFrame([row], schema=COVERAGE.schema, orient="row")
+    )
+    for shown in (as_table(told, width=80, color=False), as_markdown(told)):
+        assert all(clean(line) == line for line in shown.split("\n"))
+    assert as_markdown(told).count("\n| ") == 9
+    assert json.loads(as_json(told))["orphan"][0]["name"] == text

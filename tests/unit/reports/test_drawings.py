@@ -23,11 +23,8 @@ from crossings import HOSTILE, START_NS, drawn, frame, hop
 if TYPE_CHECKING:
     from baton.reports.map_model import Map
 
-NAMES = st.one_of(
-    st.sampled_from(HOSTILE),
-    st.text(min_size=1, max_size=20),
-    st.text('"\\<>&;#%-`\n[](){}|=/ ', min_size=1, max_size=9),
-)
+SIGNS = st.text('"\\<>&;#%-`\n[](){}|=/ ', min_size=1, max_size=9)
+NAMES = st.one_of(st.sampled_from(HOSTILE), st.text(min_size=1, max_size=20), SIGNS)
 EXAMPLES = 30
 """A map takes some 20 ms to make, and each holds several names."""
 XML = "{http://graphml.graphdrawing.org/xmlns}"
@@ -148,10 +145,8 @@ def test_a_terminal_obeys_nothing(names: list[str], of: str) -> None:
 
 def test_mermaid_draws_no_more_than_it_can() -> None:
     """Beyond its edges or characters the worst are drawn and the others counted; what is not drawn has no node."""
-    many = drawn(
-        frame(*(hop("gateway", f"s{number}", to_team=f"s{number}") for number in range(MERMAID_EDGES_MAX + 9)))
-    )
-    text = mermaid.as_mermaid(many.graph)
+    names = [f"s{number}" for number in range(MERMAID_EDGES_MAX + 9)]
+    text = mermaid.as_mermaid(drawn(frame(*(hop("gateway", name, to_team=name) for name in names))).graph)
     assert text.count("-->") == MERMAID_EDGES_MAX
     assert text.count('(["') == MERMAID_EDGES_MAX + 1
     assert f"{MERMAID_EDGES_MAX} of {MERMAID_EDGES_MAX + 9} edges, the worst first" in text
@@ -182,7 +177,7 @@ def test_the_head_says_what_was_asked() -> None:
 
 
 @pytest.mark.parametrize(
-    ("hops", "words"), [((), "widen --since and --until"), ((hop("a", "b"),), "declared critical")]
+    ("hops", "words"), [((), "widen --since and --until"), ((hop("a", "b"),), "no journey type is declared critical")]
 )
 def test_what_cannot_be_told_is_said(hops: tuple[dict[str, object], ...], words: str) -> None:
     """Of an empty map, and of one without critical types."""

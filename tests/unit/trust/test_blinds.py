@@ -9,7 +9,7 @@ from baton.handoffs import calls, verdict
 from baton.trust.blinds import BLINDS, BY_NAME, BY_PROOF, WEAK, Hindrance
 from baton.trust.trust import BY_PROGRESS
 
-WORDS = {"senders", "receivers", "place", "sampled", "keys", "pairs", "needed"}
+WORDS = {"senders", "receivers", "place", "channel", "sampled", "keys", "pairs", "needed"}
 
 
 def clauses() -> dict[str, str]:

@@ -162,7 +162,7 @@ def test_few_messages_teach_nothing(only: Callable[..., Row]) -> None:
     assert row["reasons"] == [
         "5 of 5 handoffs: 5 receipts teach no deadline, 20 are needed: the default of 30 s stands for it"
     ]
-    assert row["mend"].startswith("declare the deadline of channel orders")
+    assert row["mend"].startswith("declare a deadline for orders under channels")
     declared = Catalog(channels=(Channel(name="orders", deadline="5s"),))
     row = only(recording, catalog=declared)
     assert (row["may_accuse"], row["deadline"], row["mend"]) == ("yes", "declared", None)
@@ -331,6 +331,20 @@ def test_offsets_of_a_topic_are_a_look_and_count_nothing(only: Callable[..., Row
 def test_facts_after_the_judgement_are_unseen(only: Callable[..., Row]) -> None:
     """A look made later says nothing of what was known then."""
     assert only(flow(), at=140, facts=looked(150))["facts_at"] is None
+
+
+def test_what_no_binding_takes_needs_no_consumer(only: Callable[..., Row]) -> None:
+    """The broker's word that nothing takes it convicts whole: Baton may accuse, and nothing has to be mended."""
+    row = {"at_ns": ns(50), "tenant": "default", "broker": "", "source": "management", "vhost": "/"}
+    exchange = {**row, "fact": "route", "name": "orders", "kind": "direct", "routing_key": "other"}
+    told = [{**exchange, "to": "q", "to_kind": "queue"}, {**row, "fact": "queue", "name": "q"}]
+    told += [{**row, "fact": "snapshot", "name": name} for name in ("route", "queue")]
+    recording = Recording()
+    for at in HUNDRED:
+        recording.send(at=at, more={"messaging.rabbitmq.destination.routing_key": "mine"})
+    assert only(recording)["may_accuse"] == "no"
+    known = only(recording, facts=pl.DataFrame(told, schema=FACTS.schema))
+    assert (known["may_accuse"], known["accusable"], known["mend"]) == ("yes", 100, None)
 
 
 def call(recording: Recording, at: float, *, answered: bool) -> None:
