@@ -62,7 +62,7 @@ def draft(traffic: pl.DataFrame, contracts: Sequence[Contract], known: Known) ->
     bare = index.unspoken(contracts).with_columns(called)
     named = bare.filter(pl.coalesce("channel", "callee").is_not_null())
     taken = {contract.name for contract in contracts}
-    blocks, unnamed = [], int(bare["handoffs"].sum() - named["handoffs"].sum())
+    blocks, unnamed = [], int(bare["handoffs"].sum()) - int(named["handoffs"].sum())
     for boundary, ways in sorted(named.group_by(_BOUNDARY), key=lambda group: tuple(word or "" for word in group[0])):
         drafted = _drafted(dict(zip(_BOUNDARY, boundary, strict=True)), ways, index, known, taken)
         if drafted is None:
