@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def unowned_services(served: pl.DataFrame, owners: Owners) -> pl.DataFrame:
-    """COVERAGE's section unowned_service, by their spans that nobody owns; gray areas are told as such, and not here.
+    """COVERAGE's section unowned_service, by their spans that nobody owns.
 
     Args:
         served: the frame of `coverage.services`.
@@ -43,15 +43,20 @@ def unowned_services(served: pl.DataFrame, owners: Owners) -> pl.DataFrame:
         for tenant, environment, name, spans, unowned, last_ns in served.iter_rows()
         if unowned
         for decisions in [owners.decisions((tenant, environment, name), last_ns)]
-        if not any(one.gray for one in decisions)
     )
 
 
 def _lack(unowned: int, spans: int, decisions: Sequence[Decision]) -> str:
     part = "" if unowned == spans else f"{unowned:,} of its {spans:,} spans: "
-    if any(one.matched for one in decisions):
+    if any(one.matched for one in decisions) and not any(one.gray for one in decisions):
         return f"{part}finer rules, on attributes or on parts of it, or its processes name several owners"
-    return part + _unmatched(decisions)
+    return part + _unclaimed(decisions)
+
+
+def _unclaimed(decisions: Sequence[Decision]) -> str:
+    """Why it is nobody's: of the decisions on it the one that says most."""
+    tied = next((one for one in decisions if one.gray), None)
+    return _unmatched(decisions) if tied is None else f"a gray area of {' and '.join(tied.claimants)}"
 
 
 def _unmatched(decisions: Sequence[Decision]) -> str:
@@ -62,7 +67,7 @@ def _unmatched(decisions: Sequence[Decision]) -> str:
 
 
 def unowned_channels(placed: pl.DataFrame, rules: Rules) -> pl.DataFrame:
-    """COVERAGE's section unowned_channel, by their messages that nobody owns the place of; gray areas not, as above."""
+    """COVERAGE's section unowned_channel, by their messages that nobody owns the place of."""
     lacking = (
         placed.filter(~pl.col("owned"))
         .group_by(CHANNEL)
@@ -72,8 +77,7 @@ def unowned_channels(placed: pl.DataFrame, rules: Rules) -> pl.DataFrame:
         ("unowned_channel", "channel", tenant, environment, name, None, messages, seen_ns, detail)
         for tenant, environment, name, queues, messages, seen_ns in timed(lacking).iter_rows()
         for decisions in [_of_channel(name, queues, rules, seen_ns)]
-        if not any(one.gray for one in decisions)
-        for detail in [_unmatched(decisions) + (f" (taken from {some(queues, ', ')})" if queues else "")]
+        for detail in [_unclaimed(decisions) + (f" (taken from {some(queues, ', ')})" if queues else "")]
     )
 
 
@@ -84,17 +88,21 @@ def _of_channel(channel: str, queues: Sequence[str], rules: Rules, at_ns: int) -
 
 
 def orphans(placed: pl.DataFrame, rules: Rules) -> pl.DataFrame:
-    """COVERAGE's section orphan: channels that nobody claims although those who send and receive there are known."""
+    """COVERAGE's section orphan: channels that nobody owns although those who send and receive there are known."""
     between = placed.filter(
         ~pl.col("owned"), pl.col("from_team") != UNOWNED, pl.col("to_team").is_not_null(), pl.col("to_team") != UNOWNED
     )
     return frame(
-        ("orphan", "channel", *home, channel, None, int(part["messages"].sum()), seen_ns, _between(part))
+        ("orphan", "channel", *home, channel, None, int(part["messages"].sum()), seen_ns, _between(part) + lack)
         for (*home, channel), part in timed(between).group_by(CHANNEL, maintain_order=True)
         for seen_ns in [part["last_seen"].max()]
         for queues in [part["queue"].drop_nulls().unique().to_list()]
-        if not any(one.gray for one in _of_channel(str(channel), queues, rules, seen_ns))  # type: ignore[arg-type]  # of an Int64 column
+        for lack in [_tied(_of_channel(str(channel), queues, rules, seen_ns))]  # type: ignore[arg-type]  # of an Int64 column
     )
+
+
+def _tied(decisions: Sequence[Decision]) -> str:
+    return "; it is claimed, by several" if any(one.gray for one in decisions) else ""
 
 
 def _between(part: pl.DataFrame) -> str:

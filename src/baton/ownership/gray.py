@@ -132,6 +132,5 @@ def _overruled(decision: Decision) -> str:
 
 
 def _named(rules: tuple[Rule, ...]) -> Iterator[str]:
-    """Rules in words, and where they stand if that is not one place."""
-    several = len({(rule.origin, rule.source) for rule in rules}) > 1 or rules[0].origin != "ownership"
-    yield from (f"{rule} ({rule.source or rule.origin})" if several else str(rule) for rule in rules)
+    """Rules in words, and where they stand."""
+    yield from (f"{rule} ({rule.source or rule.origin})" for rule in rules)
