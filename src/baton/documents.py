@@ -156,13 +156,22 @@ def validate(  # noqa: PLR0913 - what is optional is named
         return model.model_validate(data, context=context, by_alias=True, by_name=False)
     except ValidationError as error:
         faults = error.errors(include_url=False)
-    first, more = faults[0], len(faults) - 1
-    problem = _problem(first, model) + (f" (and {more} more faults)" if more else "")
+    first, more = _telling(faults), len(faults) - 1
+    problem = _problem(first, model) + (f" (and {more} more fault{'' if more == 1 else 's'})" if more else "")
     place = _place(first, data)
     # Of a missing key, the input is the whole mapping around it: the place says it all.
     if secret or first["type"] == "missing":
         raise InputError(f"{_head(path, place, lines)}{spelled(place) or 'the file'} {problem}")
     raise fault(path, place, first["input"], problem, lines)
+
+
+def _telling(faults: list[ErrorDetails]) -> ErrorDetails:
+    """The first fault; of a key that is missing, an unknown one beside it: most likely it is that, mistyped."""
+    first = faults[0]
+    if first["type"] != "missing":
+        return first
+    beside = (one for one in faults if one["type"] == "extra_forbidden" and one["loc"][:-1] == first["loc"][:-1])
+    return next(beside, first)
 
 
 def _problem(detail: ErrorDetails, model: type[BaseModel]) -> str:
@@ -225,6 +234,6 @@ def spelled(place: Place) -> str:
     """`("teams", 2, "owns", "services", 0)` -> `teams[2].owns.services[0]`."""
     words = ""
     for step in place:
-        plain = isinstance(step, str) and step.isidentifier()
+        plain = isinstance(step, str) and len(step) <= limits.TEXT_WIDTH_MAX and step.isidentifier()
         words += f".{step}" if plain else f"[{quote(step)}]"
     return words.removeprefix(".")

@@ -484,11 +484,18 @@ NAME_CHARS_MAX = 255
 GLOBS_KEPT_MAX = 10_000
 # Links in them: what browsers and proxies take without a word.
 LINK_CHARS_MAX = 2048
+# Policies' patterns whose compiled form is kept: a broker has some tens.
+PATTERNS_KEPT_MAX = 1_000
+# Repeats (`*`, `+`, `{2,}`) in a pattern that only a backtracking engine reads, for RabbitMQ's own example
+# `^(?!amq\.).*` has one: n repeats may take NAME_CHARS_MAX to the power of n steps, and three are 0.2 s.
+PATTERN_REPEATS_MAX = 3
 # Things above one of Backstage's of which it is a part, its owner's sought among them: System, Domain and their parents
 # are a handful, and each of a hostile file's entities could have all others above it.
 PARTS_MAX = 16
 # Services that provide one API, each of which its consumers then depend on: a service in two or three versions.
 PROVIDERS_MAX = 16
+# Dependencies that Backstage's files declare: a bank's thousands of components have tens each; made in some 2 s.
+DEPENDENCIES_MAX = 200_000
 # Remarks about imported files that are told, and what each concerns: a screen of them; the rest is counted.
 REMARKS_MAX = 100
 REMARK_EXAMPLES_MAX = 3

@@ -104,6 +104,10 @@ class Whole(BaseModel):
     ("data", "told"),
     [
         ({"part": []}, "part: [] is no key that Baton knows; did you mean parts?"),
+        (
+            {"parts": [{"nam": "a"}]},
+            "parts[0].nam: 'a' is no key that Baton knows; did you mean name? (and 1 more fault)",
+        ),
         ({"zzz": []}, "zzz: [] is no key that Baton knows; write one of by_name, either, parts"),
         ({"parts": [{"name": "a", "nam": 1}]}, "parts[0].nam: 1 is no key that Baton knows; did you mean name?"),
         (
@@ -117,6 +121,13 @@ def test_a_typo_names_the_nearest_key(tmp_path: Path, data: object, told: str) -
     with pytest.raises(InputError) as caught:
         validate(Whole, data, tmp_path)
     assert told in str(caught.value)
+
+
+def test_a_long_key_is_cut(tmp_path: Path) -> None:
+    """A key as long as its file makes no message of that length."""
+    with pytest.raises(InputError) as caught:
+        validate(Whole, {"k" * 10**6: 1}, tmp_path)
+    assert len(str(caught.value)) < 1000
 
 
 def test_a_step_of_the_model_is_no_place(tmp_path: Path) -> None:

@@ -12,14 +12,22 @@ The rules are RabbitMQ's own (`rabbit_policy`, `rabbit_policies`, `rabbit_amqque
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic_core import SchemaError, SchemaValidator
+from pydantic_core.core_schema import str_schema
+
+from baton.limits import NAME_CHARS_MAX, PATTERN_REPEATS_MAX, PATTERNS_KEPT_MAX
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 _KINDS = {"classic": "classic_queues", "quorum": "quorum_queues", "stream": "streams"}
+
+_REPEAT = re.compile(r"[*+{]")
+_GROUP_REPEATED = re.compile(r"\)[*+{]")
 
 # Erlang's JSON writes an empty table as a list.
 Table = Annotated[dict[str, object], BeforeValidator(lambda value: value or {})]
@@ -80,8 +88,33 @@ def _tighter(key: str, value: object, winner: object) -> object:
 
 
 def _matches(pattern: str, name: str) -> bool:
-    """Whether the pattern, a PCRE, matches somewhere in the name; one that Python does not know matches nothing."""
+    """Whether the pattern, a PCRE, matches somewhere in the name; one that cannot be tried in bounded time does not."""
+    return _search(pattern)(name)
+
+
+@lru_cache(maxsize=PATTERNS_KEPT_MAX)
+def _search(pattern: str) -> Callable[[str], bool]:
+    """Pydantic's engine takes linear time whatever the pattern, and knows no lookaround; Python's is for the rest."""
     try:
-        return re.search(pattern, name) is not None
+        return SchemaValidator(str_schema(pattern=pattern)).isinstance_python
+    except SchemaError:
+        pass
+    if not _tame(pattern):
+        return _nothing
+    try:
+        search = re.compile(pattern).search
     except (re.error, RecursionError, OverflowError):
-        return False
+        return _nothing
+    return lambda name: len(name) <= NAME_CHARS_MAX and search(name) is not None
+
+
+def _tame(pattern: str) -> bool:
+    """Whether backtracking stays bounded: few repeats, and none of a group that could match one text in two ways."""
+    repeats = len(_REPEAT.findall(pattern))
+    if _GROUP_REPEATED.search(pattern):
+        return repeats == 1 and "|" not in pattern
+    return repeats <= PATTERN_REPEATS_MAX
+
+
+def _nothing(_name: str) -> bool:
+    return False

@@ -70,6 +70,10 @@ class _Found(NamedTuple):
     one_set: bool = True
 
 
+_Known = dict[tuple[str, int], _Found]
+"""Of one message: what is known of an exchange with so many hops left."""
+
+
 @dataclass(frozen=True, slots=True)
 class Routes:
     """The bindings and queues of one broker: (vhost, exchange) -> bindings, and vhost -> names of queues.
@@ -105,18 +109,29 @@ class Routes:
             return None
         return Reach(found[0][0], *found[0][1])
 
-    def from_exchange(self, vhost: str, exchange: str, key: str | None, hops: int = EXCHANGE_HOPS_MAX) -> _Found:
+    def from_exchange(self, vhost: str, exchange: str, key: str | None) -> _Found:
         """What `reach` says of one exchange; exchanges may lead in circles, so only so many hops are followed."""
+        return self._from(vhost, exchange, key, EXCHANGE_HOPS_MAX, {})
+
+    def _from(self, vhost: str, exchange: str, key: str | None, hops: int, known: _Known) -> _Found:
+        """The same with so many hops left, each exchange asked once: bound to each other, they have countless ways."""
+        if (exchange, hops) not in known:
+            known[exchange, hops] = self._asked(vhost, exchange, key, hops, known)
+        return known[exchange, hops]
+
+    def _asked(self, vhost: str, exchange: str, key: str | None, hops: int, known: _Known) -> _Found:
         if exchange == DEFAULT:
             queues = self.queues.get(vhost, frozenset())
             taken = frozenset([key]) & queues if key is not None else frozenset()
             return _Found(taken, taken if key is not None else queues, one_set=key is not None)
         bindings = self.bindings.get((vhost, exchange), ())
-        ways = [(takes(way, key), self._behind(vhost, way, key, hops)) for way in bindings if way.kind != "alternate"]
+        ways = [
+            (takes(way, key), self._behind(vhost, way, key, hops, known)) for way in bindings if way.kind != "alternate"
+        ]
         ways = [(sure, behind) for sure, behind in ways if sure is not False]
         always = frozenset[str]().union(*(behind.always for sure, behind in ways if sure))
         possible = frozenset[str]().union(*(behind.possible for _, behind in ways))
-        alternates = [self._behind(vhost, way, key, hops) for way in bindings if way.kind == "alternate"]
+        alternates = [self._behind(vhost, way, key, hops, known) for way in bindings if way.kind == "alternate"]
         return _Found(
             always,
             possible,
@@ -124,13 +139,13 @@ class Routes:
             always == possible or all(behind.one_set and behind.possible == possible for _, behind in ways),
         )
 
-    def _behind(self, vhost: str, way: Binding, key: str | None, hops: int) -> _Found:
+    def _behind(self, vhost: str, way: Binding, key: str | None, hops: int, known: _Known) -> _Found:
         if way.to_kind != "exchange":
             queues = frozenset([way.to])
             return _Found(queues, queues)
         if hops == 0:
             return _Found(one_set=False)
-        return self.from_exchange(vhost, way.to, key, hops - 1)
+        return self._from(vhost, way.to, key, hops - 1, known)
 
 
 def takes(binding: Binding, key: str | None) -> bool | None:

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 from pydantic import TypeAdapter, ValidationError
 
 from baton.documents import fault, quote, spelled
-from baton.limits import PARTS_MAX, PROVIDERS_MAX
+from baton.limits import DEPENDENCIES_MAX, PARTS_MAX, PROVIDERS_MAX
 from baton.ownership.catalog import Catalog, Dependency
 from baton.ownership.entities import NAMESPACE, Entity, Ref, entities, whole
 from baton.ownership.remarks import Remarks
@@ -77,7 +77,7 @@ def imported(documents: Iterable[Document]) -> Catalog:
     return Catalog(
         teams=tuple(sorted(_teams(found, claims, remarks), key=lambda team: team.name)),
         dependencies=tuple(
-            sorted(set(_dependencies(found)), key=lambda one: (one.component, one.on, one.relation, one.source))
+            sorted(_bounded(_dependencies(found)), key=lambda one: (one.component, one.on, one.relation, one.source))
         ),
         notes=remarks.notes(),
     )
@@ -121,7 +121,7 @@ def _owner(entity: Entity, found: Mapping[Ref, Entity], above: Mapping[Ref, list
         part = found[ref]
         if owners := part.refs("owner", "group"):
             if owners[0].kind not in {"group", "user"}:
-                problem = f"is a {owners[0].kind}, and an owner is a Group or a User; name one"
+                problem = f"is of kind {owners[0].kind}, and an owner is a Group or a User; name one"
                 raise fault(part.document.path, ("spec", "owner"), part.spec.owner, problem, part.document.line)
             if part is not entity:
                 remarks.add(f"without an owner, so that of {part.ref} owns it", str(entity.ref))
@@ -221,6 +221,15 @@ def _owns(claims: list[tuple[str, Owned]]) -> Owns:
     return Owns.model_validate(
         {section: tuple(sorted(owned, key=lambda one: (one.name, one.source))) for section, owned in sections.items()}
     )
+
+
+def _bounded(dependencies: Iterator[Dependency]) -> set[Dependency]:
+    """Raises InputError where there are too many: each name of an entity depends on each name of another."""
+    kept = list(islice(dependencies, DEPENDENCIES_MAX + 1))
+    if len(kept) > DEPENDENCIES_MAX:
+        problem = f"is one of more than {DEPENDENCIES_MAX} dependencies; name fewer services in {SERVICE_NAME}"
+        raise fault(kept[-1].source, (), kept[-1].on, problem)
+    return set(kept)
 
 
 def _dependencies(found: Mapping[Ref, Entity]) -> Iterator[Dependency]:

@@ -235,12 +235,19 @@ def _owners(file: OwnershipFile) -> Iterator[tuple[Place, object, str]]:
     for section in ("teams", "external_parties"):
         for number, owner in enumerate(getattr(file, section)):
             place, here = (section, number, "name"), f"{section}[{number}]"
-            if owner.name == UNOWNED:
-                yield place, owner.name, "is what Baton calls a thing without an owner; name it otherwise"
-            if SEVERAL in owner.name:
-                yield place, owner.name, f"holds {SEVERAL!r}, which joins several possible teams; name it otherwise"
+            if (problem := no_owner(owner.name)) is not None:
+                yield place, owner.name, problem
             if first.setdefault(owner.name, here) != here:
                 yield place, owner.name, f"is already declared at {first[owner.name]}; merge the two, or rename one"
+
+
+def no_owner(name: str) -> str | None:
+    """Why nobody can be called so, and what to do; None for every other name."""
+    if name == UNOWNED:
+        return "is what Baton calls a thing without an owner; name it otherwise"
+    if SEVERAL in name:
+        return f"holds {SEVERAL!r}, which joins several possible teams; name it otherwise"
+    return None
 
 
 def _no_team(name: str, teams: Collection[str]) -> str:

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from pydantic import BaseModel, ConfigDict, Field
 
 from baton.documents import Text, fault, validate
+from baton.limits import NAMES_MAX
+from baton.ownership.catalog import no_owner
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -192,7 +194,18 @@ def _entity(document: Document) -> Entity:
     envelope = validate(_Envelope, document.data, document.path, lines=document.line)
     metadata = envelope.metadata
     ref = Ref(envelope.kind.lower(), metadata.namespace.lower(), metadata.name.lower())
-    return Entity(ref, metadata, envelope.spec, document)
+    entity = Entity(ref, metadata, envelope.spec, document)
+    if ref.kind == "group":
+        _refuse_no_owner(entity.name, document, ("metadata", "name"))
+    for owner in entity.refs("owner", "group"):
+        if owner.kind == "group" and owner.namespace == NAMESPACE:
+            _refuse_no_owner(owner.name, document, ("spec", "owner"))
+    return entity
+
+
+def _refuse_no_owner(name: str, document: Document, place: Place) -> None:
+    if (problem := no_owner(name)) is not None:
+        raise fault(document.path, place, name, problem, document.line)
 
 
 def whole(entity: Entity) -> Iterator[Ref]:
@@ -223,7 +236,9 @@ def _refuse_cycles(found: Mapping[Ref, Entity]) -> None:
 
 
 def _refuse(found: Mapping[Ref, Entity], cycle: list[Ref]) -> None:
-    names = " -> ".join(map(str, (*cycle, cycle[0])))
+    # A hostile file's circle is as long as the file.
+    middle = cycle if len(cycle) <= NAMES_MAX else [*cycle[:NAMES_MAX], f"{len(cycle) - NAMES_MAX} more"]
+    names = " -> ".join(map(str, (*middle, cycle[0])))
     document = next(found[ref] for ref in cycle if ref in found).document
     problem = f"is a part of itself: {names}; take one of these steps out"
     raise fault(document.path, ("metadata", "name"), str(cycle[0]), problem, document.line)

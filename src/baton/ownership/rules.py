@@ -45,7 +45,7 @@ _WHOLE = ("service", "namespace")
 """Kinds that speak of a service as a whole, as telemetry does."""
 
 # fnmatch's wildcards; a bracket that never closes is a literal.
-_WILDCARD = re.compile(r"\[!?\]?[^\]]*\]|[*?]")
+_WILDCARD = re.compile(r"\[!?+\]?+[^\]]*\]|[*?]")
 # What surely is literal at either end of a glob.
 _HEAD, _TAIL = re.compile(r"[^*?\[]*"), re.compile(r"[^*?\]]*\Z")
 

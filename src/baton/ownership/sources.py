@@ -105,8 +105,10 @@ def _refuse_contradictions(written: list[tuple[Document, OwnershipFile]]) -> Non
             _refuse_if_other(first.setdefault(("party", party.name), said), said, place)
         for section in ("teams", "external_parties"):
             for number, owner in enumerate(getattr(file, section)):
-                said = (document, section)
-                _refuse_if_other(first.setdefault(("owner", owner.name), said), said, (section, number, "name"))
+                other, elsewhere = first.setdefault(("owner", owner.name), (document, section))
+                if elsewhere != section:
+                    problem = f"is one of {elsewhere} in {other.path}; keep one of the two"
+                    raise fault(document.path, (section, number, "name"), owner.name, problem, document.line)
 
 
 def _refuse_if_other(

@@ -179,9 +179,12 @@ def _built(text: str, path: Path, documents_max: int | None) -> list[tuple[int, 
         where = f"line {mark.line + 1}, column {mark.column + 1}: " if (mark := error.problem_mark) else ""
         since = f" {error.context} from line {mark.line + 1}" if (mark := error.context_mark) else ""
         raise InputError(f"{path}: {where}{error.problem}{since}; {error.note or _STEP}") from error
-    except yaml.YAMLError as error:
-        # The reader's own: a character that YAML does not allow, with its position on the first line.
-        raise InputError(f"{path}: {str(error).splitlines()[0]}; {_STEP}") from error
+    except yaml.reader.ReaderError as error:
+        # Each parser counts its position in another unit, and both name the character.
+        raw = error.character if isinstance(error.character, str) else chr(error.character)
+        line = text[: max(text.find(raw), 0)].count("\n") + 1
+        problem = f"{quote(raw)} is a character that YAML does not allow"
+        raise InputError(f"{path}: line {line}: {problem}; take it out") from error
     return found
 
 

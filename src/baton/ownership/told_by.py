@@ -1,8 +1,8 @@
 """Owners that telemetry names itself: a resource attribute such as `service.owner`.
 
 Resource attributes are a process's own, so that of each process one span is asked, its newest. An attribute of a span
-is not heard: it would be every span's to claim. What is no name by the law of `documents.Text` is not heard either, and
-`unowned` is nobody.
+is not heard: it would be every span's to claim. What is no name by the law of `documents.Text` is not heard either, nor
+what reads as several (`schema.SEVERAL`), and `unowned` is nobody.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from baton.documents import Text
 from baton.looks import PROCESS
-from baton.schema import UNOWNED
+from baton.schema import SEVERAL, UNOWNED
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -69,6 +69,7 @@ def hear(spans: Spans, said: pl.DataFrame, attributes: Sequence[str]) -> Spans:
 
 def _name(value: str) -> str | None:
     try:
-        return _NAME.validate_python(value)
+        name = _NAME.validate_python(value)
     except ValidationError:
         return None
+    return None if SEVERAL in name else name

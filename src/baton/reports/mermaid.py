@@ -3,11 +3,12 @@
 Names are whatever a sender wrote, and Mermaid reads its source with regular expressions before it parses it: a comment,
 a directive, a style or the word `end` is seen wherever it stands, within quotes or not. So ids are numbers, labels are
 quoted, and of a label nothing but letters, digits, spaces and `, . _ - /` stands as it is: all else is an entity code
-(`#35;`), which Mermaid turns into the character when it draws.
+(`#35;`), which Mermaid turns into the character when it draws. So is what begins a list, which Mermaid refuses to draw.
 """
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from baton.limits import MERMAID_CHARS_MAX, MERMAID_EDGES_MAX
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from baton.reports.map_words import Edge
 
 _PLAIN = frozenset(" ,._-/")
+# Labels are read as Markdown too.
+_LIST = re.compile(r" *(?:-|[0-9]+\.)")
 _SHAPES = {
     "team": ("([", "])"),
     "service": ("[", "]"),
@@ -47,7 +50,11 @@ def as_mermaid(graph: nx.MultiDiGraph[int]) -> str:
 
 def label(text: str) -> str:
     """A text within quotes, inert."""
-    return "".join(one if one in _PLAIN or one.isalnum() else f"#{ord(one)};" for one in shown(text))
+    safe = shown(text)
+    mark = begun.end() - 1 if (begun := _LIST.match(safe)) else None
+    return "".join(
+        one if (one in _PLAIN or one.isalnum()) and at != mark else f"#{ord(one)};" for at, one in enumerate(safe)
+    )
 
 
 def _lines(graph: nx.MultiDiGraph[int], edges: Sequence[Edge], count: int) -> Iterator[str]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 import polars.selectors as cs
 
-from baton.reports.text import ENTITIES, FORMULA_PATTERN, HIDDEN_PATTERN, MARKDOWN_PATTERN, clean, json_escaped
+from baton.reports.text import ENTITIES, FORMULA_PATTERN, HIDDEN_PATTERN, LINKED, MARKDOWN_PATTERN, clean, json_escaped
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -99,4 +99,7 @@ def _markdown_cell(cell: pl.Expr, dtype: pl.DataType) -> pl.Expr:
         return cell.cast(pl.String)
     for raw, entity in ENTITIES:
         cell = cell.str.replace_all(raw, entity, literal=True)
-    return cell.str.replace_all(MARKDOWN_PATTERN, r"\${1}")
+    cell = cell.str.replace_all(MARKDOWN_PATTERN, r"\${1}")
+    for raw, unlinked in LINKED:
+        cell = cell.str.replace_all(raw, unlinked, literal=True)
+    return cell

@@ -51,8 +51,10 @@ HIDDEN_PATTERN = f"[{_HIDDEN}]"
 """One hidden character, for Python's `re` and for Polars. Lone surrogates are missing: no Polars string holds one."""
 _HIDDEN_REGEX = re.compile(f"[{_HIDDEN}\ud800-\udfff]")
 
-MARKDOWN_PATTERN = r"([\\`*_\[\]|~#!])"
+MARKDOWN_PATTERN = r"([\\`*_\[\]|~#!@])"
 """What Markdown would obey, as group 1."""
+LINKED = (("://", "\\://"), ("www.", "www\\."))
+"""What GitHub's Markdown makes links of where it stands alone, and how it is no link, in any order."""
 _MARKDOWN_REGEX = re.compile(MARKDOWN_PATTERN)
 ENTITIES = (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"))
 """What HTML within Markdown would obey, in the order of replacing."""
@@ -82,7 +84,10 @@ def markdown(text: str) -> str:
     safe = shown(text)
     for raw, entity in ENTITIES:
         safe = safe.replace(raw, entity)
-    return _MARKDOWN_REGEX.sub(r"\\\1", safe)
+    safe = _MARKDOWN_REGEX.sub(r"\\\1", safe)
+    for raw, unlinked in LINKED:
+        safe = safe.replace(raw, unlinked)
+    return safe
 
 
 def _escape_json(match: re.Match[str]) -> str:

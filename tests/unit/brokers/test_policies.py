@@ -74,3 +74,22 @@ def test_argument_and_policy_come_to_what_rabbitmq_makes_of_them(
     """Of two numbers the smaller holds, of two texts the argument; a negative delivery limit gives way."""
     arguments = {} if argument is None else {f"x-{key}": argument}
     assert resolved(arguments, {} if policy is None else {key: policy}, key) == value
+
+
+@pytest.mark.parametrize(
+    ("pattern", "name", "holds"),
+    [
+        (r"^(a+)+$", "a" * 200 + "!", False),
+        (r"^(a+)+$", "a" * 200, True),
+        (r"(?=a)(a|a)*$", "a" * 200 + "!", False),
+        (r"(?=a)(a+)+$", "a" * 200 + "!", False),
+        (r"(?=a)" + "a*" * 30 + "b", "a" * 200, False),
+        (r"(?=a)a*a*a*b", "a" * 10_000, False),
+        (r"^(?!amq\.).*", "amq.gen-1", False),
+        (r"^(?!amq\.).*", "trade.events", True),
+        (r"^((?!\.dlq).)*$", "trade.events", True),
+    ],
+)
+def test_no_pattern_takes_forever(pattern: str, name: str, holds: bool) -> None:  # noqa: FBT001 # of the table
+    """A pattern that would backtrack without end is read in linear time, or matches nothing; lookaheads still count."""
+    assert (in_force([policy("p", pattern)], "/", name, "classic") is not None) is holds

@@ -131,6 +131,14 @@ def test_an_exchange_in_two_vhosts_is_ambiguous_and_an_unknown_one_unknown() -> 
     assert known().reach("trade", None) is None
 
 
+def test_exchanges_that_are_all_bound_to_each_other_are_followed() -> None:
+    """Each exchange is asked once for each hop, not once for each of the countless ways to it."""
+    names = [f"e{number}" for number in range(40)]
+    every = tuple(Binding("fanout", None, name, "exchange") for name in names)
+    ways = Routes({("/", name): (*every, Binding("fanout", None, "q", "queue")) for name in names}, {})
+    assert reached(ways.reach("e0", None))[:2] == ({"q"}, {"q"})
+
+
 def facts(*rows: dict[str, Any]) -> pl.DataFrame:
     """FACTS of routes in one vhost."""
     told = [{"fact": "route", "vhost": "/", "to_kind": "queue", "at_ns": 1, **row} for row in rows]

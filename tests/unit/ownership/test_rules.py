@@ -39,7 +39,7 @@ def test_specificity_orders_patterns(less: str, more: str) -> None:
 
 def test_an_open_bracket_is_a_literal() -> None:
     """As in fnmatch, a bracket that never closes is no wildcard: the pattern is exact and matches itself."""
-    assert specificity("queue[1") == specificity("queue")
+    assert specificity("queue[1") == specificity("queue") == specificity("queue[]") == specificity("queue[!]")
     assert Rules([Rule("queue", ("queue[1",), "ops")]).explain(("queue", "queue[1")).owner == "ops"
 
 

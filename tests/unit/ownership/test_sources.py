@@ -155,7 +155,7 @@ def test_a_group_may_be_an_external_party(merged: Callable[..., Catalog]) -> Non
         (
             "teams: [{name: a}, {name: x}]",
             "external_parties: [{name: x, contract_owner: a}]",
-            "external_parties[0].name: 'external_parties' is declared otherwise",
+            "external_parties[0].name: 'x' is one of teams in ",
         ),
         ("teams: [{name: a}]", "teams: [{name: b, owns: {service: [s]}}]", "did you mean services?"),
         ("teams: [{name: a}]", "teams: [{name: b}]\n---\nteams: []", "line 2, column 1: another document begins"),

@@ -54,6 +54,7 @@ def test_where_nobody_names_an_owner_looks_are_as_they_were(mended: Callable[...
     [
         ("trading", ("service.owner", "trading", False)),
         ("unowned", ("service.owner", None, False)),
+        ("trading | deposits", ("service.owner", None, True)),
         ("", ("service.owner", None, True)),
         (" trading", ("service.owner", None, True)),
         ("tra\x1b[2Jding", ("service.owner", None, True)),
@@ -61,7 +62,7 @@ def test_where_nobody_names_an_owner_looks_are_as_they_were(mended: Callable[...
     ],
 )
 def test_what_is_no_name_is_refused(mended: Callable[..., Spans], value: str, said: tuple[Any, ...]) -> None:
-    """Control characters, spaces around it, nothing or too much: such a value is marked, and nobody's name."""
+    """Control characters, spaces around it, nothing, too much, several: such a value is marked, and nobody's name."""
     spans = mended({"service": "s", "resource": [attribute("service.owner", value)]})
     assert heard(spans) == [said]
 

@@ -143,6 +143,11 @@ def test_a_terminal_obeys_nothing(names: list[str], of: str) -> None:
     assert not re.search(HIDDEN_PATTERN, text.replace("\n", ""))
 
 
+def test_mermaid_begins_no_list() -> None:
+    """A name that begins as a Markdown list does is an entity there: Mermaid draws no lists, and no such name."""
+    assert [mermaid.label(name) for name in ("- x", " 1. y", "trade-events")] == ["#45; x", " 1#46; y", "trade-events"]
+
+
 def test_mermaid_draws_no_more_than_it_can() -> None:
     """Beyond its edges or characters the worst are drawn and the others counted; what is not drawn has no node."""
     names = [f"s{number}" for number in range(MERMAID_EDGES_MAX + 9)]

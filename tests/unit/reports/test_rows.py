@@ -93,6 +93,12 @@ def test_parquet_keeps_every_dtype() -> None:
     assert read.equals(hostile())
 
 
+def test_markdown_cells_link_nothing() -> None:
+    """Addresses in cells are as `text.markdown` has them."""
+    frame = pl.DataFrame({"a": ["http://a.b www.a.b c@a.b"]})
+    assert rows.as_markdown(frame).splitlines()[2] == r"| http\://a.b www\.a.b c\@a.b |"
+
+
 def test_markdown_cells_are_inert() -> None:
     """A hostile cell neither ends its cell nor its row; figures are rounded and nulls empty."""
     frame = pl.DataFrame({"from_team": [HOSTILE, None], "drop_rate": [1 / 3, None], "late": [True, None]})

@@ -58,6 +58,11 @@ def test_shown_cuts_long_values() -> None:
     assert shown("x" * TEXT_CHARS_MAX) == "x" * TEXT_CHARS_MAX
 
 
+def test_markdown_links_nothing_by_itself() -> None:
+    """Addresses that GitHub's Markdown makes links of, with no bracket around, stay text."""
+    assert markdown("http://a.b www.a.b c@a.b") == r"http\://a.b www\.a.b c\@a.b"
+
+
 def test_markdown_is_inert() -> None:
     """Cells, code, links, emphasis, headings and HTML of a hostile name stay text."""
     raw = "a|b `c` [d](e) *f* _g_ # ~h~ <script>&\n"
