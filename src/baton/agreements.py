@@ -67,8 +67,9 @@ def _content(path: Path) -> tuple[object, Callable[[Place], int] | None]:
 
 def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
     """A mapping whose keys are given once."""
-    keys = [key for key, _ in pairs]
-    for key in keys:
-        if keys.count(key) > 1:
+    mapping: dict[str, object] = {}
+    for key, value in pairs:
+        if key in mapping:
             raise ValueError(f"the key {quote(key)} is given twice")
-    return dict(pairs)
+        mapping[key] = value
+    return mapping

@@ -505,6 +505,9 @@ CLAIMS_COMPARED_MAX = 1000
 DECLARED_DEADLINE_NS_MAX = 31 * 24 * 3600 * SECOND_NS
 # Parameters in one address of an AsyncAPI document: its own examples have one or two.
 ADDRESS_PARAMETERS_MAX = 16
+# Senders times operations on one address, each compared with each: a bus of a hundred applications is a tenth of it,
+# and this many take some 2 s.
+ADDRESS_PARTS_MAX = 100_000
 # Globs in one list of [redaction]: a bank's own attribute dictionary has some hundreds of names, and every key that is
 # not remembered is held against all of them.
 REDACTION_RULES_MAX = 1000

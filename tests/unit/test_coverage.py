@@ -124,6 +124,7 @@ def test_what_is_stale_is_asked_of_the_whole_store(asking: list[str], capsys: py
         (["--min", "0", "--since", "2026-09-22"], 1, "baton: unproven: no span began in this window"),
         (["--since", "2026-09-22"], 0, ""),
         (["--min", "101"], 2, "baton: Invalid value for '--min'"),
+        (["--min", "nan"], 2, "baton: Invalid value for '--min': nan is no number"),
     ],
 )
 def test_a_pipeline_reads_the_exit_code(

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from math import isnan
 from typing import Unpack
 
 import click
@@ -12,12 +13,20 @@ from baton.cli.output import EXIT_CHECK, screen, tell, write
 from baton.limits import STALE_DAYS, STALE_DAYS_MAX
 
 
+def _number(_ctx: click.Context, param: click.Parameter, value: float | None) -> float | None:
+    """A number: `nan` is in every range, and no share reaches it."""
+    if value is not None and isnan(value):
+        raise click.BadParameter("nan is no number: write 95", param=param)
+    return value
+
+
 @click.command()
 @WINDOW
 @click.option(
     "--min",
     "minimum",
     type=click.FloatRange(0, 100),
+    callback=_number,
     metavar="PERCENT",
     help="Exit with 1 unless each of the four shares reaches it.",
 )

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 from baton.contracts.contract import Clauses, Contract, Offer
 from baton.contracts.refs import REF, ExternalError, external, resolved, target
-from baton.documents import quote, validate
+from baton.documents import fault, quote, validate
 from baton.errors import InputError
-from baton.limits import ADDRESS_PARAMETERS_MAX, NAMES_MAX
+from baton.limits import ADDRESS_PARAMETERS_MAX, ADDRESS_PARTS_MAX, NAME_CHARS_MAX, NAMES_MAX, REMARKS_MAX
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -108,7 +108,7 @@ class _Reader:
         own, place = resolved(written, self.file, place)
         operation = self._with_traits(own, place)
         action = operation.get("action")
-        if action not in _OTHER:
+        if not (isinstance(action, str) and action in _OTHER):
             raise self.file.fault((*place, "action"), action, "is no action; write send or receive")
         yield from self._part(name, action, operation.get("channel"), operation, (*place, "channel"))
         if "reply" in operation:
@@ -188,6 +188,9 @@ def merged(documents: Sequence[Document]) -> tuple[tuple[Contract, ...], tuple[s
         takers |= {receiver for part in parts for receiver in part.offer.receivers}
         senders = {part.service if part.offer.sender is None else part.offer.sender for part in parts if part.sends}
         senders |= {part.offer.sender for part in parts if not part.sends and part.offer.sender is not None}
+        if len(senders) * len(parts) > ADDRESS_PARTS_MAX:
+            step = "let one document say who sends and who receives"
+            raise fault(parts[0].source, (), way[0], f"has {len(senders)} senders in {len(parts)} operations; {step}")
         contracts += [_contract(sender, sorted(takers), way, parts, notes) for sender in sorted(senders or {"*"})]
     return tuple(contracts), tuple(dict.fromkeys(notes))
 
@@ -211,17 +214,18 @@ def _contract(
                 notes.append(f"{part.source}: its {clause} for {name} is another than the one before it: not used")
     owner = next((part.offer.owner for part in of if part.offer.owner is not None), None)
     escalation = next((part.offer.escalation for part in of if part.offer.escalation), ())
-    return Contract(
-        name=name,
-        sender=sender,
-        channel=channel,
-        key=key,
-        receivers=tuple(takers),
-        environment=environment,
-        owner=owner,
-        escalation=escalation,
-        clauses=clauses,
-    )
+    said = {
+        "name": name,
+        "sender": sender,
+        "channel": channel,
+        "key": key,
+        "receivers": takers,
+        "environment": environment,
+        "owner": owner,
+        "escalation": escalation,
+        "clauses": clauses,
+    }
+    return validate(Contract, said, of[0].source)
 
 
 def _merged(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
@@ -254,8 +258,9 @@ def _unused(file: File) -> Iterator[str]:
     """One sentence on all that made no contract, by kind, and one on what lies elsewhere."""
     counts = Counter(_left(file.content, ""))
     if counts:
-        told = ", ".join(place + (f" ({count})" if count > 1 else "") for place, count in sorted(counts.items()))
-        yield f"{file.path}: not used: {told}"
+        listed = [place + (f" ({count})" if count > 1 else "") for place, count in sorted(counts.items())]
+        more = f" and {len(listed) - REMARKS_MAX} more" if len(listed) > REMARKS_MAX else ""
+        yield f"{file.path}: not used: {', '.join(listed[:REMARKS_MAX])}{more}"
     elsewhere = sorted(set(external(file.content)))
     if elsewhere:
         more = f" and {len(elsewhere) - NAMES_MAX} more" if len(elsewhere) > NAMES_MAX else ""
@@ -272,7 +277,8 @@ _OPENED = (*_NAMED, "servers.*", "components")
 def _left(node: Mapping[str, Any], place: str) -> Iterator[str]:
     """The highest places that hold nothing that is used, names replaced by *."""
     for key, value in node.items():
-        at = f"{place}.*" if place in _NAMED else f"{place}.{key}" if place else str(key)
+        step = key if key.isprintable() and len(key) <= NAME_CHARS_MAX else quote(key)
+        at = f"{place}.*" if place in _NAMED else f"{place}.{step}" if place else step
         if key in (EXTENSION, REF) or at in _USED:
             continue
         if isinstance(value, dict) and (at in _OPENED or any(one.startswith(f"{at}.") for one in _USED)):

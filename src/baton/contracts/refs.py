@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from baton.documents import fault, quote, spelled
-from baton.limits import NESTING_MAX
+from baton.limits import NAMES_MAX, NESTING_MAX
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -65,8 +66,11 @@ def resolved(node: object, file: File, place: Place) -> tuple[dict[str, Any], Pl
         if not pointer.startswith("#"):
             raise ExternalError(pointer)
         if pointer in seen:
-            circle = " -> ".join(seen)
+            circle = " -> ".join(map(quote, seen[:NAMES_MAX]))
             raise file.fault((*place, REF), pointer, f"leads in a circle ({circle}); point it at the thing")
+        if len(seen) == NESTING_MAX:
+            problem = f"is the last of {NESTING_MAX} references that lead to references; point it at the thing"
+            raise file.fault((*place, REF), pointer, problem)
         seen.append(pointer)
         node, place = _at(pointer, file, place)
     if not isinstance(node, dict):
@@ -97,7 +101,7 @@ def _at(pointer: str, file: File, place: Place) -> tuple[object, Place]:
     there: list[int | str] = []
     for step in pointer.removeprefix("#").split("/")[1:]:
         key = step.replace("~1", "/").replace("~0", "~")
-        if isinstance(node, list) and key.isdecimal() and int(key) < len(node):
+        if isinstance(node, list) and re.fullmatch("[0-9]{1,9}", key) and int(key) < len(node):
             there.append(int(key))
             node = node[int(key)]
         elif isinstance(node, dict) and key in node:

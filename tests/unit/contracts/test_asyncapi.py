@@ -173,6 +173,26 @@ SEND = "operations: {o: {action: send, channel: {$ref: '#/channels/c'}}}\n"
         (HEAD + "channels: {c: {address: a}}\noperations: {o: {action: send, channel: {address: a}}}", "no reference"),
         (HEAD + "channels: {c: {address: a, x-baton: {owners: [b]}}}\n" + SEND, "line 3: owners: "),
         (HEAD + "channels: {c: {address: '" + "{p}" * 40 + "'}}\n" + SEND, "more than 16 parameters"),
+        (HEAD + "channels: {c: {address: " + "a" * 300 + "}}\n" + SEND, "is longer than 255 characters; shorten it"),
+        (HEAD + 'channels: {c: {address: "a\\e[2J"}}\n' + SEND, "has control characters"),
+        (HEAD + "operations: {o: {action: [send]}}", "['send'] is no action; write send or receive"),
+        (HEAD + f"operations: {{o: {{$ref: '#/{'9' * 5000}'}}}}", "leads nowhere"),
+        (
+            HEAD
+            + "channels: {z: {address: a}"
+            + "".join(f", c{n}: {{$ref: '#/channels/c{n + 1}'}}" for n in range(99))
+            + "}\noperations: {o: {action: send, channel: {$ref: '#/channels/c0'}}}",
+            "is the last of 64 references that lead to references",
+        ),
+        (
+            HEAD
+            + "channels: {"
+            + ", ".join(f"c{n}: {{address: a, x-baton: {{sender: s{n}}}}}" for n in range(400))
+            + "}\noperations: {"
+            + ", ".join(f"o{n}: {{action: receive, channel: {{$ref: '#/channels/c{n}'}}}}" for n in range(400))
+            + "}",
+            "'a' has 400 senders in 400 operations; let one document say",
+        ),
         (HEAD + "channels: &c {c: {address: a}}\noperations: *c", "is an alias"),
     ],
 )
@@ -181,6 +201,13 @@ def test_faults(tmp_path: Path, text: str, told: str) -> None:
     with pytest.raises(InputError, match=r"0\.yaml") as refused:
         loaded(tmp_path, text)
     assert told in str(refused.value)
+
+
+def test_notes_are_bounded(tmp_path: Path) -> None:
+    """However many keys are not used, and whatever they hold, the note on them is one readable line."""
+    agreed = loaded(tmp_path, HEAD + '"k\\e[2J": x\n' + "".join(f"k{number}: x\n" for number in range(5000)))
+    assert all(note.isprintable() and len(note) < 2000 for note in agreed.notes)
+    assert "4901 more" in agreed.notes[0]
 
 
 def test_an_address_means_its_characters(tmp_path: Path) -> None:
