@@ -228,7 +228,7 @@ def _holding(one: Holding) -> str:
 def _runs(figures: Figures) -> Iterator[tuple[str, str]]:
     """Volume, latency, errors and losses."""
     if figures.handled:
-        pace = "" if figures.per_minute is None else f", {figures.per_minute:,.1f} a minute"
+        pace = "" if figures.per_minute is None else f", {figures.per_minute:,.1f} a minute while there were any"
         rate = figures.errors / figures.handled
         yield "server and consumer spans", f"{figures.handled:,}{pace}"
         yield "errors", f"{figures.errors:,} of them, {rate:.1%}"
