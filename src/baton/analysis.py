@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from baton.brokers.settle import settle
+from baton.contracts.contract import NOTHING
+from baton.contracts.deadlines import agreed
 from baton.findings.episodes import LOST
 from baton.findings.losses import Losses
 from baton.findings.pools import OF_QUEUES
@@ -48,6 +50,7 @@ from baton.spans.conventions import normalise
 from baton.spans.repair import repair
 
 if TYPE_CHECKING:
+    from baton.contracts.contract import Agreed
     from baton.looks import Spans
     from baton.ownership.catalog import Catalog
     from baton.ownership.named import Owners
@@ -196,6 +199,7 @@ def analyze(  # noqa: PLR0913 - what it judges, and each thing it judges by
     as_of_ns: int,
     *,
     facts: pl.DataFrame | None = None,
+    contracts: Agreed = NOTHING,
 ) -> Analysis:
     """Stitches journeys and judges every handoff.
 
@@ -206,12 +210,13 @@ def analyze(  # noqa: PLR0913 - what it judges, and each thing it judges by
         journey_keys: attributes that join traces.
         as_of_ns: event time of the judgement.
         facts: FACTS, as a history; None where no broker was asked.
+        contracts: what was agreed, for its deadlines.
     """
     journeys, hot = stitch(paired.spans, paired.pairs, journey_keys)
     journeys = _typed(paired.spans, journeys, catalog)
     rows = expected(paired.sends, paired.receipts, expectations)
     rows = declared.deadlines(_in_journeys(rows, journeys).lazy(), catalog).collect()
-    rows = signs(overtaken(deadlines(rows)), paired.spans, paired.unnamed)
+    rows = signs(overtaken(deadlines(agreed(rows, contracts))), paired.spans, paired.unnamed)
     passed = steps.passages(paired.spans, journeys, expectations)
     doubted = paired.spans.where(pl.col("service").is_in(_doubted(rows, paired.calls, passed, expectations))).lazy()
     watched = Watched(

@@ -496,6 +496,8 @@ REMARK_EXAMPLES_MAX = 3
 CLAIMS_COMPARED_MAX = 1000
 # A declared deadline: statements go out monthly; anything longer is a slip of the unit.
 DECLARED_DEADLINE_NS_MAX = 31 * 24 * 3600 * SECOND_NS
+# Parameters in one address of an AsyncAPI document: its own examples have one or two.
+ADDRESS_PARAMETERS_MAX = 16
 # Globs in one list of [redaction]: a bank's own attribute dictionary has some hundreds of names, and every key that is
 # not remembered is held against all of them.
 REDACTION_RULES_MAX = 1000
@@ -507,6 +509,26 @@ REDACTION_KEY_BYTES_MAX = 4096
 WAITING_MESSAGES_MIN = 3
 # Senders named in one queue's crowding.
 SENDERS_MAX = 8
+
+# --- contracts -----------------------------------------------------------------------------------------------------
+
+# A clause holds on evidence: where more than this part of what it speaks of could not be judged, nobody knows.
+UNSEEN_SHARE_MAX = 0.1
+# A percentile is told of so many that one beyond it is among them with this probability: n such that 1 - q^n reaches it
+# (299 for p99, 59 for p95, 5 for p50).
+PERCENTILE_CONFIDENCE = 0.95
+# Of fewer, only what chance would do this seldom is called a breach: so many over the limit (binomial, one-sided).
+PERCENTILE_CHANCE_MAX = 0.01
+# Calls that a circuit breaker may let through while it stops: a half-open probe.
+PROBES_MAX = 1
+# Trace ids told of one breach.
+BREACH_EXEMPLARS_MAX = 5
+# A share of loss is drafted from so many handoffs on: of fewer its upper bound at 95 % says next to nothing (14 %).
+DRAFT_SAMPLES_MIN = 20
+# The upper bound of a drafted share of loss is exceeded by chance this seldom (Clopper and Pearson, one-sided).
+DRAFT_CHANCE = 0.05
+# A drafted figure stands so far above what was measured: what comes tomorrow is not what came today.
+DRAFT_MARGIN = 1.5
 
 # --- findings ------------------------------------------------------------------------------------------------------
 

@@ -850,6 +850,72 @@ COVERAGE_SECTIONS: tuple[str, ...] = (
 nothing sent; teams with no escalation; rules that match nothing any more; rules that the store is too young to call so;
 sources that disagree; what was read and not used."""
 
+TRAFFIC = Frame(
+    "traffic",
+    (
+        Column("kind", STRING, "message or call."),
+        Column("tenant", STRING, "Tenant."),
+        Column("environment", STRING, "Environment; empty where none is stated."),
+        Column("send", ROW, "Row of the span that sent it."),
+        Column("service", STRING, "Sender."),
+        Column("instance", STRING, "Its instance; empty where none is stated."),
+        Column("broker", STRING, "Broker address; empty where none is stated, null for calls."),
+        Column("channel", STRING, "Channel; null for calls."),
+        Column("routing_key", STRING, "Routing key; null where unknown."),
+        Column("operation", STRING, "Of a call its names as caller and server say them, SEPARATOR between them."),
+        Column("to_service", STRING, "Receiver, or those that may have been it, SEPARATOR between them; else null."),
+        Column("queue", STRING, "The queue by broker facts or the receiver's word; null where unknown."),
+        Column("from_team", STRING, "Owner of the sender."),
+        Column("to_team", STRING, "Owner of the receiver; null where none is known."),
+        Column("channel_team", STRING, "The queue's owner if known and owned, else the channel's; null for calls."),
+        Column("journey_type", STRING, "Declared type of the journey; null where none fits."),
+        Column("verdict", STRING, "As in HANDOFFS."),
+        Column("cause", STRING, "As in HANDOFFS."),
+        Column("accountable_team", STRING, "As in HANDOFFS."),
+        Column("sent_ns", I64, "Start of the send, sender's clock."),
+        Column("sent_end_ns", I64, "End of the send, sender's clock."),
+        Column("received_ns", I64, "Start of the receipt, receiver's clock; null without one."),
+        Column("deadline_at_ns", I64, "When it should have been received; of a call the end of its send."),
+        Column("failed", BOOL, "The sender saw it fail."),
+        Column("nacked", BOOL, "What the sender saw was the broker's no to a publish."),
+        Column("duplicates", I64, "As in HANDOFFS."),
+        Column("attempt", STRING, "What attempts of it share: of a message its id, of a call its parent and name."),
+        Column("skew_ns", I64, "How far the two clocks were seen to differ at most; 0 where nothing tells."),
+        Column("sampled", BOOL, "Sender or receiver is known to leave out spans."),
+    ),
+)
+"""Handoffs as contracts see them: messages to expected subscriptions, and calls."""
+
+SEPARATOR = "\x1f"
+"""Stands between several names in one value: no name holds it, for it cannot be printed."""
+
+CONTRACTS = Frame(
+    "contracts",
+    (
+        Column("contract", STRING, "Name of the contract."),
+        Column("clause", STRING, "deadline, loss, latency p99, retries, confirms, idempotent, dead_letter, ..."),
+        Column("verdict", STRING, "holds, breached or unproven."),
+        Column("tenant", STRING, "Tenant; null where nothing was sent."),
+        Column("environment", STRING, "Environment; null where nothing was sent."),
+        Column("sender", STRING, "Sender, as the contract names it."),
+        Column("way", STRING, "Channel and key, or the call, as the contract names them."),
+        Column("receivers", STRINGS, "Receivers, as the contract names them."),
+        Column("promised", STRING, "What was promised."),
+        Column("measured", STRING, "What was measured; null where nothing could be."),
+        Column("judged", I64, "Handoffs, queues or failed sends that the clause was held against."),
+        Column("breaches", I64, "Of them those that break it."),
+        Column("unseen", I64, "Handoffs left out: pending, or nobody could see what became of them."),
+        Column("reason", STRING, "Why the verdict is what it is."),
+        Column("accountable_team", STRING, "Who answers for this clause; unowned where nobody does."),
+        Column("accountable_why", STRING, "Why they."),
+        Column("owner", STRING, "The contract's owner; unowned where there is none."),
+        Column("escalation", STRINGS, "Whom to wake, one after the other."),
+        Column("exemplars", STRINGS, "Trace ids of breaches, the earliest first."),
+        Column("as_of", TIME, "Event time at which it was judged."),
+    ),
+)
+"""One row a contract's clause, in each tenant and environment where it was put to use."""
+
 VERDICTS: tuple[str, ...] = ("delivered", "retried", "dropped", "unobserved", "pending", "stuck")
 
 MAP_NODES = Frame(

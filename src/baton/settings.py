@@ -5,6 +5,7 @@
     journey_keys = ["trade.id"]       # attributes that join the traces of one undertaking
     grouping_keys = ["session.id"]    # attributes that group journeys and never join them
     owners = "teams/ownership.yaml"   # relative to baton.toml; of several files a list
+    contracts = "contracts.yaml"      # the same: contracts.yaml files and AsyncAPI documents
     owner_attributes = ["service.owner"]  # resource attributes by which a process says whose it is
     retention_days = 30               # spans taken earlier are deleted; without it all are kept
 
@@ -35,6 +36,7 @@ STORE_VARIABLE = "BATON_STORE"
 STORE_DEFAULT = Path("baton-store")
 SETTINGS_FILE = "baton.toml"
 OWNERS_FILE = "ownership.yaml"
+CONTRACTS_FILE = "contracts.yaml"
 REDACTION_KEY_FILE = "redaction.key"
 
 
@@ -78,6 +80,7 @@ class Settings(BaseModel):
         journey_keys: span attributes that join the traces of one undertaking.
         grouping_keys: span attributes that group journeys and never join them.
         owners: the ownership files; in baton.toml one, or a list.
+        contracts: the files of contracts, likewise.
         owner_attributes: resource attributes by which a process says whose it is; what ownership files say comes first.
         retention_days: how long spans are kept, from when Baton took them: that clock is Baton's own, while a sender's
             may be years off and would have its spans deleted at once, or never. Null keeps all.
@@ -89,6 +92,7 @@ class Settings(BaseModel):
     journey_keys: tuple[AttributeKey, ...] | None = None
     grouping_keys: tuple[AttributeKey, ...] | None = None
     owners: Annotated[tuple[Path, ...], BeforeValidator(_listed)] = ()
+    contracts: Annotated[tuple[Path, ...], BeforeValidator(_listed)] = ()
     owner_attributes: tuple[AttributeKey, ...] = OWNER_ATTRIBUTES
     retention_days: Annotated[int, Field(strict=True, gt=0)] | None = None
     redaction: RedactionRules = RedactionRules()
@@ -141,6 +145,7 @@ def load_settings(store: Path) -> Settings:
     return settings.model_copy(
         update={
             "owners": tuple(path.parent / named for named in settings.owners),
+            "contracts": tuple(path.parent / named for named in settings.contracts),
             "redaction": redaction.model_copy(update={"key_file": _beside(path, redaction.key_file)}),
         }
     )
@@ -160,15 +165,23 @@ def owners_paths(options: tuple[Path, ...], store: Path) -> tuple[Path, ...]:
         InputError: one of the options' or baton.toml's is no file, or baton.toml has a fault.
     """
     named = options or load_settings(store).owners
+    return _existing(named, store, OWNERS_FILE, "an ownership file", "--owners" if options else SETTINGS_FILE)
+
+
+def contracts_paths(options: tuple[Path, ...], store: Path) -> tuple[Path, ...]:
+    """The files of contracts, found as ownership files are; without any nothing was agreed. Errors as of these."""
+    named = options or load_settings(store).contracts
+    return _existing(named, store, CONTRACTS_FILE, "a file of contracts", "--contracts" if options else SETTINGS_FILE)
+
+
+def _existing(named: tuple[Path, ...], store: Path, usual: str, kind: str, source: str) -> tuple[Path, ...]:
+    """The named files, which must exist; where none is named, the usual one."""
     if not named:
-        found = _first_file(store / OWNERS_FILE, Path(OWNERS_FILE))
+        found = _first_file(store / usual, Path(usual))
         return () if found is None else (found,)
     for path in named:
         if not path.is_file():
-            source = "--owners" if options else SETTINGS_FILE
-            raise InputError(
-                f"{quote(str(path))}, an ownership file named by {source}, is no file; name one that exists"
-            )
+            raise InputError(f"{quote(str(path))}, {kind} named by {source}, is no file; name one that exists")
     return named
 
 

@@ -18,7 +18,7 @@ import baton
 import crossings
 import incident
 from baton import cli
-from baton.cli import brokers, output
+from baton.cli import brokers, contracts, output
 from baton.errors import NotFoundError, StoreError
 from baton.limits import TEXT_WIDTH_DEFAULT, TEXT_WIDTH_MAX, TEXT_WIDTH_MIN
 from baton.reports.times import parse
@@ -46,6 +46,7 @@ class Question:
     journey_type: str | None = None
     team: str | None = None
     tenant: str | None = None
+    contracts: tuple[Path, ...] = ()
 
 
 class Terminal(io.TextIOWrapper):
@@ -110,8 +111,9 @@ def raising(error: BaseException) -> Callable[..., object]:
 
 def parameters() -> Iterator[tuple[str, click.Option]]:
     """Every option of every command, and of the groups."""
-    of_broker = {f"broker {name}": command for name, command in brokers.broker.commands.items()}
-    for name, command in {"baton": cli.cli, **cli.cli.commands, **of_broker}.items():
+    groups = (brokers.broker, contracts.contracts)
+    nested = {f"{group.name} {name}": one for group in groups for name, one in group.commands.items()}
+    for name, command in {"baton": cli.cli, **cli.cli.commands, **nested}.items():
         yield from ((name, option) for option in command.params if isinstance(option, click.Option))
 
 
@@ -169,8 +171,9 @@ def test_defaults(command: str, asked: list[Question], capsys: pytest.CaptureFix
 
 def test_every_option_reaches_the_question(asked: list[Question], tmp_path: Path) -> None:
     """Times arrive as exact nanoseconds, verdicts from lists and repetitions, files as paths."""
-    owners = tmp_path / "teams.yaml"
+    owners, agreed = tmp_path / "teams.yaml", tmp_path / "agreed.yaml"
     owners.touch()
+    agreed.touch()
     window = ["--since", "2025-03-14T09:26:53.589793238Z", "--until", "2025-03-15", "--as-of", "2025-03-16"]
     narrow = [
         "--verdict",
@@ -184,7 +187,8 @@ def test_every_option_reaches_the_question(asked: list[Question], tmp_path: Path
         "--tenant",
         "retail",
     ]
-    assert cli.main(["handoffs", "--store", "s", "--owners", str(owners), *window, *narrow]) == 0
+    files = ["--owners", str(owners), "--contracts", str(agreed)]
+    assert cli.main(["handoffs", "--store", "s", *files, *window, *narrow]) == 0
     assert asked == [
         Question(
             store=Path("s"),
@@ -196,6 +200,7 @@ def test_every_option_reaches_the_question(asked: list[Question], tmp_path: Path
             journey_type="t",
             team="w",
             tenant="retail",
+            contracts=(agreed,),
         )
     ]
 

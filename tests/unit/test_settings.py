@@ -7,7 +7,16 @@ import pytest
 from baton.errors import InputError
 from baton.ownership.catalog import EMPTY, Catalog
 from baton.schema import GROUPING_KEYS, JOURNEY_KEYS
-from baton.settings import Keys, RedactionRules, Settings, keys, load_settings, owners_paths, store_path
+from baton.settings import (
+    Keys,
+    RedactionRules,
+    Settings,
+    contracts_paths,
+    keys,
+    load_settings,
+    owners_paths,
+    store_path,
+)
 
 
 @pytest.fixture
@@ -130,3 +139,18 @@ def test_redaction_is_on_by_default_and_its_key_lies_beside_the_settings(store: 
     (store / "baton.toml").write_text("[redaction]\ndefault = false\nhash = ['Customer.*']\nkey_file = 'my.key'\n")
     expected = RedactionRules(default=False, hash=("Customer.*",), key_file=store / "my.key")
     assert load_settings(store).redaction == expected
+
+
+def test_contracts_are_found_as_ownership_files_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The options' files, else baton.toml's, else contracts.yaml in the store; one that is not there is named."""
+    monkeypatch.chdir(tmp_path)
+    assert contracts_paths((), tmp_path) == ()
+    usual, other = tmp_path / "contracts.yaml", tmp_path / "asyncapi.json"
+    for path in (usual, other):
+        path.touch()
+    assert contracts_paths((), tmp_path) == (usual,)
+    (tmp_path / "baton.toml").write_text('contracts = ["asyncapi.json"]\n')
+    assert contracts_paths((), tmp_path) == (other,)
+    assert contracts_paths((usual, other), tmp_path) == (usual, other)
+    with pytest.raises(InputError, match=r"gone\.yaml.*named by --contracts.*name one that exists"):
+        contracts_paths((tmp_path / "gone.yaml",), tmp_path)

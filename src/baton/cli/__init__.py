@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import click
 
 from baton import __version__
-from baton.cli import asking, brokers, coverage, lint, maps, schema, serving, trust
+from baton.cli import asking, brokers, contracts, coverage, lint, maps, schema, serving, trust
 from baton.cli.output import EXIT_INPUT, tell
 from baton.errors import BatonError
 
@@ -41,7 +41,7 @@ def cli() -> None:
     """
 
 
-for _module in (asking, brokers, coverage, lint, maps, schema, serving, trust):
+for _module in (asking, brokers, contracts, coverage, lint, maps, schema, serving, trust):
     for _command in _module.COMMANDS:
         cli.add_command(_command)
 

@@ -30,6 +30,7 @@ class Asked(TypedDict, total=False):
 
     store: str | None
     owners: tuple[Path, ...]
+    contracts: tuple[Path, ...]
     since: int | None
     until: int | None
     as_of: int | None
@@ -77,16 +78,25 @@ OWNERS = click.option(
     help="An ownership file, several times for several; else ownership.yaml in the store or the working folder.",
 )
 
+CONTRACTS = click.option(
+    "--contracts",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Contracts or an AsyncAPI document, several times for several; else contracts.yaml, likewise.",
+)
+
 _JUDGED = options(
     click.option("--as-of", callback=time_ns, metavar="TIME", help="Judge as of this time; default now."),
     click.option("--tenant", metavar="NAME", help="Only this tenant's telemetry; default every tenant's."),
 )
 
-KNOWN = options(STORE, OWNERS, _JUDGED)
+KNOWN = options(STORE, OWNERS, CONTRACTS, _JUDGED)
 
 WINDOW = options(
     STORE,
     OWNERS,
+    CONTRACTS,
     click.option("--since", callback=time_ns, metavar="TIME", help=f"Handoffs sent at or after: {ACCEPTED}."),
     click.option("--until", callback=time_ns, metavar="TIME", help="Handoffs sent before."),
     _JUDGED,
@@ -162,4 +172,5 @@ def question_of(asked: Asked, verdicts: tuple[str, ...] = ()) -> Question:
         journey_type=asked.get("journey_type"),
         team=asked.get("team"),
         tenant=asked["tenant"],
+        contracts=settings.contracts_paths(asked["contracts"], store),
     )

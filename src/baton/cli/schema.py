@@ -28,4 +28,15 @@ def ownership() -> None:
     write(json.dumps(json_schema(OwnershipFile, "Baton's ownership.yaml"), indent=2) + "\n")
 
 
+@schema.command()
+def contracts() -> None:
+    """Print the JSON Schema of contracts.yaml."""
+    import json
+
+    from baton.contracts.contract import Contracts
+    from baton.json_schema import json_schema
+
+    write(json.dumps(json_schema(Contracts, "Baton's contracts.yaml"), indent=2) + "\n")
+
+
 COMMANDS = (schema,)

@@ -178,7 +178,10 @@ def _points(crossed: pl.DataFrame, whole: pl.DataFrame) -> Iterator[Point]:
 
 def _weights(crossed: pl.DataFrame, critical: list[str]) -> Iterator[Weight]:
     hit = pl.col("journey_type").is_in(critical).fill_null(value=False)
-    within = is_team("from_team") & (pl.col("from_team") == pl.col("to_team")).fill_null(value=False)
+    same = (pl.col("from_team") == pl.col("to_team")).fill_null(value=False)
+    # A team that sends to itself over what another owns, or nobody, depends on that as any two teams do.
+    over_its_own = pl.col("channel_team").is_null() | (pl.col("channel_team") == pl.col("from_team"))
+    within = is_team("from_team") & same & over_its_own
 
     def count(of: pl.Expr, name: str) -> pl.Expr:
         return pl.col("journey").filter(of).n_unique().alias(name)

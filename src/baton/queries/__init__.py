@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from baton.queries.answer import margins
 from baton.queries.brokers import broker_queues
+from baton.queries.contracts import contracts, draft
 from baton.queries.coverage import coverage
 from baton.queries.findings import finding, findings, recovery, told
 from baton.queries.handoffs import boundaries, handoffs, report, what_if
@@ -19,7 +20,9 @@ __all__ = [
     "Question",
     "boundaries",
     "broker_queues",
+    "contracts",
     "coverage",
+    "draft",
     "finding",
     "findings",
     "handoffs",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from baton.agreements import load_contracts
 from baton.analysis import WANTED, Analysis, Paired, analyze, expect, pair_up
 from baton.errors import NotFoundError
 from baton.limits import NAMES_MAX, WINDOW_LAG_DEADLINES, WINDOW_LAG_NS_MAX, WINDOW_LAG_NS_MIN, WINDOW_LEAD_NS
@@ -20,6 +21,7 @@ from baton.store.reader import Store
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from baton.contracts.contract import Agreed
     from baton.queries.question import Question
 
 
@@ -29,6 +31,7 @@ class Answer:
 
     analysis: Analysis
     catalog: Catalog
+    contracts: Agreed
     as_of_ns: int
 
 
@@ -38,19 +41,19 @@ def answer(question: Question) -> Answer:
     Raises:
         NotFoundError: there is no store, or the tenant has no span in it.
         StoreError: it cannot be read.
-        InputError: an ownership file or baton.toml has a fault.
+        InputError: an ownership file, a contracts file or baton.toml has a fault.
     """
     return judged(question)[0]
 
 
 def judged(question: Question) -> tuple[Answer, Paired]:
     """The answer, with the sends, receipts and pairs that it was judged from; arguments and errors as of `answer`."""
-    store, catalog = Store(question.store), catalog_of(question.owners)
+    store, catalog, contracts = Store(question.store), catalog_of(question.owners), load_contracts(question.contracts)
     as_of_ns = time.time_ns() if question.as_of_ns is None else question.as_of_ns
     settings = load_settings(question.store)
     joining = keys(catalog, settings).journey
     expectations = store.expectations()
-    spans = store.spans(*_margins(question, expectations, catalog)).with_row_index(PLACE)
+    spans = store.spans(*_margins(question, expectations, catalog, contracts)).with_row_index(PLACE)
     spans = spans.select(PLACE, *WANTED)
     if question.tenant is not None:
         # Here, before anything is judged: nobody is to see what another tenant's spans did to a verdict.
@@ -60,7 +63,8 @@ def judged(question: Question) -> tuple[Answer, Paired]:
     # A store that has never learned is learned from on the spot.
     known = expect(paired, catalog, joining) if expectations is None else expectations
     facts = store.facts(as_of_ns)
-    return Answer(analyze(paired, known, catalog, joining, as_of_ns, facts=facts), catalog, as_of_ns), paired
+    analysis = analyze(paired, known, catalog, joining, as_of_ns, facts=facts, contracts=contracts)
+    return Answer(analysis, catalog, contracts, as_of_ns), paired
 
 
 def catalog_of(owners: tuple[Path, ...]) -> Catalog:
@@ -70,10 +74,13 @@ def catalog_of(owners: tuple[Path, ...]) -> Catalog:
 
 def margins(question: Question) -> tuple[int | None, int | None]:
     """From when to when spans must have begun to be read for this question; null where there is no bound."""
-    return _margins(question, Store(question.store).expectations(), catalog_of(question.owners))
+    expectations, catalog = Store(question.store).expectations(), catalog_of(question.owners)
+    return _margins(question, expectations, catalog, load_contracts(question.contracts))
 
 
-def _margins(question: Question, expectations: pl.DataFrame | None, catalog: Catalog) -> tuple[int | None, int | None]:
+def _margins(
+    question: Question, expectations: pl.DataFrame | None, catalog: Catalog, contracts: Agreed
+) -> tuple[int | None, int | None]:
     """From when to when spans must have begun that bear on the window; without bounds where nothing was learned yet.
 
     What is usual is then learned from all there is.
@@ -81,6 +88,7 @@ def _margins(question: Question, expectations: pl.DataFrame | None, catalog: Cat
     if expectations is None:
         return None, None
     declared = [one.deadline_ns for one in catalog.channels] + [one.deadline_ns for one in catalog.journey_types]
+    declared += [one.clauses.deadline_ns for one in contracts.all]
     longest = max(deadline for deadline in (0, *expectations["deadline_ns"], *declared) if deadline is not None)
     lag_ns = max(WINDOW_LAG_NS_MIN, min(WINDOW_LAG_NS_MAX, longest * WINDOW_LAG_DEADLINES))
     since_ns, until_ns = question.since_ns, question.until_ns

@@ -30,6 +30,7 @@ class Question:
         journey_type: only this declared type.
         team: only where this team sends, receives, owns the channel or is accountable.
         tenant: only this tenant's telemetry, as if there were no other; null is every tenant's.
+        contracts: the files of contracts; none declares no deadline.
     """
 
     store: Path
@@ -41,6 +42,7 @@ class Question:
     journey_type: str | None = None
     team: str | None = None
     tenant: str | None = None
+    contracts: tuple[Path, ...] = ()
 
 
 def asked(rows: pl.DataFrame, question: Question) -> pl.DataFrame:

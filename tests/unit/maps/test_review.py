@@ -7,6 +7,7 @@ import pytest
 
 import crossings
 from baton.limits import MAP_CYCLE_TEAMS_MAX, MAP_CYCLES_MAX
+from baton.schema import UNOWNED
 from crossings import CRITICALITY, drawn, frame, hop
 
 if TYPE_CHECKING:
@@ -129,6 +130,12 @@ def test_the_boundary_with_the_most_impact(bank: Review) -> None:
     assert (first.critical_lost, first.lost, first.critical, first.journeys) == (2, 2, 12, 12)
     assert (second.to_team, second.critical_lost) == ("messages | sms", 1)
     assert reviewed(hop("trade", "trade")).weights == ()
+
+
+@pytest.mark.parametrize(("channel_team", "boundaries"), [("trading", 0), ("messages", 1), (UNOWNED, 1)])
+def test_a_team_may_depend_on_another_to_reach_itself(channel_team: str, boundaries: int) -> None:
+    """Between two services of one team lies a boundary where what is between them is not theirs."""
+    assert len(reviewed(hop("trade", "trade", "own", channel_team=channel_team)).weights) == boundaries
 
 
 def test_nothing_to_review() -> None:
