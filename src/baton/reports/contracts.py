@@ -57,7 +57,7 @@ def _parts(frame: pl.DataFrame, notes: Sequence[str]) -> Iterator[RenderableType
     else:
         yield line(summary(frame), "bold")
         yield ""
-        table = columns((("contract", False), ("clause", False), ("verdict", False), ("who answers", False)))
+        table = columns((("verdict", False), ("clause, what was measured, and who answers", False)))
         for row in frame.head(TABLE_ROWS_MAX).iter_rows(named=True):
             table.add_row(*_cells(row, several=frame["tenant"].drop_nulls().n_unique() > 1))
         yield table
@@ -73,18 +73,12 @@ def _cells(row: Mapping[str, Any], *, several: bool) -> Iterator[RenderableType]
     """One clause's cells."""
     to = f" → {names(row['receivers'])}" if row["receivers"] else ""
     where = ", ".join(filter(None, [row["tenant"] if several else None, row["environment"]]))
-    yield lines(line(row["contract"]), line(f"{row['sender']}, {row['way']}{to}", "dim"), *_said(where))
-    yield lines(line(row["clause"]), line(row["promised"], "dim"))
+    escalation = f", escalation {names(row['escalation'])}" if row["escalation"] else ""
+    yield line(row["verdict"], _STYLES[row["verdict"]])
     yield lines(
-        line(row["verdict"], _STYLES[row["verdict"]]),
-        *_said(row["measured"]),
-        line(row["reason"], "dim"),
-        *(line(trace_id, "dim") for trace_id in row["exemplars"][:_EXEMPLARS_SHOWN]),
+        line(f"{row['contract']}: {row['clause']}, {row['promised']}"),
+        line(f"{row['sender']}, {row['way']}{to}{f' ({where})' if where else ''}", "dim"),
+        line(": ".join(filter(None, [row["measured"], row["reason"]]))),
+        line(f"{owner(row['accountable_team'])} answers{escalation}"),
+        *(line(f"baton journey {trace_id}", "dim") for trace_id in row["exemplars"][:_EXEMPLARS_SHOWN]),
     )
-    yield lines(line(owner(row["accountable_team"])), *_said(names(row["escalation"])))
-
-
-def _said(text: str | None) -> Iterator[Any]:
-    """A dim line, where there is something to say."""
-    if text:
-        yield line(text, "dim")
