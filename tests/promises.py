@@ -91,7 +91,7 @@ def known(
         for one in facts or []
     ]
     flowing = [
-        {"tenant": "default", "environment": "", "broker": "", "vhost": "/", "channel": "orders", "bounded": True,
+        {"tenant": "default", "environment": "", "broker": "mq:5672", "vhost": "/", "channel": "orders", "bounded": True,
          "handoffs": 10, "team": "trade", **one}
         for one in flows or []
     ]  # fmt: skip

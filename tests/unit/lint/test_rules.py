@@ -174,7 +174,11 @@ def test_a_sender_that_changed_hands_shares_nothing_with_itself() -> None:
     urgent = [{**one, "criticality": "critical", "journey_type": "trade"} for one in moved]
     (row, *_) = linted(BOUNDED, *urgent, flow("promo", 80, "low"))
     assert "a (50 over a.events x, critical trade) shares it with promo (80 over" in row["message"]
-    assert [(one["team"], one["handoffs"]) for one in row["figures"]["flows"]] == [("old", 30), ("new", 20), ("promo", 80)]
+    assert [(one["team"], one["handoffs"]) for one in row["figures"]["flows"]] == [
+        ("old", 30),
+        ("new", 20),
+        ("promo", 80),
+    ]
 
 
 def test_several_flows_share_in_the_plural() -> None:

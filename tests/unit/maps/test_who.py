@@ -171,9 +171,9 @@ def test_how_a_service_runs(here: Known) -> None:
 
 
 def test_a_pace_leaves_out_what_the_store_does_not_hold() -> None:
-    """A service seen in minutes of two days is as busy as in these minutes."""
+    """A service seen in minutes of an hour is as busy as in these minutes."""
     recording = Recording()
-    for at in (0, 10, 20, 30, 86_400, 86_410):
+    for at in (0, 10, 20, 30, 600, 610):
         recording.span("desk", at, kind=2)
     figures = only("desk", known(recording=recording)).figures
     assert figures is not None
