@@ -45,9 +45,7 @@ def loss(contract: Contract, rows: pl.DataFrame, _known: Known) -> Outcome:
         return Outcome("unproven", reason, "receiver", judged, 0, left, measured)
     unseen = rows.filter(pl.col("verdict").is_in(["stuck", "unobserved"])).height
     if dropped.height + unseen > allowed * (judged + unseen):
-        reason = (
-            f"{reason}, but of {unseen:,} nobody could see what became of them, and they may be more than is allowed"
-        )
+        reason = f"{reason}, but of {unseen:,} nobody could see what became of them: more may be lost than is allowed"
         return Outcome("unproven", reason, "receiver", judged, 0, left, measured)
     return Outcome("holds", reason, "receiver", judged, 0, left, measured)
 

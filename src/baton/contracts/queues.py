@@ -74,16 +74,11 @@ def isolation(contract: Contract, rows: pl.DataFrame, known: Known) -> Outcome:
         reason = f"{names}, which is bounded, also takes {said}"
         return Outcome("breached", reason, "queue", len(queues), shared, 0, None, breaking)
     silent = _queues(rows, known.facts).filter(~pl.col("source").is_in(_TOLD_WHOLE))["name"]
-    if (
-        flows["bounded"].is_null().any()
-        or flows.filter(~pl.col("bounded"), pl.col("queue").is_in(silent.implode())).height
-    ):
+    untold = pl.col("bounded").is_null() | (~pl.col("bounded") & pl.col("queue").is_in(silent.implode()))
+    if flows.select(untold.any()).item():
         return Outcome("unproven", "nobody says whether its queue is bounded", "queue", len(queues))
-    reason = (
-        "no queue that it goes through is bounded"
-        if bounded.is_empty()
-        else "no critical flow shares its queue with one that is less"
-    )
+    parted = "no critical flow shares its queue with one that is less"
+    reason = "no queue that it goes through is bounded" if bounded.is_empty() else parted
     return Outcome("holds", reason, "queue", len(queues))
 
 

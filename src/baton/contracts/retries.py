@@ -115,9 +115,8 @@ def circuit_breaking(contract: Contract, rows: pl.DataFrame, _known: Known) -> O
         )
         return Outcome("breached", reason, "sender", trips, ignored, 0, f"{calls.height:,} sent in a pause", calls)
     if trips and not named["sampled"].any():
-        return Outcome(
-            "holds", f"{'once' if trips == 1 else f'{trips:,} times'} it was to stop, and did", "sender", trips
-        )
+        often = "once" if trips == 1 else f"{trips:,} times"
+        return Outcome("holds", f"{often} it was to stop, and did", "sender", trips)
     if trips:
         return Outcome("unproven", "spans are sampled: not each send is seen", "sender", trips)
     if named.height < sends.height:

@@ -33,7 +33,7 @@ _TITLES = {
     "stale": "Stale entries of the ownership file",
     "unseen": "Not seen, in too short a time to say more",
     "conflict": "Sources that disagree",
-    "note": "Read and not used",
+    "note": "Notes on the files",
 }
 _COUNTS = {"orphan": "message", "journey": "journey", "unsent": "span", "unreachable": "span"}
 """What a section counts; the others count spans, or messages of channels and queues."""

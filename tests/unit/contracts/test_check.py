@@ -62,7 +62,7 @@ def test_a_deadline_of_a_call_is_its_caller_s_wait() -> None:
     ],
 )
 def test_loss(allowed: str, rows: list[dict[str, Any]], outcome: tuple[str, int, int]) -> None:
-    """Dropped of delivered, retried and dropped; it breaks if all unseen was delivered, it holds if all unseen was lost."""
+    """It is breached though all unseen were delivered, and holds though all unseen were lost; else it is unproven."""
     assert told(only(traffic(*rows), {"loss": allowed})) == outcome
 
 
