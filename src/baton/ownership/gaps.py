@@ -169,10 +169,10 @@ def notes(catalog: Catalog, known: pl.DataFrame, told: frozenset[str]) -> pl.Dat
     rows: list[tuple[object, ...]] = [("note", "file", None, None, "", None, 0, None, note) for note in left]
     if REFUSED in known.columns:
         refused = known.filter(REFUSED).group_by("tenant", "environment", "service", TOLD_BY)
-        told = refused.agg(pl.col("spans").sum(), pl.col("last_ns").max())
+        named = refused.agg(pl.col("spans").sum(), pl.col("last_ns").max())
         rows += [
             ("note", "service", *home, name, None, count, seen, f"names an owner in {attribute} that is no name")
-            for *home, name, attribute, count, seen in told.iter_rows()
+            for *home, name, attribute, count, seen in named.iter_rows()
         ]
     return frame(rows)
 
