@@ -24,6 +24,7 @@ from baton.settings import load_settings
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
 RECORDING = "fixtures/lost-confirmations"
+GRAY = "fixtures/gray-areas"
 BLOCK = re.compile(r"<!-- begin (?P<name>[a-z-]+) -->\n(?P<body>.*?)<!-- end (?P=name) -->", re.DOTALL)
 
 
@@ -40,15 +41,15 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return here
 
 
-def shell(folder: Path, *commands: str) -> str:
-    """Commands and what they print, as a terminal shows it."""
+def shell(folder: Path, *commands: str, code: int = 0) -> str:
+    """Commands and what they print, as a terminal shows it; each ends with this exit code, and says no error."""
     environment = {**os.environ, "COLUMNS": "110", "NO_COLOR": "1"}
     environment.pop("BATON_STORE", None)
     shown = []
     for command in commands:
         arguments = [sys.executable, "-m", "baton", *command.split()[1:]]
         done = subprocess.run(arguments, cwd=folder, env=environment, capture_output=True, text=True, check=False)
-        assert (done.returncode, done.stderr) == (0, ""), command
+        assert (done.returncode, done.stderr) == (code, ""), command
         shown.append(f"$ {command}\n{done.stdout}")
     return "```console\n" + "\n".join(shown) + "```\n"
 
@@ -74,16 +75,43 @@ def generated(folder: Path) -> dict[str, str]:
         "finding": shell(folder, f"baton finding {first['finding_id'][:12]} {owners} {as_of}"),
         "recover": _cut(shell(folder, f"baton recover {first['finding_id'][:12]} {owners} {as_of} --format markdown")),
         "journey": shell(folder, f"baton journey {first['correlation_id']} {owners}"),
-        "who": shell(folder, f"baton who wealth.events {owners}"),
+        "who": shell(folder, f"baton who wealth.events {owners} {as_of}"),
         "whatif": shell(folder, f"baton whatif {owners} {as_of}"),
         "drops": "```json\n" + json.dumps(first, indent=1) + "\n```\n",
         "ownership": "```yaml\n" + (ROOT / RECORDING / "ownership.yaml").read_text() + "```\n",
+        **_gray(folder),
         "causes": documentation(),
         "row": _row(HANDOFFS),
         "finding-row": _row(FINDINGS),
         "make-test": _make_test(),
     }
     return found
+
+
+def _gray(folder: Path) -> dict[str, str]:
+    """What is asked of the bank whose ownership has gaps, in its folder."""
+    here = folder / "gray-areas"
+    here.mkdir()
+    for file in (ROOT / GRAY).iterdir():
+        (here / file.name).symlink_to(file)
+    asked = "--as-of 2026-11-02T12:15:00Z"
+    loaded = shell(here, "baton load traces.jsonl.gz", "baton broker load broker.json --at 2026-11-02T12:10:00Z")
+    drawn = shell(here, f"baton map --journey-type check-deposit --format mermaid {asked}").splitlines()
+    return {
+        "gray": loaded.replace("$ baton load", f"$ cd {GRAY}\n$ baton load"),
+        "coverage": _until(shell(here, f"baton coverage {asked}"), "Journeys without an owner"),
+        "trust": _until(shell(here, f"baton trust {asked}"), "yes "),
+        "map": "\n".join([*drawn[:2], "```", "", "```mermaid", *drawn[2:]]) + "\n",
+        "contracts": _until(shell(here, f"baton contracts check {asked}", code=1), "breached  settlements"),
+        "lint": _until(shell(here, f"baton lint {asked}", code=1), "warning"),
+    }
+
+
+def _until(shown: str, start: str) -> str:
+    """What is shown before the first line that starts so."""
+    kept, _, _ = shown.partition(f"\n{start}")
+    assert kept != shown, start
+    return f"{kept.rstrip()}\n...\n```\n"
 
 
 def _commands() -> str:
@@ -117,6 +145,7 @@ def _make_test() -> str:
 
 NAMES = ["load", "commands", "boundaries", "findings", "finding", "recover", "journey", "who", "whatif", "drops"]
 NAMES += ["ownership", "causes", "row", "finding-row", "make-test"]
+NAMES += ["gray", "coverage", "trust", "map", "contracts", "lint"]
 
 
 @pytest.mark.parametrize("name", NAMES)
