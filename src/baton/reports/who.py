@@ -236,7 +236,7 @@ def _runs(figures: Figures) -> Iterator[tuple[str, str]]:
     if figures.sent:
         yield ("sent" if figures.received else "handoffs"), _verdicts(figures.sent)
     if figures.received:
-        yield "received", _verdicts(figures.received)
+        yield "handed to it", _verdicts(figures.received)
     if figures.wait_p50_ms is not None:
         late = f", {figures.late:,} late" if figures.late else ""
         yield "sent to received", f"p50 {_latency(figures.wait_p50_ms)}, p99 {_latency(figures.wait_p99_ms)}{late}"
