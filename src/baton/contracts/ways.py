@@ -99,9 +99,10 @@ def _class(within: str, *, negated: bool) -> str:
     return f"[{told}]" if told else r"[^\s\S]"
 
 
-def key_glob(key: str) -> str:
-    """A contract's routing key as a glob: a binding's # is any text, as * is."""
-    return key.replace("#", "*")
+def key_globs(key: str) -> tuple[str, ...]:
+    """A contract's routing key as globs: a binding's # is any text, as * is, or nothing with the dot beside it."""
+    bare = key.removesuffix(".#").removeprefix("#.")
+    return tuple(dict.fromkeys(one.replace("#", "*") for one in (key, bare)))
 
 
 def names(contract: Contract) -> pl.Expr:
@@ -110,7 +111,7 @@ def names(contract: Contract) -> pl.Expr:
     if contract.channel is not None:
         told.append(matches("channel", (contract.channel,)))
     if contract.key is not None:
-        told.append(matches("routing_key", (key_glob(contract.key),)))
+        told.append(matches("routing_key", key_globs(contract.key)))
     if contract.environment is not None:
         told.append(matches("environment", (contract.environment,)))
     if contract.takers:

@@ -29,8 +29,9 @@ def untaken(exchange: Exchange) -> Iterator[Found]:
         yield Found("warning", message, f"{change}; or delete the exchange", {})
         return
     under = f" under {_some(keys)}" if keys else ""
+    sent = f"{row['handoffs']:,} message{'' if row['handoffs'] == 1 else 's'}"
     message = (
-        f"{_some(services)} sent {row['handoffs']:,} messages to {row['exchange']}{under}: no binding takes that, and "
+        f"{_some(services)} sent {sent} to {row['exchange']}{under}: no binding takes that, and "
         f"there is no alternate exchange"
     )
     figures = {"handoffs": row["handoffs"], "services": services, "routing_keys": keys}

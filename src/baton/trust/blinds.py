@@ -163,7 +163,7 @@ WEAK = (
     Hindrance(
         "too few messages",
         (),
-        "{pairs} receipts teach no deadline, {needed} are needed: the default of 30 s stands for it",
+        "no deadline is learned from fewer than {needed} receipts, and {pairs} came: the default of 30 s stands for it",
         "declare a deadline for {channel} under channels in ownership.yaml, or wait for more messages",
         "nobody",
     ),

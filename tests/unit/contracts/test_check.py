@@ -7,6 +7,7 @@ import pytest
 
 from baton.schema import CONTRACTS, UNOWNED
 from promises import call, checked, contract, ids, known, only, sent, traffic
+from recording import ns
 
 LOST = {"took": None, "accountable_team": "platform"}
 UNSEEN = {"took": None, "verdict": "unobserved"}
@@ -253,6 +254,7 @@ def counters(published: int, confirmed: int | None, **more: Any) -> list[dict[st
             "fact": "counter",
             "name": f'rabbitmq_global_messages_received{part}_total{{protocol="amqp091"}}',
             "value": value,
+            "at_ns": ns(3600),
         }
         | more
         for part, value in told.items()
@@ -269,6 +271,7 @@ def counters(published: int, confirmed: int | None, **more: Any) -> list[dict[st
         (sent(5), counters(5, None), "breached"),
         (sent(5), counters(9, 4), "unproven"),
         (sent(5), counters(4, None), "unproven"),
+        (sent(5), counters(5, None, at_ns=0), "unproven"),
         (sent(5), counters(5, None, broker="other:5672"), "unproven"),
         (sent(5), counters(5, None, environment="dev"), "unproven"),
         ([*sent(5), {"broker": "other:5672"}], counters(9, None), "unproven"),

@@ -36,6 +36,8 @@ def covers(one: Any, **row: Any) -> bool:  # noqa: ANN401 - any contract, any co
         ({"channel": "ord[[]1]"}, {"channel": "ord[1]"}, True),
         ({"key": "order.*"}, {}, True),
         ({"key": "order.#"}, {"routing_key": "order.new.fast"}, True),
+        ({"key": "order.#"}, {"routing_key": "order"}, True),
+        ({"key": "order.#"}, {"routing_key": "orders"}, False),
         ({"key": "trade.#"}, {}, False),
         ({"key": "order.new"}, {"routing_key": None}, False),
         ({"environment": "prod"}, {}, False),

@@ -159,9 +159,8 @@ def test_few_messages_teach_nothing(only: Callable[..., Row]) -> None:
     recording.flow(range(5))
     row = only(recording)
     assert (row["may_accuse"], row["deadline"], row["learned_from"]) == ("unknown", "default", 5)
-    assert row["reasons"] == [
-        "5 of 5 handoffs: 5 receipts teach no deadline, 20 are needed: the default of 30 s stands for it"
-    ]
+    told = "no deadline is learned from fewer than 20 receipts, and 5 came: the default of 30 s stands for it"
+    assert row["reasons"] == [f"5 of 5 handoffs: {told}"]
     assert row["mend"].startswith("declare a deadline for orders under channels")
     declared = Catalog(channels=(Channel(name="orders", deadline="5s"),))
     row = only(recording, catalog=declared)
