@@ -91,8 +91,8 @@ def known(
         for one in facts or []
     ]
     flowing = [
-        {"tenant": "default", "environment": "", "broker": "", "vhost": "/", "channel": "orders", "bounded": True,
-         "handoffs": 10, "team": "trade", **one}
+        {"tenant": "default", "environment": "", "broker": "mq:5672", "vhost": "/", "channel": "orders",
+         "bounded": True, "handoffs": 10, "team": "trade", **one}
         for one in flows or []
     ]  # fmt: skip
     return Known(pl.DataFrame(told, schema=FACTS.schema), pl.DataFrame(flowing, schema=FLOWS.schema), ns(at))

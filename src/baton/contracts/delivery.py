@@ -1,7 +1,8 @@
 """What was lost, and what was handled twice.
 
 The share of loss is an account of the window, no estimate: so many of so many. What nobody saw the end of could be
-either, so a breach stands only if it stands with all of that delivered.
+either: a breach stands only if it stands with all of that delivered, and a promise holds only if it holds with all of
+that lost. What is not due yet is left aside.
 """
 
 from __future__ import annotations
@@ -41,6 +42,10 @@ def loss(contract: Contract, rows: pl.DataFrame, _known: Known) -> Outcome:
         )
     if dropped.height > allowed * judged:
         reason = f"{reason}, which may be less with the {left:,} of which nothing is known yet"
+        return Outcome("unproven", reason, "receiver", judged, 0, left, measured)
+    unseen = rows.filter(pl.col("verdict").is_in(["stuck", "unobserved"])).height
+    if dropped.height + unseen > allowed * (judged + unseen):
+        reason = f"{reason}, but of {unseen:,} nobody could see what became of them: more may be lost than is allowed"
         return Outcome("unproven", reason, "receiver", judged, 0, left, measured)
     return Outcome("holds", reason, "receiver", judged, 0, left, measured)
 

@@ -1,7 +1,7 @@
 """What contracts ask of the queues on the way: somewhere for what they give up, and nobody who crowds them.
 
-Brokers' own word decides. Of a queue that only ownership.yaml declares, a limit is known, and nothing is known of what
-it leaves out.
+Brokers' own word decides. Of a queue that only ownership.yaml or the neutral document tells of, a limit is known, and
+nothing is known of what it leaves out.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 _PUBLISHED, _CONFIRMED = (f"rabbitmq_global_messages_received{part}_total" for part in ("", "_confirm"))
 """RabbitMQ's counters of messages published, and of those on channels that wait for confirms."""
+_TOLD_WHOLE = ("management", "definitions")
+"""Sources that say all there is of a queue: of the others a limit or exchange that is not named may be there."""
 _LOGS = ("topic", "stream")
 """Kinds that keep what was sent: they give nothing up by a receiver's word, and have nowhere for it."""
 
@@ -27,7 +29,7 @@ _LOGS = ("topic", "stream")
 def dead_letter(_contract: Contract, rows: pl.DataFrame, known: Known) -> Outcome:
     """Every queue that these messages went through has somewhere for what it gives up."""
     queues = _queues(rows, known.facts)
-    said = queues.filter(pl.col("dead_letter").is_not_null() | (pl.col("source") != "declared"))
+    said = queues.filter(pl.col("dead_letter").is_not_null() | pl.col("source").is_in(_TOLD_WHOLE))
     without = said.filter(pl.col("dead_letter").is_null() & ~pl.col("kind").is_in(_LOGS).fill_null(value=False))
     with_one = said.filter(pl.col("dead_letter").is_not_null())
     judged = without.height + with_one.height
@@ -44,34 +46,39 @@ def dead_letter(_contract: Contract, rows: pl.DataFrame, known: Known) -> Outcom
 
 
 def isolation(contract: Contract, rows: pl.DataFrame, known: Known) -> Outcome:
-    """No bounded queue that these messages go through takes a flow that is not critical.
+    """No bounded queue that these messages go through takes both a critical flow and one that is not.
 
     A flow is critical by its journey type; one that nobody declared critical is not. The contract's own messages are,
-    whatever they are declared as, unless their own journeys are declared less.
+    unless their own journeys are declared less: alone in a queue these crowd nobody out.
     """
-    place = ["tenant", "environment", "queue"]
+    place = ["tenant", "environment", "broker", "queue"]
     own = rows.select(place).drop_nulls("queue").unique()
-    flows = known.flows.join(own, on=["tenant", "queue"], how="semi")
+    flows = known.flows.join(own, on=place, how="semi")
     queues = set(flows["queue"])
     if rows["queue"].is_null().any() or set(own["queue"]) - queues or own.is_empty():
         unknown = "no broker's word on every queue that it goes through"
         return Outcome("unproven", unknown, "queue", len(queues))
-    bounded = flows.filter("bounded")
-    lesser = pl.col("criticality").is_in(["normal", "low"]) | (pl.col("criticality").is_null() & ~_own(contract))
-    others = bounded.filter(lesser)
-    shared = others["queue"].n_unique()
-    if shared:
+    bounded, ours = flows.filter("bounded"), _own(contract)
+    undeclared = pl.col("criticality").is_null()
+    lesser = pl.when(undeclared).then(~ours).otherwise(pl.col("criticality").is_in(["normal", "low"]))
+    mixed = bounded.filter((lesser.any() & (~lesser).any()).over(*place, "vhost"))
+    if mixed.height:
+        # Those that are less; where these are the contract's own, whom they may crowd out.
+        told = (mixed.filter(lesser & ~ours), mixed.filter(~ours), mixed)
+        others = next(one for one in told if one.height)
+        shared = others["queue"].n_unique()
         who = others.select("service", "journey_type").unique().sort("service", "journey_type").head(NAMES_MAX)
         said = ", ".join(f"{service} ({journey or 'no journey type'})" for service, journey in who.iter_rows())
         breaking = rows.filter(pl.col("queue").is_in(others["queue"].unique().implode()))
         names = ", ".join(sorted(set(others["queue"]))[:NAMES_MAX])
         reason = f"{names}, which is bounded, also takes {said}"
         return Outcome("breached", reason, "queue", len(queues), shared, 0, None, breaking)
-    if flows["bounded"].is_null().any():
+    silent = _queues(rows, known.facts).filter(~pl.col("source").is_in(_TOLD_WHOLE))["name"]
+    untold = pl.col("bounded").is_null() | (~pl.col("bounded") & pl.col("queue").is_in(silent.implode()))
+    if flows.select(untold.any()).item():
         return Outcome("unproven", "nobody says whether its queue is bounded", "queue", len(queues))
-    reason = (
-        "no queue that it goes through is bounded" if bounded.is_empty() else "no flow that is less shares its queue"
-    )
+    parted = "no critical flow shares its queue with one that is less"
+    reason = "no queue that it goes through is bounded" if bounded.is_empty() else parted
     return Outcome("holds", reason, "queue", len(queues))
 
 

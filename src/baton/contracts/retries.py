@@ -65,7 +65,7 @@ def failed_sends(rows: pl.DataFrame) -> pl.DataFrame:
 
     Returns:
         What attempts share; `failed_ns` (the first that failed began), `attempts` (from it on), `last_ns` (the last of
-        them), `taken` (Boolean: one did not fail), `open` (Boolean: one more may come).
+        them), `taken` (Boolean: one did not fail, or was made good), `open` (Boolean: one more may come).
     """
     since_ns = pl.col("sent_ns").filter("failed").min()
     tried = rows.filter(pl.col("attempt").is_not_null()).unique("send", keep="any")
@@ -75,7 +75,8 @@ def failed_sends(rows: pl.DataFrame) -> pl.DataFrame:
             since_ns.alias("failed_ns"),
             (pl.col("sent_ns") >= since_ns).sum().alias("attempts"),
             pl.col("sent_ns").max().alias("last_ns"),
-            (~pl.col("failed")).any().alias("taken"),
+            # By whatever made it good: libraries give each attempt a new message id.
+            (~pl.col("failed") | (pl.col("verdict") == "retried")).any().alias("taken"),
             (pl.col("verdict") == "pending").any().alias("open"),
         )
         .filter(pl.col("failed_ns").is_not_null())
@@ -95,7 +96,7 @@ def circuit_breaking(contract: Contract, rows: pl.DataFrame, _known: Known) -> O
     sends = rows.unique("send", keep="any")
     named = sends.filter(pl.col("instance") != "")
     trips, ignored, breaking = 0, 0, []
-    for instance in named.partition_by("service", "instance", maintain_order=True):
+    for instance in named.partition_by("service", "instance", *_circuit(named), maintain_order=True):
         starts = instance.sort("sent_ns", "send")
         failed_ns = instance.filter("failed")["sent_end_ns"].sort().to_numpy()
         for tripped_ns in _trips(failed_ns, promised.failures, promised.window_ns, promised.pause_ns):
@@ -114,13 +115,20 @@ def circuit_breaking(contract: Contract, rows: pl.DataFrame, _known: Known) -> O
         )
         return Outcome("breached", reason, "sender", trips, ignored, 0, f"{calls.height:,} sent in a pause", calls)
     if trips and not named["sampled"].any():
-        return Outcome("holds", f"{trips:,} times it was to stop, and did", "sender", trips)
+        often = "once" if trips == 1 else f"{trips:,} times"
+        return Outcome("holds", f"{often} it was to stop, and did", "sender", trips)
     if trips:
         return Outcome("unproven", "spans are sampled: not each send is seen", "sender", trips)
     if named.height < sends.height:
         return Outcome("unproven", "the sender's spans name no instance, and each breaks its own circuit", "sender")
     why = f"never did {promised.failures} fail within {in_words(promised.window_ns)}: it was not put to the test"
     return Outcome("unproven", why, "sender")
+
+
+def _circuit(sends: pl.DataFrame) -> list[str]:
+    """What parts the circuits of one instance: a contract may speak of calls to several services."""
+    several = sends.filter(pl.col("kind") == "call")["to_service"].drop_nulls().n_unique() > 1
+    return ["to_service"] if several else []
 
 
 def _trips(failed_ns: np.ndarray, failures: int, window_ns: int, pause_ns: int) -> list[int]:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from baton.lint.subjects import BY_KIND_ONLY, Found
+from baton.lint.subjects import BY_KIND_ONLY, Flow, Found
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from baton.lint.subjects import Flow, Queue
+    from baton.lint.subjects import Queue
 
 _RANKS = {"critical": 0, "high": 1, "normal": 2, "low": 3}
 _UNDECLARED = len(_RANKS)
@@ -30,7 +31,7 @@ def shared_bound(queue: Queue) -> Iterator[Found]:
     """Flows that share a limit can crowd each other out, whoever of them matters most."""
     if queue.fact["kind"] in BY_KIND_ONLY or queue.parks or not (queue.bounded or queue.fact["ttl_ns"] is not None):
         return
-    flows = _told_apart(queue.flows)
+    flows = _told_apart(_together(queue.flows))
     ranks = [_RANKS.get(flow.criticality or "", _UNDECLARED) for flow in flows]
     if ranks and min(ranks) <= _URGENT_MAX:
         if max(ranks) > min(ranks):
@@ -45,7 +46,8 @@ def _crowded(queue: Queue, flows: Sequence[Flow], ranks: Sequence[int]) -> Found
     urgent = [flow for flow, rank in zip(flows, ranks, strict=True) if rank == first]
     others = [flow for flow, rank in zip(flows, ranks, strict=True) if rank > first]
     severity = "error" if queue.bounded and max(ranks) > _URGENT_MAX else "warning"
-    message = f"{_holds(queue)}, and {_named(urgent)} shares it with {_named(others)}{_losses(queue)}"
+    share = "shares" if len(urgent) == 1 else "share"
+    message = f"{_holds(queue)}, and {_named(urgent)} {share} it with {_named(others)}{_losses(queue)}"
     own = f"give {_short(urgent)} a queue of its own, with a limit of its own: then the others cannot crowd it out"
     told = queue.replayed
     if told is not None and told.parting and told.best is not None and told.best.startswith(_OWN_QUEUE):
@@ -55,7 +57,7 @@ def _crowded(queue: Queue, flows: Sequence[Flow], ranks: Sequence[int]) -> Found
         change = f"parting them is not enough{_replayed(queue)}"
     else:
         change = f"{own}{_replayed(queue)}"
-    return Found(severity, message, change, _figures(queue, flows))
+    return Found(severity, message, change, _figures(queue))
 
 
 def _unjudged(queue: Queue, flows: Sequence[Flow]) -> Iterator[Found]:
@@ -75,7 +77,7 @@ def _unjudged(queue: Queue, flows: Sequence[Flow]) -> Iterator[Found]:
     else:
         return
     change = "declare in ownership.yaml, by journey_types, what is critical, and give that a queue of its own"
-    yield Found(severity, f"{_holds(queue)}, and {share}", change + _replayed(queue), _figures(queue, flows))
+    yield Found(severity, f"{_holds(queue)}, and {share}", change + _replayed(queue), _figures(queue))
 
 
 def unparked(queue: Queue) -> Iterator[Found]:
@@ -119,6 +121,14 @@ def priority_trap(queue: Queue) -> Iterator[Found]:
     yield Found("error", message, change, queue.bounds(priorities=fact["priorities"], lost=_overflowed(queue)))
 
 
+def _together(flows: Sequence[Flow]) -> list[Flow]:
+    """Flows without their teams, the largest first: a sender that changes hands still sends one flow."""
+    handoffs: dict[Flow, int] = defaultdict(int)
+    for flow in flows:
+        handoffs[flow._replace(team="", handoffs=0)] += flow.handoffs
+    return sorted((flow._replace(handoffs=count) for flow, count in handoffs.items()), key=lambda one: -one.handoffs)
+
+
 def _told_apart(flows: Sequence[Flow]) -> list[Flow]:
     """Flows, without those undeclared that a sender sends just as a declared one: it is not known to be another."""
     declared = {(flow.service, flow.channel, flow.routing_key) for flow in flows if flow.criticality is not None}
@@ -159,9 +169,9 @@ def _sent(queue: Queue) -> int | None:
     return None if queue.traffic is None else queue.traffic.handoffs
 
 
-def _figures(queue: Queue, flows: Sequence[Flow]) -> dict[str, object]:
+def _figures(queue: Queue) -> dict[str, object]:
     """Limits, and who shares them; of the bindings where nobody was seen."""
-    shared: dict[str, object] = {"flows": [flow._asdict() for flow in flows]}
+    shared: dict[str, object] = {"flows": [flow._asdict() for flow in _told_apart(queue.flows)]}
     if queue.routes:
         shared["bindings"] = [route._asdict() for route in queue.routes]
     return queue.bounds(**shared, handoffs=_sent(queue), lost=_overflowed(queue))

@@ -51,7 +51,7 @@ def unconfirmed(broker: Broker) -> Iterator[Found]:
         )
         yield Found("warning", message, change, figures)
     else:
-        message = f"{counted}: of what is lost on the way, or that no queue takes, no sender learns"
+        message = f"{counted}: of what is lost on the way to the broker, no sender learns"
         yield Found("note", message, change, figures)
 
 

@@ -159,11 +159,14 @@ def _runs(spans: Spans) -> dict[str, Any]:
         (_HANDLED & (pl.col("status_code") == _ERROR)).sum().alias("errors"),
         took_ms.quantile(0.5).alias("p50_ms"),
         took_ms.quantile(0.99).alias("p99_ms"),
+        (pl.col("start_ns").filter(_HANDLED) // _MINUTE_NS).n_unique().alias("minutes"),
         pl.col("start_ns").min().alias("first_ns"),
         pl.col("start_ns").max().alias("last_ns"),
     ).row(0, named=True)
     lasted_ns = told["last_ns"] - told["first_ns"]
-    per_minute = told["handled"] * _MINUTE_NS / lasted_ns if lasted_ns >= _MINUTE_NS else None
+    # Over days of which the store holds minutes, a mean pace would say nothing.
+    active_ns = min(lasted_ns, told.pop("minutes") * _MINUTE_NS)
+    per_minute = told["handled"] * _MINUTE_NS / active_ns if lasted_ns >= _MINUTE_NS and active_ns else None
     return {**told, "per_minute": per_minute}
 
 

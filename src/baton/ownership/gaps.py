@@ -88,21 +88,20 @@ def _of_channel(channel: str, queues: Sequence[str], rules: Rules, at_ns: int) -
 
 
 def orphans(placed: pl.DataFrame, rules: Rules) -> pl.DataFrame:
-    """COVERAGE's section orphan: channels that nobody owns although those who send and receive there are known."""
+    """COVERAGE's section orphan: channels that nobody claims although those who send and receive there are known.
+
+    What several claim is a gray area, and told as one.
+    """
     between = placed.filter(
         ~pl.col("owned"), pl.col("from_team") != UNOWNED, pl.col("to_team").is_not_null(), pl.col("to_team") != UNOWNED
     )
     return frame(
-        ("orphan", "channel", *home, channel, None, int(part["messages"].sum()), seen_ns, _between(part) + lack)
+        ("orphan", "channel", *home, channel, None, int(part["messages"].sum()), seen_ns, _between(part))
         for (*home, channel), part in timed(between).group_by(CHANNEL, maintain_order=True)
         for seen_ns in [part["last_seen"].max()]
         for queues in [part["queue"].drop_nulls().unique().to_list()]
-        for lack in [_tied(_of_channel(str(channel), queues, rules, seen_ns))]  # type: ignore[arg-type]  # of an Int64 column
+        if not any(one.gray for one in _of_channel(str(channel), queues, rules, seen_ns))  # type: ignore[arg-type]  # of an Int64 column
     )
-
-
-def _tied(decisions: Sequence[Decision]) -> str:
-    return "; it is claimed, by several" if any(one.gray for one in decisions) else ""
 
 
 def _between(part: pl.DataFrame) -> str:
@@ -119,20 +118,28 @@ def _way(from_team: str, from_service: str, to_team: str, to_service: str | None
     return f"{from_team} ({from_service}) to {to_team} ({to_service or 'unknown'}){over}"
 
 
-def unreachable(catalog: Catalog, known: pl.DataFrame, as_of_ns: int) -> pl.DataFrame:
+def unreachable(catalog: Catalog, known: pl.DataFrame, signed: Iterable[str], as_of_ns: int) -> pl.DataFrame:
     """COVERAGE's section unreachable: owners whom nobody can wake, those with the most spans first.
 
     Args:
         catalog: the ownership files.
         known: the frame of `seen.traffic`, with `team`.
-        as_of_ns: whoever owns nothing any more then is left out.
+        signed: owners of contracts.
+        as_of_ns: whoever owns nothing any more then is left out; and whoever claims nothing and answers for no journey
+            type, contract or external party: Backstage makes every group a team.
     """
+    answering = {
+        *signed,
+        *(kind.owner for kind in catalog.journey_types),
+        *(party.contract_owner for party in catalog.external_parties),
+    }
     owned = known.group_by("team").agg(pl.col("spans").sum(), pl.col("last_ns").max())
     spans = {team: (count, last_ns) for team, count, last_ns in owned.iter_rows()}
     return frame(
         ("unreachable", _party(owner), None, None, owner.name, None, *spans.get(owner.name, (0, None)), _mute(owner))
         for owner in catalog.owners.values()
         if owner.escalation is None and (owner.until_ns is None or as_of_ns < owner.until_ns)
+        if isinstance(owner, ExternalParty) or owner.name in answering or any(owner.owns.claims())
     )
 
 
@@ -150,15 +157,22 @@ def _mute(owner: Team) -> str:
     return f"no escalation{''.join(lacking)}: say whom to wake{known}"
 
 
-def notes(catalog: Catalog, known: pl.DataFrame) -> pl.DataFrame:
-    """COVERAGE's section note: what was not used of the ownership files, and owners in telemetry that are no names."""
-    rows: list[tuple[object, ...]] = [("note", "file", None, None, "", None, 0, None, note) for note in catalog.notes]
+def notes(catalog: Catalog, known: pl.DataFrame, told: frozenset[str]) -> pl.DataFrame:
+    """COVERAGE's section note: what was not used of the ownership files, and owners in telemetry that are no names.
+
+    Args:
+        catalog: the ownership files.
+        known: the frame of `seen.traffic`, with `team`.
+        told: how notes begin that are told in a section of their own (`gray.told`).
+    """
+    left = [note for note in catalog.notes if not note.startswith(tuple(told))]
+    rows: list[tuple[object, ...]] = [("note", "file", None, None, "", None, 0, None, note) for note in left]
     if REFUSED in known.columns:
         refused = known.filter(REFUSED).group_by("tenant", "environment", "service", TOLD_BY)
-        told = refused.agg(pl.col("spans").sum(), pl.col("last_ns").max())
+        named = refused.agg(pl.col("spans").sum(), pl.col("last_ns").max())
         rows += [
             ("note", "service", *home, name, None, count, seen, f"names an owner in {attribute} that is no name")
-            for *home, name, attribute, count, seen in told.iter_rows()
+            for *home, name, attribute, count, seen in named.iter_rows()
         ]
     return frame(rows)
 

@@ -10,6 +10,7 @@ import polars as pl
 from baton.limits import TIME_NS_MAX
 from baton.ownership.coverage import HOME, NOBODY
 from baton.ownership.gaps import frame, some, timed
+from baton.ownership.remarks import conflict, gray_area
 from baton.schema import UNOWNED
 
 if TYPE_CHECKING:
@@ -89,6 +90,13 @@ def conflicts(things: list[Thing]) -> pl.DataFrame:
         for kind, tenant, environment, name, _, seen_ns, decision in things
         if decision.conflicts
     )
+
+
+def told(things: list[Thing]) -> frozenset[str]:
+    """How the remarks begin on gray areas and conflicts that `gray` and `conflicts` tell."""
+    tied = (gray_area(f"{kind}s", name) for kind, _, _, name, _, _, decision in things if decision.gray)
+    overruled = (conflict(f"{kind}s", name) for kind, _, _, name, _, _, decision in things if decision.conflicts)
+    return frozenset((*tied, *overruled))
 
 
 def _spans(known: pl.DataFrame, words: list[str]) -> pl.DataFrame:

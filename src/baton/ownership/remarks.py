@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 
+from baton.documents import quote
 from baton.limits import REMARK_EXAMPLES_MAX, REMARKS_MAX
 
 
@@ -23,6 +24,16 @@ class Remarks:
         if len(notes) > REMARKS_MAX:
             return (*notes[:REMARKS_MAX], f"and {len(notes) - REMARKS_MAX} remarks more of this kind")
         return tuple(notes)
+
+
+def gray_area(section: str, what: str) -> str:
+    """How the remark begins on what several claim with equal right."""
+    return f"gray area, {section} {quote(what)} claimed with equal right"
+
+
+def conflict(section: str, what: str) -> str:
+    """How the remark begins on what two sources say otherwise of."""
+    return f"conflict over {section} {quote(what)},"
 
 
 def _some(names: list[str]) -> str:

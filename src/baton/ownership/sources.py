@@ -18,7 +18,7 @@ from baton.limits import CLAIMS_COMPARED_MAX
 from baton.ownership import strict_yaml
 from baton.ownership.backstage import imported
 from baton.ownership.catalog import Catalog, OwnershipFile, faults
-from baton.ownership.remarks import Remarks
+from baton.ownership.remarks import Remarks, conflict, gray_area
 from baton.ownership.teams import Claim, ExternalParty, Origin, Owns, Team
 
 if TYPE_CHECKING:
@@ -201,13 +201,11 @@ def _compare(owners: list[Team], remarks: Remarks) -> None:
                 (_ORIGINS.index(part.origin), f"{name} ({part.source})") for name, part in ((one, claim), (two, other))
             )
             if claim.origin == other.origin:
-                remarks.add(f"gray area, {section} {quote(what)} claimed with equal right", both[0][1])
-                remarks.add(f"gray area, {section} {quote(what)} claimed with equal right", both[1][1])
+                remarks.add(gray_area(section, what), both[0][1])
+                remarks.add(gray_area(section, what), both[1][1])
             else:
-                remarks.add(
-                    f"conflict over {section} {quote(what)}, won by {both[0][1]} as ownership.yaml comes first",
-                    both[1][1],
-                )
+                won = f"{conflict(section, what)} won by {both[0][1]} as ownership.yaml comes first"
+                remarks.add(won, both[1][1])
 
 
 def _overlap(one: Claim, other: Claim) -> bool:

@@ -11,7 +11,7 @@ from baton.looks import LOOK, PLACE, Spans, read
 from baton.ownership import coverage as law
 from baton.ownership import gaps, seen
 from baton.ownership.entrances import ownerless_journeys
-from baton.ownership.gray import conflicts, decided, gray
+from baton.ownership.gray import conflicts, decided, gray, told
 from baton.ownership.idle import Horizon, idle
 from baton.ownership.unsent import unsent
 from baton.queries.answer import judged
@@ -50,6 +50,8 @@ def coverage(question: Question, *, stale_days: int, minimum: float | None = Non
     pairs = seen.said(spans, rules.attribute_keys, *window)
     horizon, facts = _seen(question, given, spans, pairs, stale_days)
     things = decided(analysis.owners, known, placed, pairs)
+    agreed = (*given.contracts.signed, *given.contracts.imported)
+    signed = [one.owner for one in agreed if one.owner is not None]
     rows = [
         gaps.unowned_services(served, analysis.owners),
         gaps.unowned_channels(placed, rules),
@@ -57,10 +59,10 @@ def coverage(question: Question, *, stale_days: int, minimum: float | None = Non
         gaps.orphans(placed, rules),
         ownerless_journeys(analysis.spans, analysis.journeys, made, catalog),
         unsent(paired.spans, paired.pairs, *window),
-        gaps.unreachable(catalog, known, given.as_of_ns),
+        gaps.unreachable(catalog, known, signed, given.as_of_ns),
         idle(catalog, rules, facts, horizon),
         conflicts(things),
-        gaps.notes(catalog, known),
+        gaps.notes(catalog, known, told(things)),
     ]
     order = pl.Enum(COVERAGE_SECTIONS)
     return Coverage(

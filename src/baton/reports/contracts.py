@@ -40,7 +40,7 @@ def as_markdown(frame: pl.DataFrame, notes: Sequence[str]) -> str:
     return f"{table}\n{listed}" if listed else table
 
 
-_NOTHING = "No contract was found: write contracts.yaml, or let `baton contracts draft` begin one."
+_NOTHING = "No contract has a clause to check: write contracts.yaml, or let `baton contracts draft` begin one."
 
 
 def summary(frame: pl.DataFrame) -> str:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import Decimal
 from math import floor
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -33,7 +35,7 @@ _TITLES = {
     "stale": "Stale entries of the ownership file",
     "unseen": "Not seen, in too short a time to say more",
     "conflict": "Sources that disagree",
-    "note": "Read and not used",
+    "note": "Notes on the files",
 }
 _COUNTS = {"orphan": "message", "journey": "journey", "unsent": "span", "unreachable": "span"}
 """What a section counts; the others count spans, or messages of channels and queues."""
@@ -75,11 +77,11 @@ class Coverage:
         """The shares below the minimum, the least first; of what there is none of, none is asked."""
         if self.minimum is None:
             return ()
-        # Exactly: 19 of 20 are 95 per cent, whatever a division says.
-        low = self.shares.filter(pl.col("owned") * 100 < pl.col("total") * self.minimum).sort(
-            "share", maintain_order=True
-        )
-        return tuple(low["what"])
+        # Exactly, in decimals as it was asked for: 19 of 20 are 95 per cent, whatever doubles say.
+        asked = Decimal(str(self.minimum))
+        rows = self.shares.select("share", "what", "owned", "total").iter_rows()
+        low = [(share, what) for share, what, owned, total in rows if owned * 100 < total * asked]
+        return tuple(what for _, what in sorted(low, key=itemgetter(0)))
 
     @property
     def met(self) -> bool | None:

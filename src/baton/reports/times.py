@@ -55,7 +55,10 @@ def moment(time_ns: int) -> str:
 
 
 def duration(duration_ns: int) -> str:
-    """A length of time for people, two or three figures: `412 µs`, `8.3 ms`, `2.4 s`, `4 min 10 s`, `3 h 5 min`."""
+    """A length of time for people, two or three figures: `412 µs`, `8.3 ms`, `2.4 s`, `4 min 10 s`, `3 h 5 min`.
+
+    Zero is `0 ms`: clocks that spans are stamped by rarely tell nanoseconds apart.
+    """
     if duration_ns < 0:
         return f"-{duration(-duration_ns)}"
     if duration_ns < 60 * SECOND_NS:
@@ -63,7 +66,7 @@ def duration(duration_ns: int) -> str:
             if duration_ns >= unit_ns:
                 value = duration_ns / unit_ns
                 return f"{value:.{1 if value < _THREE_FIGURES else 0}f} {unit}"
-        return f"{duration_ns} ns"
+        return f"{duration_ns} ns" if duration_ns else "0 ms"
     minutes, seconds = divmod(duration_ns // SECOND_NS, 60)
     hours, minutes = divmod(minutes, 60)
     days, hours = divmod(hours, 24)

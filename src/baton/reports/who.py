@@ -228,7 +228,7 @@ def _holding(one: Holding) -> str:
 def _runs(figures: Figures) -> Iterator[tuple[str, str]]:
     """Volume, latency, errors and losses."""
     if figures.handled:
-        pace = "" if figures.per_minute is None else f", {figures.per_minute:,.1f} a minute"
+        pace = "" if figures.per_minute is None else f", {figures.per_minute:,.1f} a minute while there were any"
         rate = figures.errors / figures.handled
         yield "server and consumer spans", f"{figures.handled:,}{pace}"
         yield "errors", f"{figures.errors:,} of them, {rate:.1%}"
@@ -236,7 +236,7 @@ def _runs(figures: Figures) -> Iterator[tuple[str, str]]:
     if figures.sent:
         yield ("sent" if figures.received else "handoffs"), _verdicts(figures.sent)
     if figures.received:
-        yield "received", _verdicts(figures.received)
+        yield "handed to it", _verdicts(figures.received)
     if figures.wait_p50_ms is not None:
         late = f", {figures.late:,} late" if figures.late else ""
         yield "sent to received", f"p50 {_latency(figures.wait_p50_ms)}, p99 {_latency(figures.wait_p99_ms)}{late}"

@@ -179,7 +179,7 @@ class Figures:
         errors: of them ended in an error.
         p50_ms: median of their durations; None without any, as below.
         p99_ms: of 99 %.
-        per_minute: of them; None where they lie within less than a minute.
+        per_minute: of them, in the minutes that had any; None where all lies within less than a minute.
         first_ns: the first of its spans, or handoffs where it has no spans; None without any.
         last_ns: the last.
     """

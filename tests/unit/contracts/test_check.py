@@ -55,11 +55,14 @@ def test_a_deadline_of_a_call_is_its_caller_s_wait() -> None:
         ("9.5%", [*sent(9), LOST, {**LOST, "verdict": "pending"}], ("unproven", 10, 0)),
         ("10%", [*sent(9), *sent(9, took=None, verdict="unobserved")], ("unproven", 9, 0)),
         ("0", [{"took": None, "verdict": "stuck"}], ("unproven", 0, 0)),
+        ("0", [*sent(40), UNSEEN], ("unproven", 40, 0)),
+        ("2.5%", [*sent(40), UNSEEN], ("holds", 40, 0)),
+        ("0", [*sent(40), {"took": None, "verdict": "pending"}], ("holds", 40, 0)),
         ("0", [*sent(9), {"took": None, "verdict": "retried"}], ("holds", 10, 0)),
     ],
 )
 def test_loss(allowed: str, rows: list[dict[str, Any]], outcome: tuple[str, int, int]) -> None:
-    """Dropped of delivered, retried and dropped; a breach stands even if all that is open was delivered."""
+    """It is breached though all unseen were delivered, and holds though all unseen were lost; else it is unproven."""
     assert told(only(traffic(*rows), {"loss": allowed})) == outcome
 
 
@@ -128,6 +131,7 @@ def attempts(*times: float, good: bool = False, **more: Any) -> list[dict[str, A
         (attempts(0, 1, 11, good=True), ("breached", 1, 1)),
         (attempts(0, 1, verdict="pending"), ("unproven", 0, 0)),
         (attempts(995), ("holds", 1, 0)),
+        (attempts(0, verdict="retried"), ("holds", 1, 0)),
         (attempts(0, sampled=True), ("unproven", 1, 0)),
         ([{**FAILED, "attempt": None}], ("unproven", 0, 0)),
         ([*attempts(0, 1, 2), *({**one, "to_service": "audit"} for one in attempts(0, 1, 2))], ("holds", 1, 0)),
@@ -160,6 +164,7 @@ def calls(failed: list[float], good: list[float] | None = None, **more: Any) -> 
         (calls([0, 1, 2], [20, 21], instance=""), "unproven"),
         (calls([0, 1, 2], [40], sampled=True), "unproven"),
         (calls([0, 1, 2, 3, 4, 5]), "breached"),
+        ([*calls([0, 1, 2]), *calls([], [3, 4], to_service="fees")], "holds"),
     ],
 )
 def test_circuit_breaking(rows: list[dict[str, Any]], verdict: str) -> None:
@@ -193,6 +198,7 @@ def test_idempotent(rows: list[dict[str, Any]], outcome: tuple[str, int, int]) -
         ([{"name": "sms-q", "dead_letter": ""}], "holds"),
         ([{"name": "sms-q", "source": "declared"}], "unproven"),
         ([{"name": "sms-q", "source": "declared", "dead_letter": "dlx"}], "holds"),
+        ([{"name": "sms-q", "source": "neutral"}], "unproven"),
         ([{"name": "sms-q", "source": "declared", "dead_letter": "dlx"}, {"name": "sms-q"}], "breached"),
         ([{"name": "sms-q", "kind": "topic"}], "unproven"),
         ([{"name": "sms-q", "tenant": "other"}], "unproven"),
@@ -218,13 +224,25 @@ OWN = {"queue": "sms-q", "service": "trading", "routing_key": "order.new"}
         ([OWN, {**OWN, "service": "cards", "criticality": "normal"}], "breached"),
         ([OWN, {**OWN, "criticality": "low"}], "breached"),
         ([OWN, {**OWN, "routing_key": "promo"}], "breached"),
+        ([{**OWN, "criticality": "low"}], "holds"),
+        ([{**OWN, "criticality": "low"}, {**OWN, "service": "cards", "criticality": "critical"}], "breached"),
+        ([OWN, {**OWN, "service": "promo", "environment": "dev"}], "holds"),
+        ([OWN, {**OWN, "service": "promo", "broker": "other:5672"}], "holds"),
         ([{**OWN, "bounded": None}], "unproven"),
     ],
 )
 def test_isolation(flows: list[dict[str, Any]], verdict: str) -> None:
-    """No flow that nobody declared critical shares a bounded queue with the contract's own."""
+    """No critical flow and one that is not share a bounded queue; a low flow alone in its queue harms nobody."""
     row = only(traffic({}), {"isolation": "required"}, key="order.*", beside=known(flows=flows))
     assert row["verdict"] == verdict
+
+
+def test_no_limit_named_is_no_limit_only_by_the_broker_s_own_word() -> None:
+    """Of a queue that the neutral document tells of without a limit nobody knows whether it has one."""
+    flows = [{**OWN, "bounded": False}]
+    for source, verdict in (("neutral", "unproven"), ("management", "holds")):
+        beside = known([{"name": "sms-q", "source": source}], flows=flows)
+        assert only(traffic({}), {"isolation": "required"}, beside=beside)["verdict"] == verdict
 
 
 def counters(published: int, confirmed: int | None, **more: Any) -> list[dict[str, Any]]:  # noqa: ANN401 - any column

@@ -167,6 +167,27 @@ def test_a_shared_bound_names_the_effective_limit_and_who_shares_it() -> None:
     assert row["change"].startswith("give trading over trading.events a queue of its own")
 
 
+def test_a_sender_that_changed_hands_shares_nothing_with_itself() -> None:
+    """Flows that only their teams tell apart are one: told once, and alone in a queue they share no bound."""
+    moved = [flow("a", 30, routing_key="x", team="old"), flow("a", 20, routing_key="x", team="new")]
+    assert "shared-bound" not in told(BOUNDED, *moved)
+    urgent = [{**one, "criticality": "critical", "journey_type": "trade"} for one in moved]
+    (row, *_) = linted(BOUNDED, *urgent, flow("promo", 80, "low"))
+    assert "a (50 over a.events x, critical trade) shares it with promo (80 over" in row["message"]
+    assert [(one["team"], one["handoffs"]) for one in row["figures"]["flows"]] == [
+        ("old", 30),
+        ("new", 20),
+        ("promo", 80),
+    ]
+
+
+def test_several_flows_share_in_the_plural() -> None:
+    """Two critical flows share a bound with a third; one shares it."""
+    (row, *_) = linted(BOUNDED, flow("a", 30, "critical"), flow("b", 20, "critical"), flow("promo", 80, "low"))
+    assert "critical b" not in row["message"]
+    assert "critical one) share it with promo" in row["message"]
+
+
 TWO = [{"source": "trade.events", "routing_key": "trade.#"}, {"source": "promo.events", "routing_key": "promo.#"}]
 EXCHANGES = [{"name": "trade.events"}, {"name": "promo.events"}]
 

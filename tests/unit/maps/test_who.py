@@ -170,6 +170,16 @@ def test_how_a_service_runs(here: Known) -> None:
     assert (figures.first_ns, figures.last_ns) == (ns(0), ns(90))
 
 
+def test_a_pace_leaves_out_what_the_store_does_not_hold() -> None:
+    """A service seen in minutes of an hour is as busy as in these minutes."""
+    recording = Recording()
+    for at in (0, 10, 20, 30, 600, 610):
+        recording.span("desk", at, kind=2)
+    figures = only("desk", known(recording=recording)).figures
+    assert figures is not None
+    assert figures.per_minute == pytest.approx(6 / 2)
+
+
 def test_a_short_window_has_no_pace(here: Known) -> None:
     """Within less than a minute nothing is said of how many come in one."""
     figures = only("notify", here).figures

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from baton.ownership import coverage, gaps, seen
 from baton.ownership.entrances import ownerless_journeys
 from baton.ownership.gray import conflicts, decided, gray
+from baton.ownership.gray import told as said
 from recording import LATER, Recording, analysed, ns
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ teams:
     owns: {services: [notify, "*-all"], queues: ["*-sms"]}
   - name: past
     until: 2026-02-01
+  - name: group
 external_parties:
   - {name: outside, contract_owner: trade, contact: desk@out.example}
 journey_types:
@@ -72,18 +74,18 @@ def test_a_channel_between_two_owners_is_an_orphan(catalog: Callable[[str], Cata
     analysis = analysed(recording, catalog=catalog(OWNERS))
     found = told(gaps.orphans(placed(analysis), analysis.owners.rules))
     said = "trade (trading) to messages (notify): both ends are owned, and nobody answers for what lies between"
-    assert found == [("orders", 2, said), ("sms-sms", 1, f"{said}; it is claimed, by several")]
+    assert found == [("orders", 2, said)]
     unowned = gaps.unowned_channels(placed(analysis), analysis.owners.rules)
     assert unowned["name"].to_list() == ["orders", "sms-sms", "strange-end", "to-nobody"]
 
 
 def test_owners_that_nobody_can_wake(catalog: Callable[[str], Catalog]) -> None:
-    """Those without an escalation say what else is known; those whose time is over are left out."""
+    """Those without an escalation say what else is known; left out is whose time is over, or who owns nothing."""
     recording = Recording()
     recording.span("notify")
     declared = catalog(OWNERS)
     known = seen.traffic(analysed(recording, catalog=declared).spans)
-    assert told(gaps.unreachable(declared, known, ns(LATER))) == [
+    assert told(gaps.unreachable(declared, known, [], ns(LATER))) == [
         (
             "messages",
             1,
@@ -97,10 +99,38 @@ def test_owners_that_nobody_can_wake(catalog: Callable[[str], Catalog]) -> None:
     ]
 
 
+def test_who_owns_a_contract_has_to_be_woken(catalog: Callable[[str], Catalog]) -> None:
+    """A team that claims nothing is told if it owns a contract."""
+    recording = Recording()
+    recording.span("notify")
+    declared = catalog(OWNERS)
+    known = seen.traffic(analysed(recording, catalog=declared).spans)
+    assert "group" in gaps.unreachable(declared, known, ["group"], ns(LATER))["name"].to_list()
+
+
 def things(analysis: Analysis) -> list[Thing]:
     """What may be claimed of an analysis."""
     nothing = seen.said(analysis.spans.source, [], None, None)
     return decided(analysis.owners, seen.traffic(analysis.spans), placed(analysis), nothing)
+
+
+TWICE = """
+teams:
+  - {name: a, escalation: a, owns: {services: [pay, idle]}}
+  - {name: b, escalation: b, owns: {services: [pay, idle]}}
+"""
+
+
+def test_a_note_is_left_out_where_a_section_tells_it(catalog: Callable[[str], Catalog]) -> None:
+    """Of two gray areas that the file makes the one that was seen is told as such, and the other stays a note."""
+    recording = Recording()
+    recording.span("pay")
+    declared = catalog(TWICE)
+    analysis = analysed(recording, catalog=declared)
+    found = things(analysis)
+    assert gray(found)["name"].to_list() == ["pay"]
+    (note,) = gaps.notes(declared, seen.traffic(analysis.spans), said(found))["detail"]
+    assert note.startswith("gray area, services 'idle' claimed with equal right: ")
 
 
 def test_gray_areas_name_the_rules_that_tie(catalog: Callable[[str], Catalog]) -> None:

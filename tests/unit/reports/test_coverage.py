@@ -41,6 +41,11 @@ def test_each_share_has_to_reach_the_minimum(counts: tuple[tuple[int, int], ...]
     assert answer(*counts).met is None
 
 
+def test_a_minimum_with_decimals_is_met_exactly() -> None:
+    """33 of 3,000 are 1.1 per cent, though 3,000 times the double 1.1 is more than 3,300."""
+    assert answer((33, 3_000), (1, 1), (1, 1), (1, 1), minimum=1.1).met
+
+
 def test_nothing_proves_nothing() -> None:
     """A window without spans fails a check, whatever its minimum."""
     empty = answer((0, 0), (0, 0), (0, 0), (0, 0), minimum=0.0)

@@ -83,7 +83,8 @@ def test_moment() -> None:
 @pytest.mark.parametrize(
     ("duration_ns", "text"),
     [
-        (0, "0 ns"),
+        (0, "0 ms"),
+        (1, "1 ns"),
         (999, "999 ns"),
         (412_000, "412 µs"),
         (8_340_000, "8.3 ms"),
