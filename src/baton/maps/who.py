@@ -11,7 +11,7 @@ import polars as pl
 
 from baton.documents import quote
 from baton.errors import NotFoundError
-from baton.limits import NEAREST_NAMES_MAX, SECOND_NS
+from baton.limits import NAME_CHARS_MAX, NEAREST_NAMES_MAX, SECOND_NS
 from baton.maps import dimensions
 from baton.maps.owned import party, verdict
 from baton.ownership.assign import service_facts, span_facts
@@ -99,10 +99,10 @@ def things(name: str, known: Known) -> tuple[Thing, ...]:
     """
     found = tuple(thing for teller in _TELLERS if (thing := teller(name, known)) is not None)
     if not found:
-        near = get_close_matches(name, sorted(set(_names(known))), NEAREST_NAMES_MAX)
+        near = get_close_matches(name[:NAME_CHARS_MAX], sorted(set(_names(known))), NEAREST_NAMES_MAX)
         hint = f"did you mean one of {quote(near)}?" if near else "`baton boundaries` shows the names in use"
         raise NotFoundError(
-            f"{name!r} is no service, channel, queue, journey type, team or external party that the spans or the "
+            f"{quote(name)} is no service, channel, queue, journey type, team or external party that the spans or the "
             f"ownership files know: {hint}"
         )
     return found

@@ -289,3 +289,10 @@ def test_a_name_that_nobody_knows(name: str, hint: str, here: Known) -> None:
         things(name, here)
     assert repr(name) in str(raised.value)
     assert "*" not in str(raised.value)
+
+
+def test_a_name_of_any_length_is_told_in_short(here: Known) -> None:
+    """What nobody knows is quoted cut, however long it is."""
+    with pytest.raises(NotFoundError) as raised:
+        things("x" * 10**6, here)
+    assert len(str(raised.value)) < 1000
