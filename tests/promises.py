@@ -30,6 +30,7 @@ _PLAIN: dict[str, Any] = {
     "verdict": "delivered",
     "failed": False,
     "nacked": False,
+    "correlated": False,
     "skew_ns": 0,
     "sampled": False,
 }

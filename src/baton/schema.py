@@ -879,6 +879,7 @@ TRAFFIC = Frame(
         Column("failed", BOOL, "The sender saw it fail."),
         Column("nacked", BOOL, "What the sender saw was the broker's no to a publish."),
         Column("duplicates", I64, "As in HANDOFFS."),
+        Column("correlated", BOOL, "Its send says a correlation id."),
         Column("attempt", STRING, "What attempts of it share: of a message its id, of a call its parent and name."),
         Column("skew_ns", I64, "How far the two clocks were seen to differ at most; 0 where nothing tells."),
         Column("sampled", BOOL, "Sender or receiver is known to leave out spans."),

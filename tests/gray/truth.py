@@ -249,6 +249,9 @@ def _contracts(day: Day) -> list[dict[str, Any]]:
         ),
         _clause("/".join(requests), "loss", "holds"),
         _clause("/".join(results), "deadline", "holds"),
+        # asyncapi.yaml says where their correlation ids stand, and their spans say none.
+        _clause("/".join(requests), "correlation_id", "unproven", why="not observable"),
+        _clause("/".join(results), "correlation_id", "unproven", why="not observable"),
     ]
 
 

@@ -35,7 +35,9 @@ _OTHER = {"send": "receive", "receive": "send"}
 _USED = (
     "asyncapi", "info.title", "info.contact", "channels.*.address", "channels.*.bindings.amqp.is",
     "channels.*.bindings.amqp.exchange.name", "channels.*.bindings.amqp.queue.name", "channels.*.bindings.kafka.topic",
-    "operations.*.action", "operations.*.channel", "operations.*.reply.channel", "operations.*.traits",
+    "channels.*.messages.*.correlationId", "components.messages.*.correlationId", "components.correlationIds",
+    "operations.*.action", "operations.*.channel", "operations.*.messages", "operations.*.reply.channel",
+    "operations.*.reply.messages", "operations.*.traits",
 )  # fmt: skip
 """What of a document makes contracts; x-baton wherever it stands is validated by itself."""
 
@@ -110,21 +112,27 @@ class _Reader:
         action = operation.get("action")
         if not (isinstance(action, str) and action in _OTHER):
             raise self.file.fault((*place, "action"), action, "is no action; write send or receive")
-        yield from self._part(name, action, operation.get("channel"), operation, (*place, "channel"))
+        yield from self._part(name, action, operation, operation, place)
         if "reply" in operation:
             reply, at = resolved(operation["reply"], self.file, (*place, "reply"))
             if "channel" in reply:
                 # Who sends a request receives its reply; what its x-baton promises is of the request.
                 bare = {key: value for key, value in operation.items() if key != EXTENSION}
-                yield from self._part(f"{name}.reply", _OTHER[action], reply["channel"], bare, (*at, "channel"))
+                yield from self._part(f"{name}.reply", _OTHER[action], reply, bare, at)
 
     def _part(
-        self, name: str, action: str, channel: object, operation: Mapping[str, Any], place: Place
+        self, name: str, action: str, holder: Mapping[str, Any], operation: Mapping[str, Any], place: Place
     ) -> Iterator[Part]:
+        """What an operation, or its reply (`holder`), says of its channel."""
+        channel = holder.get("channel")
         if target(channel) is None:
-            raise self.file.fault(place, channel, "is no reference; write {$ref: '#/channels/NAME'}")
-        found, at = resolved(channel, self.file, place)
-        offer = self._offer(operation, place[:-1], self._offer(found, at, self.general))
+            raise self.file.fault((*place, "channel"), channel, "is no reference; write {$ref: '#/channels/NAME'}")
+        found, at = resolved(channel, self.file, (*place, "channel"))
+        offer = self._offer(operation, place, self._offer(found, at, self.general))
+        if self._correlated(holder, place, found, at):
+            offer = offer.model_copy(
+                update={"clauses": offer.clauses.model_copy(update={"correlation_id": "required"})}
+            )
         way = self._way(found, at, offer)
         if way is None:
             self.notes.append(f"{self.file.told(at)} has no address, it is told at run time: not used by {name}")
@@ -132,6 +140,23 @@ class _Reader:
         if not offer.escalation and self.contact is not None and action == "send":
             offer = offer.model_copy(update={"escalation": (self.contact,)})
         yield Part(self.service, action == "send", way, offer, f"{self.file.path}: {name}")
+
+    def _correlated(self, holder: Mapping[str, Any], place: Place, channel: Mapping[str, Any], at: Place) -> bool:
+        """Whether every message of an operation, of those its channel has, says where its correlation id stands."""
+        listed = holder.get("messages")
+        if isinstance(listed, list) and listed:
+            written = {(*place, "messages", number): message for number, message in enumerate(listed)}
+        else:
+            messages, below = self._mapping(channel, "messages", at)
+            written = {(*below, name): message for name, message in messages.items()}
+        return bool(written) and all(self._bears(message, where) for where, message in written.items())
+
+    def _bears(self, message: object, place: Place) -> bool:
+        try:
+            own, where = resolved(message, self.file, place)
+            return bool(self._with_traits(own, where).get("correlationId"))
+        except ExternalError:  # listed among what is not fetched
+            return False
 
     def _way(self, channel: Mapping[str, Any], place: Place, offer: Offer) -> tuple[str, str | None, str | None] | None:
         """Channel, key and environment. Of AMQP an address is a routing key, unless its bindings name a queue."""
@@ -268,7 +293,7 @@ def _unused(file: File) -> Iterator[str]:
         yield f"{file.path}: refers to {shown}{more}: not fetched"
 
 
-_NAMED = ("channels", "operations", "servers")
+_NAMED = ("channels", "channels.*.messages", "components.messages", "operations", "servers")
 """Sections whose keys are names that people chose."""
 _OPENED = (*_NAMED, "servers.*", "components")
 """Places that are told part by part, though nothing below them may be used."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from baton.contracts.delivery import idempotent, loss, percent
+from baton.contracts.delivery import correlation_id, idempotent, loss, percent
 from baton.contracts.outcome import Outcome, accountable, exemplars, reserved
 from baton.contracts.queues import confirms, dead_letter, isolation
 from baton.contracts.retries import circuit_breaking, retries
@@ -30,6 +30,7 @@ _SIMPLE: dict[str, Callable[[Contract, pl.DataFrame, Known], Outcome]] = {
     "loss": loss,
     "retries": retries,
     "confirms": confirms,
+    "correlation_id": correlation_id,
     "idempotent": idempotent,
     "dead_letter": dead_letter,
     "isolation": isolation,
@@ -38,12 +39,13 @@ _SIMPLE: dict[str, Callable[[Contract, pl.DataFrame, Known], Outcome]] = {
 _OF_RECEIVERS = ("deadline", "loss", "latency", "idempotent")
 """Clauses that each receiver has to keep: one that was never seen has not."""
 
-_OF_MESSAGES = ("confirms", "idempotent", "dead_letter", "isolation")
+_OF_MESSAGES = ("confirms", "correlation_id", "idempotent", "dead_letter", "isolation")
 """Clauses that are told of messages only: no two calls are known to be one, and no queue is between them."""
 
 _SIDES = {
     "retries": "sender",
     "confirms": "sender",
+    "correlation_id": "sender",
     "circuit_breaking": "sender",
     "dead_letter": "queue",
     "isolation": "queue",

@@ -97,6 +97,7 @@ class Clauses(_Part):
         latency_ns: percentile -> at most so long.
         retries: see `Retries`.
         confirms: the sender waits for the broker's word.
+        correlation_id: every message bears a correlation id.
         idempotent: no message is handled well twice.
         dead_letter: every queue on the way has somewhere for what it gives up.
         isolation: no flow that is not critical shares a bounded queue with it.
@@ -108,6 +109,7 @@ class Clauses(_Part):
     latency_ns: dict[Percentile, Duration] = Field(default={}, alias="latency")
     retries: Retries | None = None
     confirms: Required | None = None
+    correlation_id: Required | None = None
     idempotent: Required | None = None
     dead_letter: Required | None = None
     isolation: Required | None = None

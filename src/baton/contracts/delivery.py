@@ -1,4 +1,4 @@
-"""What was lost, and what was handled twice.
+"""What was lost, what was handled twice, and what bears a correlation id.
 
 The share of loss is an account of the window, no estimate: so many of so many. What nobody saw the end of could be
 either: a breach stands only if it stands with all of that delivered, and a promise holds only if it holds with all of
@@ -48,6 +48,16 @@ def loss(contract: Contract, rows: pl.DataFrame, _known: Known) -> Outcome:
         reason = f"{reason}, but of {unseen:,} nobody could see what became of them: more may be lost than is allowed"
         return Outcome("unproven", reason, "receiver", judged, 0, left, measured)
     return Outcome("holds", reason, "receiver", judged, 0, left, measured)
+
+
+def correlation_id(_contract: Contract, rows: pl.DataFrame, _known: Known) -> Outcome:
+    """Every message bears a correlation id; one that its span does not say may stand in a header all the same."""
+    sends = rows.unique("send", keep="any")
+    bare = sends.height - int(sends["correlated"].sum())
+    if bare:
+        reason = f"of {sends.height:,} sends {bare:,} say none in their spans; their messages may bear one all the same"
+        return Outcome("unproven", reason, "sender", sends.height - bare, 0, bare)
+    return Outcome("holds", f"all {sends.height:,} sends say one", "sender", sends.height)
 
 
 def idempotent(_contract: Contract, rows: pl.DataFrame, _known: Known) -> Outcome:

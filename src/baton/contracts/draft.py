@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 _BOUNDARY = ["kind", "environment", "service", "channel", "callee"]
 _MS_NS = SECOND_NS // 1000
 _NAME_CHARS = 200
-_ONLY_IF_SEEN = ("confirms", "idempotent", "dead_letter", "isolation")
+_ONLY_IF_SEEN = ("confirms", "correlation_id", "idempotent", "dead_letter", "isolation")
 """Clauses that are drafted only where they hold: unproven, they would be a wish."""
 
 

@@ -148,6 +148,7 @@ def _columns() -> list[pl.Expr]:
         "queue": pl.coalesce("queue", elsewhere),
         "failed": pl.col("failed").fill_null(value=False),
         "nacked": pl.col("nacked").fill_null(value=False),
+        "correlated": pl.col("correlation_id").is_not_null(),
         "attempt": pl.when(call).then(pl.concat_str("parent", pl.lit(" "), "client")).otherwise(pl.col("message_id")),
     }
     return [

@@ -111,14 +111,57 @@ def test_one_document(tmp_path: Path) -> None:
 def test_what_is_not_used_is_listed(tmp_path: Path) -> None:
     """Every part that says nothing to Baton is named, and nothing that it used."""
     notes = "\n".join(loaded(tmp_path, LIGHTS).notes)
-    for part in ("servers.*.host", "servers.*.bindings", "components.messages", "components.securitySchemes",
-                 "channels.*.messages", "channels.*.parameters", "channels.*.bindings.kafka.partitions",
+    for part in ("servers.*.host", "servers.*.bindings", "components.messages.*.payload", "components.securitySchemes",
+                 "channels.*.parameters", "channels.*.bindings.kafka.partitions",
                  "operations.*.summary", "info.description", "defaultContentType"):  # fmt: skip
         assert part in notes, part
-    for used in ("x-baton", "operations.*.channel", "channels.*.address", "info.title", "info.contact"):
+    for used in (
+        "x-baton",
+        "operations.*.channel",
+        "channels.*.address",
+        "info.title",
+        "info.contact",
+        "correlationId",
+    ):
         assert used not in notes, used
     assert "https://schemas.city.example/measured.avsc" in notes
     assert "not fetched" in notes
+
+
+SPOKEN = """
+asyncapi: 3.0.0
+info: {title: Clock, version: '1'}
+channels:
+  ticks:
+    address: ticks
+    messages: MESSAGES
+operations:
+  tick: {action: send, channel: {$ref: '#/channels/ticks'}OPERATION}
+components:
+  messages:
+    told: {correlationId: {$ref: '#/components/correlationIds/id'}}
+    bare: {payload: {type: object}}
+    by_trait: {traits: [{correlationId: {location: '$message.header#/id'}}]}
+  correlationIds: {id: {location: '$message.header#/id'}}
+"""
+TOLD, BARE, BY_TRAIT = (f"{name}: {{$ref: '#/components/messages/{name}'}}" for name in ("told", "bare", "by_trait"))
+
+
+@pytest.mark.parametrize(
+    ("messages", "operation", "promised"),
+    [
+        (f"{{{TOLD}}}", "", True),
+        (f"{{{TOLD}, {BY_TRAIT}}}", "", True),
+        (f"{{{TOLD}, {BARE}}}", "", False),
+        (f"{{{TOLD}, {BARE}}}", ", messages: [{$ref: '#/channels/ticks/messages/told'}]", True),
+        ("{}", "", False),
+        ("{far: {$ref: './common.yaml#/messages/far'}}", "", False),
+    ],
+)
+def test_messages_with_a_correlation_id(tmp_path: Path, messages: str, operation: str, promised: bool) -> None:  # noqa: FBT001 - a parameter
+    """Where each message of an operation says where its correlation id stands, the contract promises one."""
+    (ticks,) = loaded(tmp_path, SPOKEN.replace("MESSAGES", messages).replace("OPERATION", operation)).imported
+    assert ("correlation_id" in ticks.clauses.said) == promised
 
 
 def test_documents_of_both_sides_make_one_contract(tmp_path: Path) -> None:

@@ -316,7 +316,14 @@ def test_tenants_and_environments_apart() -> None:
     ]
 
 
-@pytest.mark.parametrize("clause", ["dead_letter", "isolation", "confirms", "idempotent"])
+@pytest.mark.parametrize(("said", "verdict", "unseen"), [((True, True), "holds", 0), ((True, False), "unproven", 1)])
+def test_correlation_ids(said: tuple[bool, ...], verdict: str, unseen: int) -> None:
+    """Each send says one; where some span says none, its message may bear one all the same."""
+    row = only(traffic(*({"correlated": one} for one in said)), {"correlation_id": "required"})
+    assert (row["verdict"], row["breaches"], row["unseen"]) == (verdict, 0, unseen)
+
+
+@pytest.mark.parametrize("clause", ["dead_letter", "isolation", "confirms", "idempotent", "correlation_id"])
 def test_what_nothing_tells_of_calls(clause: str) -> None:
     """A clause on queues or messages of a call is unproven, and says why."""
     row = only(traffic(call()), {clause: "true"}, callee="settlement")
