@@ -16,8 +16,11 @@ if TYPE_CHECKING:
 Way = dict[str, Any]
 """A row of `ways.ways`, with `sender` and `receiver` (its services) and `destination` (its channel as it was said)."""
 
-_OWN_WORD = ("failed", "refused", "sidelined", "acknowledged", "counted", "held", "unbound")
+_OWN_WORD = ("failed", "returned", "refused", "sidelined", "acknowledged", "counted", "held", "unbound")
 """Clauses that rest on the sender's, the receiver's or the broker's own word: no receipt has to be missed for them."""
+
+_NOWHERE = ("unbound", "returned")
+"""Clauses by which no queue takes it: there is no consumer that could be instrumented."""
 
 
 class Judge:
@@ -71,8 +74,7 @@ class Judge:
             return
         yield "no destination", way["handoffs"] if way["channel"] is None else 0
         if nobody(way):
-            # What no binding takes has no consumer that could be instrumented.
-            yield "own word only", 0 if way["proof"] == "unbound" else way["handoffs"]
+            yield "own word only", 0 if way["proof"] in _NOWHERE else way["handoffs"]
         elif learning(way):
             yield "too few messages", way["handoffs"] - way["timed"]
         elif not counters:

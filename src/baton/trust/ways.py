@@ -123,6 +123,11 @@ def _traced(rows: pl.DataFrame, seen: Seen) -> pl.LazyFrame:
         .hstack(_found(rows.select("send", "row"), seen))
         .lazy()
         .with_columns(
+            # A failure that the sender calls a return says as much of the way as a missing binding does.
+            pl.when((pl.col("proof") == "failed") & pl.col("returned"))
+            .then(pl.lit("returned"))
+            .otherwise("proof")
+            .alias("proof"),
             seen.spans.rows["skew_ns"].gather(rows["row"]).abs().fill_null(0),
             looks.gather(seen.spans.rows["look"].gather(rows["row"])),
             pl.col("send").is_in(_hot(rows, seen).implode()).alias("hot"),
@@ -143,7 +148,7 @@ def _found(ends: pl.DataFrame, seen: Seen) -> pl.DataFrame:
     Few columns are joined, and laid beside the many of the rows afterwards.
     """
     sends = seen.sends.select(
-        *("send", "broker", "messaging_system", "partition"),
+        *("send", "broker", "messaging_system", "partition", "returned"),
         pl.col("message_id").is_not_null().alias("send_message_ids"),
         pl.col("correlation_id").is_not_null().alias("send_correlation_ids"),
     )

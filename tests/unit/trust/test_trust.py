@@ -98,6 +98,16 @@ def test_a_receiver_without_context_is_to_extract_it(only: Callable[..., Row]) -
     assert row["mend_team"] == "notifications | unowned"
 
 
+@pytest.mark.parametrize(("error", "may_accuse"), [("basic.return: no_route", "yes"), ("connection closed", "limited")])
+def test_what_was_returned_has_no_consumer_to_instrument(only: Callable[..., Row], error: str, may_accuse: str) -> None:
+    """A return says that no queue took it; another failure leaves open who would have received."""
+    recording = Recording()
+    for at in HUNDRED:
+        recording.send(at=at, error=error)
+    row = only(recording)
+    assert (row["may_accuse"], row["accusable"], row["mend"] is None) == (may_accuse, 100, may_accuse == "yes")
+
+
 def test_one_correlation_id_for_many_messages_names_none(only: Callable[..., Row]) -> None:
     """A loss under one shared id is counted and not named: context would mend it."""
     recording = Recording()
