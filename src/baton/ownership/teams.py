@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import (
     BaseModel,
@@ -85,14 +85,10 @@ def _or_text(schema: JsonSchemaValue) -> JsonSchemaValue:
     return {"anyOf": [{"type": ["string", "number", "boolean"]}, schema]}
 
 
-class Owned(Claim):
-    """A name that an owner claims.
+class _Short(Claim):
+    """A claim that may be written as the text of its one field."""
 
-    Attributes:
-        name: exact, or a glob.
-    """
-
-    name: Text
+    field: ClassVar[str]
 
     @classmethod
     def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
@@ -102,8 +98,20 @@ class Owned(Claim):
     @classmethod
     def _spelled_out(cls, value: object) -> object:
         if isinstance(value, list):
-            raise ValueError("is a list in a list; write a name, or {name: ..., from: 2026-03-01}")  # noqa: TRY004 - what Pydantic hears
-        return {"name": value} if isinstance(value, str) else value
+            step = f"write a {cls.field}, or {{{cls.field}: ..., from: 2026-03-01}}"
+            raise ValueError(f"is a list in a list; {step}")  # noqa: TRY004 - what Pydantic hears
+        return {cls.field: value} if isinstance(value, str) else value
+
+
+class Owned(_Short):
+    """A name that an owner claims.
+
+    Attributes:
+        name: exact, or a glob.
+    """
+
+    field = "name"
+    name: Text
 
     @property
     def what(self) -> str:
@@ -128,23 +136,15 @@ class OwnedAttribute(Claim):
         return f"{self.key}={self.value}"
 
 
-class OwnedValue(Claim):
+class OwnedValue(_Short):
     """A value below its attribute's key.
 
     Attributes:
         value: exact, or a glob.
     """
 
+    field = "value"
     value: Text
-
-    @classmethod
-    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        return _or_text(handler(schema))
-
-    @model_validator(mode="before")
-    @classmethod
-    def _spelled_out(cls, value: object) -> object:
-        return {"value": value} if isinstance(value, str) else value
 
 
 def _listed(value: object) -> object:
