@@ -119,7 +119,7 @@ def _way(from_team: str, from_service: str, to_team: str, to_service: str | None
 
 
 def unreachable(catalog: Catalog, known: pl.DataFrame, signed: Iterable[str], as_of_ns: int) -> pl.DataFrame:
-    """COVERAGE's section unreachable: owners whom nobody can wake, those with the most spans first.
+    """COVERAGE's section unreachable: owners whom nobody can wake, also those whom telemetry alone names.
 
     Args:
         catalog: the ownership files.
@@ -135,11 +135,17 @@ def unreachable(catalog: Catalog, known: pl.DataFrame, signed: Iterable[str], as
     }
     owned = known.group_by("team").agg(pl.col("spans").sum(), pl.col("last_ns").max())
     spans = {team: (count, last_ns) for team, count, last_ns in owned.iter_rows()}
-    return frame(
-        ("unreachable", _party(owner), None, None, owner.name, None, *spans.get(owner.name, (0, None)), _mute(owner))
+    mute = {
+        owner.name: (_party(owner), _mute(owner))
         for owner in catalog.owners.values()
         if owner.escalation is None and (owner.until_ns is None or as_of_ns < owner.until_ns)
         if isinstance(owner, ExternalParty) or owner.name in answering or any(owner.owns.claims())
+    }
+    stranger = "telemetry alone names it: add it to teams in ownership.yaml, and say whom to wake"
+    mute |= {team: ("team", stranger) for team in spans if team != UNOWNED and team not in catalog.owners}
+    return frame(
+        ("unreachable", kind, None, None, name, None, *spans.get(name, (0, None)), why)
+        for name, (kind, why) in mute.items()
     )
 
 

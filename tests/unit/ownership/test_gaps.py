@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import polars as pl
+
 from baton.ownership import coverage, gaps, seen
 from baton.ownership.entrances import ownerless_journeys
 from baton.ownership.gray import conflicts, decided, gray
@@ -10,8 +12,6 @@ from recording import LATER, Recording, analysed, ns
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    import polars as pl
 
     from baton.analysis import Analysis
     from baton.ownership.catalog import Catalog
@@ -106,6 +106,18 @@ def test_who_owns_a_contract_has_to_be_woken(catalog: Callable[[str], Catalog]) 
     declared = catalog(OWNERS)
     known = seen.traffic(analysed(recording, catalog=declared).spans)
     assert "group" in gaps.unreachable(declared, known, ["group"], ns(LATER))["name"].to_list()
+
+
+def test_an_owner_whom_telemetry_alone_names_cannot_be_woken(catalog: Callable[[str], Catalog]) -> None:
+    """It owns what it says it owns, and no file says how to reach it; what nobody owns is no such owner."""
+    recording = Recording()
+    recording.span("strange")
+    declared = catalog(OWNERS)
+    known = seen.traffic(analysed(recording, catalog=declared).spans)
+    strays = known.with_columns(pl.lit("stray").alias("team"))
+    said = "telemetry alone names it: add it to teams in ownership.yaml, and say whom to wake"
+    assert ("stray", 1, said) in told(gaps.unreachable(declared, strays, [], ns(LATER)))
+    assert "unowned" not in gaps.unreachable(declared, known, [], ns(LATER))["name"].to_list()
 
 
 def things(analysis: Analysis) -> list[Thing]:
